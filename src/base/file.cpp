@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
+
+#include "base/unique_fd.h"
+
+namespace postcensus {
+
+std::string describe_errno(std::string_view what, const std::filesystem::path& path, int error) {
+    return fmt::format("{} {}: {}", what, path.string(), std::generic_category().message(error));
+}
+
+Result<std::string> read_file(const std::filesystem::path& path, std::size_t longest) {
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd) return fail(ExitCode::configuration, describe_errno("cannot read", path, errno));
+    std::string content;
+    char block[16384];
+    for (;;) {
+        const ssize_t count = ::read(fd.get(), block, sizeof block);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return fail(ExitCode::configuration, describe_errno("cannot read", path, errno));
+        if (count == 0) return content;
+        content.append(block, static_cast<std::size_t>(count));
+        if (content.size() > longest)
+            return fail(ExitCode::configuration, fmt::format("{} is larger than {} bytes", path.string(), longest));
+    }
+}
+
+Result<void> write_file(const std::filesystem::path& path, std::string_view content, unsigned mode) {
+    const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (!fd) return fail(ExitCode::cannot_write, describe_errno("cannot write", path, errno));
+    while (!content.empty()) {
+        const ssize_t count = ::write(fd.get(), content.data(), content.size());
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return fail(ExitCode::cannot_write, describe_errno("cannot write", path, errno));
+        content.remove_prefix(static_cast<std::size_t>(count));
+    }
+    if (::fchmod(fd.get(), mode) != 0 || ::fsync(fd.get()) != 0)
+        return fail(ExitCode::cannot_write, describe_errno("cannot write", path, errno));
+    return {};
+}
+
+Result<void> sync_folder(const std::filesystem::path& folder) {
+    const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd || ::fsync(fd.get()) != 0)
+        return fail(ExitCode::cannot_write, describe_errno("cannot sync folder", folder, errno));
+    return {};
+}
+
+Result<void> rename_file(const std::filesystem::path& from, const std::filesystem::path& to) {
+    if (::rename(from.c_str(), to.c_str()) != 0)
+        return fail(ExitCode::cannot_write, describe_errno("cannot replace", to, errno));
+    return {};
+}
+
+Result<TempFolder> TempFolder::create(const std::filesystem::path& parent, std::string_view prefix) {
+    std::string name = fmt::format("{}/{}XXXXXX", parent.string(), prefix);
+    if (::mkdtemp(name.data()) == nullptr)
+        return fail(ExitCode::cannot_write, describe_errno("cannot create a folder in", parent, errno));
+    return TempFolder(name);
+}
+
+TempFolder::~TempFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+}
+
+}  // namespace postcensus

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// Tells systemd how the service is (sd_notify(3)). Does nothing where NOTIFY_SOCKET is not set.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+namespace postcensus {
+
+void notify_ready(const std::string& status);
+void notify_status(const std::string& status);
+void notify_reloading();
+void notify_stopping();
+void notify_alive();
+
+// Half of the time within which systemd wants a sign of life; nothing if it wants none.
+std::optional<std::chrono::microseconds> watchdog_interval();
+
+}  // namespace postcensus

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// A command started as root becomes the owner of the state's folder before it parses anything that strangers wrote, and so never leaves
+// root's files in the state.
+#pragma once
+
+#include <filesystem>
+
+#include "base/failure.h"
+
+namespace postcensus {
+
+// Does nothing if this process is not root, or if root owns the folder.
+Result<void> become_owner_of(const std::filesystem::path& folder);
+
+}  // namespace postcensus

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+#include "base/process.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+#include "base/unique_fd.h"
+
+namespace postcensus {
+namespace {
+
+constexpr std::size_t kMostErrors = 64 * 1024;
+
+struct Pipe {
+    UniqueFd read;
+    UniqueFd write;
+};
+
+Result<Pipe> make_pipe() {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+        return fail(ExitCode::try_again, fmt::format("cannot make a pipe: {}", std::generic_category().message(errno)));
+    return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+std::string find_program(const std::string& name) {
+    if (name.find('/') != std::string::npos) return name;
+    const char* path = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): nobody changes the environment
+    std::string folders = path == nullptr ? "" : path;
+    folders += ":/usr/sbin:/sbin:/usr/bin:/bin";
+    for (std::size_t start = 0; start <= folders.size();) {
+        const std::size_t end = std::min(folders.find(':', start), folders.size());
+        const std::string candidate = folders.substr(start, end - start) + "/" + name;
+        if (::access(candidate.c_str(), X_OK) == 0) return candidate;
+        start = end + 1;
+    }
+    return name;
+}
+
+class SpawnActions {
+  public:
+    SpawnActions() { posix_spawn_file_actions_init(&actions_); }
+    ~SpawnActions() { posix_spawn_file_actions_destroy(&actions_); }
+    SpawnActions(const SpawnActions&) = delete;
+    SpawnActions& operator=(const SpawnActions&) = delete;
+    void dup(int from, int to) { posix_spawn_file_actions_adddup2(&actions_, from, to); }
+    const posix_spawn_file_actions_t* get() const { return &actions_; }
+
+  private:
+    posix_spawn_file_actions_t actions_{};
+};
+
+Result<pid_t> spawn(const std::vector<std::string>& arguments, int in, int out, int err) {
+    SpawnActions actions;
+    actions.dup(in, 0);
+    actions.dup(out, 1);
+    actions.dup(err, 2);
+    std::vector<char*> argv;
+    argv.reserve(arguments.size() + 1);
+    for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+    argv.push_back(nullptr);
+    // The child gets default signal handling and an empty mask, whatever the daemon blocks or ignores (SIGPIPE).
+    posix_spawnattr_t attributes{};
+    posix_spawnattr_init(&attributes);
+    sigset_t none;
+    sigset_t all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    pid_t child = 0;
+    const int error = posix_spawn(&child, find_program(arguments[0]).c_str(), actions.get(), &attributes, argv.data(), environ);
+    posix_spawnattr_destroy(&attributes);
+    if (error != 0)
+        return fail(ExitCode::unavailable,
+                    fmt::format("cannot run {}: {}", arguments[0], std::generic_category().message(error)));
+    return child;
+}
+
+// Feeds `input` and collects both outputs until all pipes are closed or the limit is over. True if it ended by itself.
+bool exchange(Pipe& in, Pipe& out, Pipe& err, std::string_view input, std::chrono::steady_clock::time_point end, ProcessResult& result) {
+    ::fcntl(in.write.get(), F_SETFL, O_NONBLOCK);
+    if (input.empty()) in.write.reset();
+    char block[16384];
+    while (out.read || err.read) {
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+        if (left.count() <= 0) return false;
+        std::array<pollfd, 3> fds{{{in.write.get(), POLLOUT, 0}, {out.read.get(), POLLIN, 0}, {err.read.get(), POLLIN, 0}}};
+        if (::poll(fds.data(), fds.size(), static_cast<int>(std::min<long long>(left.count(), 60'000))) <= 0) continue;
+        if (in.write && fds[0].revents != 0) {
+            const ssize_t count = ::write(in.write.get(), input.data(), input.size());
+            if (count > 0) input.remove_prefix(static_cast<std::size_t>(count));
+            if ((count < 0 && errno != EAGAIN && errno != EINTR) || input.empty()) in.write.reset();
+        }
+        const auto drain = [&block](UniqueFd& fd, short events, std::string& into, std::size_t most) {
+            if (!fd || events == 0) return;
+            const ssize_t count = ::read(fd.get(), block, sizeof block);
+            if (count > 0) into.append(block, std::min(static_cast<std::size_t>(count), most - into.size()));
+            if (count == 0 || (count < 0 && errno != EINTR)) fd.reset();
+        };
+        drain(out.read, fds[1].revents, result.output, std::string::npos);
+        drain(err.read, fds[2].revents, result.errors, kMostErrors);
+    }
+    return true;
+}
+
+// Waits for the end of a program that has closed its outputs: it may still hang. False when the limit is over.
+bool wait_for_end(pid_t child, std::chrono::steady_clock::time_point end) {
+    const UniqueFd handle(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+    if (!handle) return true;  // a kernel before 5.3: waitpid() has to do
+    for (;;) {
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+        if (left.count() <= 0) return false;
+        pollfd ended{handle.get(), POLLIN, 0};
+        if (::poll(&ended, 1, static_cast<int>(std::min<long long>(left.count(), 60'000))) > 0) return true;
+    }
+}
+
+}  // namespace
+
+Result<ProcessResult> run_process(const std::vector<std::string>& arguments, const std::string& input,
+                                  std::chrono::milliseconds limit) {
+    auto in = make_pipe();
+    auto out = make_pipe();
+    auto err = make_pipe();
+    if (!in) return fail(in.error());
+    if (!out) return fail(out.error());
+    if (!err) return fail(err.error());
+    const auto child = spawn(arguments, in->read.get(), out->write.get(), err->write.get());
+    if (!child) return fail(child.error());
+    in->read.reset();
+    out->write.reset();
+    err->write.reset();
+
+    ProcessResult result;
+    const auto end = std::chrono::steady_clock::now() + limit;
+    const bool ended = exchange(*in, *out, *err, input, end, result) && wait_for_end(*child, end);
+    if (!ended) ::kill(*child, SIGKILL);
+    int status = 0;
+    while (::waitpid(*child, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (!ended)
+        return fail(ExitCode::unavailable, fmt::format("{} did not end within {} s and was killed", arguments[0], limit.count() / 1000));
+    result.status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    return result;
+}
+
+}  // namespace postcensus

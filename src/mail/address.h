@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// A recipient address as Postfix looks it up: one local part, one domain, both folded to lower case.
+// An Address that exists is valid: bounded (RFC 5321, 4.5.3.1: local part 64, domain 255 bytes), of printable UTF-8, and never with an
+// empty local part (published unquoted, that would be a wildcard for the whole domain).
+#pragma once
+
+#include <compare>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace postcensus::mail {
+
+class Address {
+  public:
+    // From the internal form, without quoting: what a directory holds: `j smith@corp.example`. The last @ divides.
+    static std::optional<Address> from_internal(std::string_view text);
+
+    // From the quoted form of RFC 5321, as Postfix logs and postmap reads it: `"j smith"@corp.example`.
+    static std::optional<Address> from_external(std::string_view text);
+
+    // The internal form, folded. Two addresses are the same recipient if these are equal.
+    const std::string& text() const { return text_; }
+    std::string_view local() const { return std::string_view(text_).substr(0, at_); }
+    std::string_view domain() const { return std::string_view(text_).substr(at_ + 1); }
+
+    // The quoted form: the key of a lookup table, the argument of RCPT TO.
+    std::string external() const;
+
+    // Whether the key survives a text table: postmap(1) takes a line that starts with # for a comment.
+    bool fits_table() const { return text_.front() != '#'; }
+
+    // True if all of it is ASCII; else RCPT TO needs SMTPUTF8 (RFC 6531).
+    bool is_ascii() const;
+
+    auto operator<=>(const Address& other) const { return text_ <=> other.text_; }
+    bool operator==(const Address& other) const { return text_ == other.text_; }
+
+  private:
+    Address(std::string text, std::size_t at) : text_(std::move(text)), at_(at) {}
+    std::string text_;
+    std::size_t at_;
+};
+
+// Lower case for ASCII, and nothing else: what Postfix's lookup does without SMTPUTF8.
+std::string fold(std::string_view text);
+
+// A domain folded, without a final dot; nothing if it cannot be one.
+std::optional<std::string> valid_domain(std::string_view text);
+
+}  // namespace postcensus::mail

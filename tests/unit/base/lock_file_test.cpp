@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#include "base/lock_file.h"
+
+#include <optional>
+#include <utility>
+
+#include "base/file.h"
+#include "base/process.h"
+#include "catch.h"
+
+using namespace postcensus;
+
+TEST_CASE("one holds the lock at a time", "[base][lock_file]") {
+    const auto temp = TempFolder::create(std::filesystem::temp_directory_path(), "postcensus-test-");
+    REQUIRE(temp);
+    const auto path = temp->path() / "decider";
+    {
+        auto first = LockFile::try_lock(path, "first\n");
+        REQUIRE(first);
+        REQUIRE(*first);
+        const auto second = LockFile::try_lock(path, "second\n");
+        REQUIRE(second);
+        CHECK_FALSE(*second);
+        // Who did not get it leaves the holder's words alone.
+        CHECK(read_file(path, 100) == "first\n");
+        (*first)->rewrite("1\n");
+        CHECK(read_file(path, 100) == "1\n");
+        const LockFile moved = std::move(**first);
+        CHECK_FALSE(*LockFile::try_lock(path, "third\n"));
+    }
+    CHECK(read_file(path, 100) == "1\n");
+    const auto again = LockFile::try_lock(path, "again\n");
+    REQUIRE(again);
+    CHECK(*again);
+}
+
+TEST_CASE("a child does not inherit the lock", "[base][lock_file]") {
+    const auto temp = TempFolder::create(std::filesystem::temp_directory_path(), "postcensus-test-");
+    REQUIRE(temp);
+    const auto path = temp->path() / "decider";
+    auto lock = LockFile::try_lock(path, "x");
+    REQUIRE((lock && *lock));
+    const auto open = run_process({"sh", "-c", "ls -l /proc/self/fd"}, "", std::chrono::seconds{20});
+    REQUIRE(open);
+    CHECK(open->output.find("decider") == std::string::npos);
+}
+
+TEST_CASE("a lock that cannot be opened is a failure", "[base][lock_file]") {
+    const auto lock = LockFile::try_lock("/nonexistent/decider", "x");
+    REQUIRE_FALSE(lock);
+    CHECK(lock.error().code == ExitCode::cannot_write);
+    CHECK(lock.error().message.find("/nonexistent/decider") != std::string::npos);
+}

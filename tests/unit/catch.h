@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT
+// Catch2 in version 2 (Debian 12) or 3 (later): the same names for the tests.
+#pragma once
+
+#if __has_include(<catch2/catch_all.hpp>)
+#include <catch2/catch_all.hpp>
+#else
+#include <catch2/catch.hpp>
+#endif

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT
+#include "mail/log_event.h"
+
+#include <string>
+#include <vector>
+
+#include "catch.h"
+
+using namespace postcensus;
+using mail::Dropped;
+using mail::LineResult;
+
+namespace {
+
+const std::vector<std::string> kNames{"postfix"};
+const std::string kPrefix = "Nov 24 03:58:39 gw postfix/smtpd[7259]: ";
+const std::string kClient = "localhost[127.0.0.1]";
+const std::string kTable = "Recipient address rejected: User unknown in relay recipient table";
+
+LineResult read(const std::string& line) {
+    return mail::read_line(line, kNames);
+}
+
+// A line as smtpd of Postfix 3.7 writes it; `internal` stands in the reject text, the others behind it.
+std::string miss(const std::string& internal, const std::string& to, const std::string& from = "a@b.test",
+                 const std::string& tail = " proto=ESMTP helo=<client.test>") {
+    return kPrefix + "NOQUEUE: reject: RCPT from " + kClient + ": 450 4.1.1 <" + internal + ">: " + kTable +
+           "; from=<" + from + "> to=<" + to + ">" + tail;
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+    const std::size_t at = text.find(from);
+    REQUIRE(at != std::string::npos);
+    return text.replace(at, from.size(), to);
+}
+
+// "" for no event, "+recipient" for a miss, "-why" for a dropped line.
+std::string outcome(const LineResult& result) {
+    if (result.miss) return "+" + result.miss->recipient.text();
+    if (!result.dropped) return "";
+    return *result.dropped == Dropped::hostile ? "-hostile"
+           : *result.dropped == Dropped::cut   ? "-cut"
+                                               : "-invalid";
+}
+std::string outcome(const std::string& line) {
+    return outcome(read(line));
+}
+
+const std::string kHonest = miss("nobody@corp.example", "nobody@corp.example");
+
+}  // namespace
+
+TEST_CASE("a miss says who asked for whom", "[mail][log_event]") {
+    const LineResult result = read(kHonest);
+    REQUIRE(result.miss);
+    CHECK_FALSE(result.dropped);
+    CHECK(result.miss->recipient.text() == "nobody@corp.example");
+    CHECK(result.miss->client == "127.0.0.1");
+    CHECK(result.miss->sender == "a@b.test");
+    CHECK_FALSE(result.miss->at);
+}
+
+TEST_CASE("the variants of Postfix's line are misses", "[mail][log_event]") {
+    const std::string expected = "+nobody@corp.example";
+    const auto with = [](const std::string& from, const std::string& to) {
+        return outcome(replaced(kHonest, from, to));
+    };
+    CHECK(with("450 4.1.1", "550 5.1.1") == expected);
+    CHECK(with(": reject:", ": reject_warning:") == expected);
+    CHECK(with(" in relay recipient table", "") == expected);
+    CHECK(with("NOQUEUE", "12F93A72133") == expected);
+    CHECK(with("NOQUEUE", "4ZnLqk1x2Qz9rTb") == expected);
+    CHECK(with("from=<a@b.test>", "from=<>") == expected);
+    CHECK(with("from=<a@b.test>", "from=<plainsender>") == expected);
+    CHECK(with("from=<a@b.test>", "from=<\"j smith\"@b.test>") == expected);
+    CHECK(with(" proto=ESMTP helo=<client.test>", " proto=SMTP") == expected);
+    CHECK(with("helo=<client.test>", "helo=<ev?il???h??x????to=?v?>") == expected);
+    CHECK(with("helo=<client.test>", "helo=<client.test> sasl_method=PLAIN sasl_username=jo@corp.example") ==
+          expected);
+    CHECK(with("[7259]", "") == expected);
+}
+
+TEST_CASE("the client is its address, with or without port", "[mail][log_event]") {
+    const auto client = [](const std::string& text) {
+        const LineResult result = read(replaced(kHonest, kClient, text));
+        return result.miss ? result.miss->client : outcome(result);
+    };
+    CHECK(client("mx.b.test[192.0.2.7]") == "192.0.2.7");
+    CHECK(client("mx.b.test[192.0.2.7]:41234") == "192.0.2.7");
+    CHECK(client("unknown[2001:db8::1]") == "2001:db8::1");
+    CHECK(client("unknown[2001:db8::1]:25") == "2001:db8::1");
+    CHECK(client("unknown[unknown]") == "unknown");
+    CHECK(client("unknown[unknown]:unknown") == "unknown");
+    CHECK(client("my_host-1.b.test[192.0.2.7]") == "192.0.2.7");
+    CHECK(client("unknown[192.0.2.700]") == "-hostile");
+    CHECK(client("x]: 450 4.1.1 <v@corp.example>[192.0.2.7]") == "-hostile");
+    CHECK(client("a b[192.0.2.7]") == "-hostile");
+    CHECK(client("192.0.2.7") == "-hostile");
+}
+
+TEST_CASE("prefixes of syslog, rsyslog and postlogd are read", "[mail][log_event]") {
+    const auto at = [](const std::string& prefix) {
+        const LineResult result = read(replaced(kHonest, kPrefix, prefix));
+        if (!result.miss) return std::string("no event");
+        return result.miss->at ? std::to_string(to_unix_ms(*result.miss->at)) : std::string("no time");
+    };
+    CHECK(at("Nov  4 01:02:03 host postfix/smtpd[1]: ") == "no time");
+    CHECK(at("Nov 04 01:02:03 host postfix/smtpd[123]: ") == "no time");
+    CHECK(at("Nov  4 01:02:03 host postfix-out/smtpd[1]: ") == "no time");
+    CHECK(at("Nov  4 01:02:03 host postfix/submission/smtpd[1]: ") == "no time");
+    CHECK(at("Nov  4 01:02:03 host postfix-in/smtps/smtpd[1]: ") == "no time");
+    CHECK(at("2026-11-24T03:47:46Z host postfix/smtpd[1]: ") == "1795492066000");
+    CHECK(at("2026-11-24T03:47:46.123456+00:00 host postfix/smtpd[1]: ") == "1795492066123");
+    CHECK(at("2026-11-24T04:47:46.5+01:00 host postfix/smtpd[1]: ") == "1795492066500");
+    CHECK(at("2026-11-24T00:17:46-0330 host postfix/smtpd[1]: ") == "1795492066000");
+    CHECK(at("2026-11-24T03:47:46 host postfix/smtpd[1]: ") == "no time");
+    CHECK(at("2026-06-30T23:59:60Z host postfix/smtpd[1]: ") == "1782863999000");
+
+    CHECK(at("2026-13-24T03:47:46Z host postfix/smtpd[1]: ") == "no event");
+    CHECK(at("2026-02-30T03:47:46Z host postfix/smtpd[1]: ") == "no event");
+    CHECK(at("2026-11-24T03:47:46+99:99 host postfix/smtpd[1]: ") == "no event");
+    CHECK(at("Nov  4 25:02:03 host postfix/smtpd[1]: ") == "no event");
+    CHECK(at("Foo  4 01:02:03 host postfix/smtpd[1]: ") == "no event");
+    CHECK(at("Nov  4 01:02:03 postfix/smtpd[1]: ") == "no event");
+    CHECK(at("") == "no event");
+}
+
+TEST_CASE("only smtpd under one of our syslog names is heard", "[mail][log_event]") {
+    const auto from = [](const std::string& tag, const std::vector<std::string>& names) {
+        return mail::read_line(replaced(kHonest, "postfix/smtpd[7259]", tag), names).miss.has_value();
+    };
+    CHECK(from("mx-in/smtpd[1]", {"postfix", "mx-in"}));
+    CHECK(from("mx-in/submission/smtpd[1]", {"mx-in"}));
+    CHECK_FALSE(from("mx-in/smtpd[1]", kNames));
+    CHECK_FALSE(from("postfix/postscreen[1]", kNames));
+    CHECK_FALSE(from("postfix/cleanup[1]", kNames));
+    CHECK_FALSE(from("postfixed/smtpd[1]", kNames));
+    CHECK_FALSE(from("smtpd[1]", kNames));
+    CHECK_FALSE(from("evil[1]: postfix/smtpd[1]", kNames));
+    CHECK_FALSE(from("postfix/smtpd[x]", kNames));
+    CHECK_FALSE(from("postfix/smtpd[1]", {}));
+}
+
+TEST_CASE("other rejections and other lines are no event", "[mail][log_event]") {
+    const auto with = [](const std::string& from, const std::string& to) {
+        return outcome(replaced(kHonest, from, to));
+    };
+    CHECK(with("Recipient address", "Sender address").empty());
+    CHECK(with("relay recipient table", "local recipient table").empty());
+    CHECK(with("relay recipient table", "virtual mailbox table").empty());
+    CHECK(with("relay recipient table", "virtual alias table").empty());
+    CHECK(with("User unknown in relay recipient table", "undeliverable address: unknown").empty());
+    CHECK(with("450 4.1.1", "454 4.7.1").empty());
+    CHECK(with("RCPT from", "MAIL from").empty());
+    CHECK(with("reject: RCPT", "filter: RCPT").empty());
+    CHECK(outcome("").empty());
+    CHECK(outcome(kPrefix).empty());
+    CHECK(outcome(kPrefix + "connect from localhost[127.0.0.1]").empty());
+    CHECK(outcome("Nov 24 03:58:39 gw postfix/smtpd[7259]: 12F93A72133: reject: RCPT from "
+                  "localhost[127.0.0.1]: 554 5.7.1 "
+                  "<other@elsewhere.test>: Relay access denied; from=<a@b.test> to=<other@elsewhere.test> "
+                  "proto=ESMTP "
+                  "helo=<client.test>")
+              .empty());
+    CHECK(outcome("Nov 24 03:58:39 gw postfix/postscreen[7]: NOQUEUE: reject: RCPT from [192.0.2.7]:4321: "
+                  "550 5.1.1 "
+                  "<v@corp.example>: Recipient address rejected: User unknown; from=<a@b.test>, "
+                  "to=<v@corp.example>, "
+                  "proto=ESMTP, helo=<client.test>")
+              .empty());
+}
+
+TEST_CASE("quoted and unusual recipients are read as Postfix means them", "[mail][log_event]") {
+    CHECK(outcome(miss("Late.Comer@Corp.Example", "Late.Comer@Corp.Example")) == "+late.comer@corp.example");
+    CHECK(outcome(miss("j smith@corp.example", "\"j smith\"@corp.example")) == "+j smith@corp.example");
+    CHECK(outcome(miss("a\"b\\c@corp.example", "\"a\\\"b\\\\c\"@corp.example")) == "+a\"b\\c@corp.example");
+    CHECK(outcome(miss("müller@corp.example", "müller@corp.example")) == "+müller@corp.example");
+    CHECK(outcome(miss("a?b@corp.example", "a?b@corp.example")) == "+a?b@corp.example");
+    CHECK(outcome(miss(".dot@corp.example", "\".dot\"@corp.example")) == "+.dot@corp.example");
+    CHECK(outcome(miss("do..t@corp.example", "\"do..t\"@corp.example")) == "+do..t@corp.example");
+    CHECK(outcome(miss("a@b@corp.example", "\"a@b\"@corp.example")) == "+a@b@corp.example");
+    CHECK(outcome(miss("x@corp.example.", "x@corp.example.")) == "+x@corp.example");
+    CHECK(outcome(miss("#hash@corp.example", "#hash@corp.example")) == "+#hash@corp.example");
+    CHECK(outcome(miss("*@corp.example", "*@corp.example")) == "+*@corp.example");
+    CHECK(outcome(miss("x> to=<v@corp.example> proto=SMTP helo=<x>@c.test",
+                       "\"x> to=<v@corp.example> proto=SMTP helo=<x>\"@c.test")) ==
+          "+x> to=<v@corp.example> proto=smtp helo=<x>@c.test");
+}
+
+TEST_CASE("an empty local part never becomes a wildcard for its domain", "[mail][log_event]") {
+    CHECK(outcome(miss("@corp.example", "\"\"@corp.example")) == "-invalid");
+    CHECK(outcome(miss("@corp.example", "@corp.example")) == "-invalid");
+    CHECK(outcome(miss("nodomain", "nodomain")) == "-invalid");
+    const std::string longest(64, 'x');
+    CHECK(outcome(miss(longest + "@corp.example", longest + "@corp.example")) ==
+          "+" + longest + "@corp.example");
+    CHECK(outcome(miss(longest + "x@corp.example", longest + "x@corp.example")) == "-invalid");
+}
+
+TEST_CASE("a control character never passes for the ? that stands for it", "[mail][log_event]") {
+    // What Postfix 3.7 logs for RCPT TO:<"a\x01b"@corp.example>.
+    CHECK(outcome(miss("a b@corp.example", "\"a?b\"@corp.example")) == "-hostile");
+}
+
+TEST_CASE("a recipient cannot forge a miss of another", "[mail][log_event]") {
+    // As logged for a recipient that carries a whole reject text.
+    const std::string fake =
+        "victim@corp.example>: " + kTable + "; from=<a@b.test> to=<victim@corp.example> proto=ESMTP helo=<x>";
+    CHECK(outcome(miss(fake + "@corp.example", "\"" + fake + "\"@corp.example")) == "-hostile");
+    // Without fields of its own: what is read behind is the true recipient.
+    const std::string half = "victim@corp.example>: " + kTable;
+    CHECK(outcome(miss(half + "@corp.example", "\"" + half + "\"@corp.example")) == "-invalid");
+    // One that opens a quote, which the sender closes.
+    CHECK(outcome(miss("victim@corp.example>: " + kTable + "; from=<\"x@corp.example", "\"y\"@corp.example",
+                       "\"@x> to=<victim@corp.example> proto=SMTP helo=<x>\"@b.test")) == "-hostile");
+    // A free text for another recipient under our words.
+    CHECK(
+        outcome(replaced(miss("victim@corp.example>: " + kTable + "@corp.example", "z@corp.example"),
+                         "@corp.example>: " + kTable + "; from", "@corp.example>: Relay access denied; from"))
+            .empty());
+    CHECK(outcome(miss("victim@corp.example", "other@corp.example")) == "-hostile");
+    CHECK(outcome(miss("Victim@corp.example", "victim@corp.example")) == "-hostile");
+}
+
+TEST_CASE("a sender cannot forge a miss of another", "[mail][log_event]") {
+    const auto from = [](const std::string& sender) {
+        return outcome(miss("nobody@corp.example", "nobody@corp.example", sender));
+    };
+    CHECK(from("\"x> to=<victim@corp.example> proto=SMTP helo=<x>\"@b.test") == "+nobody@corp.example");
+    CHECK(from("\"x\\\"> to=<victim@corp.example>\"@b.test") == "+nobody@corp.example");
+    CHECK(from("\"; from=<x> to=<victim@corp.example>\"@b.test") == "-hostile");
+    // info_log_address_format = internal: without the quotes, and so without a way to tell.
+    CHECK(from("x> to=<victim@corp.example> proto=SMTP helo=<x>@b.test") == "-hostile");
+    CHECK(from("j smith@b.test") == "-hostile");
+    CHECK(from("\"unclosed@b.test") == "-cut");
+}
+
+TEST_CASE("a HELO name or a user name cannot forge fields", "[mail][log_event]") {
+    const auto tail = [](const std::string& text) {
+        return outcome(miss("nobody@corp.example", "nobody@corp.example", "a@b.test", text));
+    };
+    CHECK(tail(" proto=ESMTP helo=<x> to=<victim@corp.example> proto=ESMTP helo=<y>") == "-hostile");
+    CHECK(tail(" proto=ESMTP helo=<x> sasl_method=PLAIN sasl_username=a> to=<v@corp.example>") == "-hostile");
+    CHECK(tail(" proto=ESMTP helo=<x>>") == "-hostile");
+    CHECK(tail(", proto=ESMTP helo=<x>") == "-hostile");
+}
+
+TEST_CASE("a line cut anywhere is no evidence", "[mail][log_event]") {
+    const std::string quoted = miss("j smith@corp.example", "\"j smith\"@corp.example", "\"a b\"@b.test");
+    for (const std::string& line : {kHonest, quoted})
+        for (std::size_t size = 0; size < line.size(); ++size) {
+            INFO(line.substr(0, size));
+            CHECK_FALSE(read(line.substr(0, size)).miss);
+        }
+    CHECK(outcome(kHonest.substr(0, kHonest.size() - 1)) == "-cut");
+    CHECK(outcome(kHonest.substr(0, kHonest.find("to=<") + 8)) == "-cut");
+    CHECK(outcome(kHonest.substr(0, kHonest.find("; from"))) == "-cut");
+    // Complete to the eye, but long enough for the end to be the work of who placed the cut.
+    CHECK(outcome(miss("n@corp.example", "n@corp.example", std::string(1700, 'S') + "@b.test")) == "-cut");
+    CHECK(outcome(miss("n@corp.example", "n@corp.example", std::string(300, 'S') + "@b.test")) ==
+          "+n@corp.example");
+    const std::string long_one(600, 'A');
+    CHECK(outcome(miss(long_one + "@corp.example", long_one + "@corp.example")) == "-cut");
+    CHECK(outcome(replaced(miss(long_one, long_one), ">: " + kTable, "")).empty());
+}
+
+TEST_CASE("what is kept of the sender is bounded and printable", "[mail][log_event]") {
+    const LineResult big = read(miss("n@corp.example", "n@corp.example", std::string(500, 'S') + "@b.test"));
+    REQUIRE(big.miss);
+    CHECK(big.miss->sender.size() <= 323);
+    const LineResult raw = read(miss("n@corp.example", "n@corp.example", "\"a\x1b\xff\"@b.test"));
+    REQUIRE(raw.miss);
+    CHECK(raw.miss->sender == "\"a\\x1b\\xff\"@b.test");
+}

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT
+// Catch2 version 2 wants its main() compiled once; version 3 brings it as a library.
+#if !__has_include(<catch2/catch_all.hpp>)
+#define CATCH_CONFIG_MAIN
+#include <catch2/catch.hpp>
+#endif
