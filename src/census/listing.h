@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// What one directory object says about recipients, judged. Pure; the readers in directory/ fill a DirectoryObject from what a
+// server sent, and judge() is the same for every reader.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "census/evidence.h"
+
+namespace postcensus::census {
+
+// The values of one object that matter, as read: untrusted.
+struct DirectoryObject {
+    std::string guid;                          // 16 bytes; the key that survives renames and moves
+    std::string dn;
+    std::vector<std::string> proxy_addresses;  // "SMTP:a@b", "smtp:c@d", "X500:/o=…"
+    std::vector<std::string> mail;
+    std::optional<std::int64_t> recipient_type_details;
+    bool requires_authentication = false;      // msExchRequireAuthToSendTo
+};
+
+struct ListingPolicy {
+    bool use_mail = false;  // whether `mail` without proxyAddresses makes a recipient
+};
+
+// An object that has recipients, or had: with no addresses it lists nothing.
+struct Listing {
+    std::string guid;
+    std::string dn;                        // printable
+    bool closed = false;                   // refuses outside senders
+    std::vector<mail::Address> addresses;  // sorted, each once
+    std::size_t invalid = 0;               // SMTP values that are no valid address
+    // Of addresses, kind and closed: what a change of answers can come from. A password change leaves it as it was.
+    std::uint64_t digest() const;
+};
+
+Listing judge(const DirectoryObject& object, const ListingPolicy& policy);
+
+}  // namespace postcensus::census
