@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: MIT
+#include "callout/dialogue.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "base/printable.h"
+#include "callout/reasons.h"
+
+namespace postcensus::callout {
+namespace {
+
+using census::CalloutClass;
+
+constexpr std::size_t kMostControls = 3;
+// RFC 5321, 4.5.3.1.8: every server takes a hundred recipients; Exchange's own limit is 200.
+constexpr int kMostAccepted = 100;
+constexpr std::size_t kLongestReply = 64 * std::size_t{1024};
+constexpr std::size_t kMostTranscript = 500;
+// With fewer the random control alone would end each session.
+constexpr int kFewestRefused = 2;
+
+// Keywords are compared without case (RFC 5321, 2.4).
+bool offers(const mail::SmtpReply& reply, std::string_view keyword) {
+    // The first line is the greeting, where anything may stand.
+    return std::any_of(reply.lines.begin() + 1, reply.lines.end(), [&](const std::string& line) {
+        return mail::fold(line.substr(0, line.find_first_of(" \t"))) == keyword;
+    });
+}
+
+}  // namespace
+
+Dialogue::Dialogue(Questions questions) : questions_(std::move(questions)) {
+    questions_.most_refused = std::max(questions_.most_refused, kFewestRefused);
+}
+
+// Events
+
+Step Dialogue::connected() {
+    return {Step::Kind::read, {}, questions_.deadlines.greeting};
+}
+
+Step Dialogue::unreachable(const std::string& reason) {
+    return lost(reason);
+}
+
+Step Dialogue::line(std::string_view text) {
+    note("S: ", text);
+    reply_bytes_ += text.size();
+    const auto read = reply_bytes_ > kLongestReply ? mail::ReplyReader::State::malformed : reader_.feed(text);
+    if (read == mail::ReplyReader::State::more) return {};
+    if (read == mail::ReplyReader::State::malformed)
+        return lost(fmt::format("the server answered {} with something that is no SMTP: {}", asked(),
+                                printable(text, 80)));
+    reply_bytes_ = 0;
+    return answered(reader_.take());
+}
+
+Step Dialogue::overlong_line() {
+    return lost(fmt::format("the server answered {} with an endless line", asked()));
+}
+
+Step Dialogue::spoke_out_of_turn(std::string_view text) {
+    note("S: ", text);
+    // Exchange says good-bye behind the refusal that was one too many.
+    if (text.starts_with("421"))
+        return state_ == State::quit ? finish() : gone("the server ended the session: " + printable(text));
+    return nothing_counts("the server said more than it was asked for: " + printable(text));
+}
+
+Step Dialogue::tls_established() {
+    encrypted_ = true;
+    note("", "(TLS)");
+    return say_hello();
+}
+
+Step Dialogue::tls_failed(const std::string& reason) {
+    note("", "(TLS failed)");
+    if (questions_.tls != Tls::required) return lost("TLS failed: " + printable(reason));
+    result_.health = Health::fault;
+    result_.reason = fmt::format(
+        "TLS failed: {}. Give the server a certificate for {} that this machine trusts, or set tls = "
+        "opportunistic",
+        printable(reason), printable(questions_.target.host));
+    return finish();
+}
+
+Step Dialogue::timed_out() {
+    note("", "(timed out)");
+    return lost(fmt::format("no answer to {} in time", asked()));
+}
+
+Step Dialogue::closed() {
+    note("", "(closed)");
+    return gone(fmt::format("the server closed the connection instead of answering {}", asked()));
+}
+
+// Replies, in the order of a session
+
+Step Dialogue::answered(const mail::SmtpReply& reply) {
+    if (state_ == State::quit) return quit_answered(reply);
+    if (reply.code == 421) return gone("the server ended the session: " + shown(reply));
+    switch (state_) {
+        case State::banner:
+            return greeted(reply);
+        case State::ehlo:
+        case State::helo:
+            return after_hello(reply);
+        case State::starttls:
+            return starttls_answered(reply);
+        case State::mail:
+            return mail_answered(reply);
+        case State::random:
+            return random_answered(reply);
+        case State::known_good:
+            return known_good_answered(reply);
+        case State::recipient:
+            return recipient_answered(reply);
+        case State::handshake:
+        case State::quit:
+        case State::finished:
+            break;
+    }
+    throw std::logic_error("callout: a reply where none is read");
+}
+
+Step Dialogue::greeted(const mail::SmtpReply& reply) {
+    switch (judge_before_rcpt(Stage::banner, reply)) {
+        case Judgement::accepted:
+            return say_hello();
+        case Judgement::fault:
+            return quit(Health::fault, refused_greeting(reply));
+        default:
+            return quit(Health::retry, "the server is not ready: " + shown(reply));
+    }
+}
+
+Step Dialogue::say_hello() {
+    starttls_ = smtputf8_ = false;  // what was said in clear does not count inside TLS
+    return send(State::ehlo, "EHLO " + questions_.helo, questions_.deadlines.greeting);
+}
+
+Step Dialogue::after_hello(const mail::SmtpReply& reply) {
+    const Judgement judgement = judge_before_rcpt(Stage::hello, reply);
+    if (judgement == Judgement::retry) return quit(Health::retry, "the server is not ready: " + shown(reply));
+    if (judgement == Judgement::fault) {
+        if (state_ == State::helo) return quit(Health::fault, refused_hello(reply));
+        return send(State::helo, "HELO " + questions_.helo, questions_.deadlines.greeting);
+    }
+    if (state_ == State::ehlo) {
+        starttls_ = offers(reply, "starttls");
+        smtputf8_ = offers(reply, "smtputf8");
+    }
+    if (encrypted_ || questions_.tls == Tls::off) return start_mail();
+    if (starttls_) return send(State::starttls, "STARTTLS", questions_.deadlines.greeting);
+    return questions_.tls == Tls::required ? quit(Health::fault, no_starttls()) : start_mail();
+}
+
+Step Dialogue::starttls_answered(const mail::SmtpReply& reply) {
+    const Judgement judgement = judge_before_rcpt(Stage::starttls, reply);
+    if (judgement == Judgement::accepted) {
+        state_ = State::handshake;
+        return {Step::Kind::handshake, {}, questions_.deadlines.greeting};
+    }
+    if (questions_.tls == Tls::opportunistic) return start_mail();
+    return quit(judgement == Judgement::fault ? Health::fault : Health::retry, refused_starttls(reply));
+}
+
+Step Dialogue::start_mail() {
+    const auto foreign = [](const mail::Address& address) { return !address.is_ascii(); };
+    const bool wanted = foreign(questions_.random_control) ||
+                        std::any_of(questions_.known_good.begin(), questions_.known_good.end(), foreign) ||
+                        std::any_of(questions_.recipients.begin(), questions_.recipients.end(), foreign);
+    return send(State::mail,
+                fmt::format("MAIL FROM:<{}>{}", questions_.mail_from, wanted && smtputf8_ ? " SMTPUTF8" : ""),
+                questions_.deadlines.mail);
+}
+
+Step Dialogue::mail_answered(const mail::SmtpReply& reply) {
+    switch (judge_before_rcpt(Stage::mail, reply)) {
+        case Judgement::accepted:
+            return ask_random();
+        case Judgement::fault:
+            return quit(Health::fault, refused_sender(printable(questions_.mail_from), reply));
+        default:
+            return quit(Health::retry, "the server takes no mail now: " + shown(reply));
+    }
+}
+
+Step Dialogue::ask_random() {
+    if (!can_ask(questions_.random_control))
+        return quit(Health::retry,
+                    "unverifiable: the server does not offer SMTPUTF8, and the domain needs it");
+    return ask(State::random, questions_.random_control);
+}
+
+Step Dialogue::random_answered(const mail::SmtpReply& reply) {
+    count(reply);
+    // 252 too: what a server passes on unseen, it has accepted.
+    if (reply.positive()) return quit(Health::accept_all, accepted_random(questions_.random_control, reply));
+    const Judgement judgement = judge_rcpt(reply, questions_.random_control);
+    if (judgement == Judgement::unknown) {
+        controls_.random = reply;
+        return ask_known_good();
+    }
+    if (!reply.permanent()) return quit(Health::retry, "the random control was put off: " + shown(reply));
+    return quit(Health::fault, refused_control(questions_.random_control, reply, judgement));
+}
+
+Step Dialogue::ask_known_good() {
+    const std::vector<mail::Address>& controls = questions_.known_good;
+    while (next_control_ < std::min(controls.size(), kMostControls) && !refusals_spent()) {
+        const mail::Address& control = controls[next_control_];
+        if (can_ask(control)) return ask(State::known_good, control);
+        ++next_control_;
+    }
+    return controls_asked_ == 0 ? ask_recipient() : known_good_exhausted();
+}
+
+Step Dialogue::known_good_answered(const mail::SmtpReply& reply) {
+    count(reply);
+    const mail::Address& control = questions_.known_good[next_control_++];
+    ++controls_asked_;
+    const Judgement judgement = judge_rcpt(reply, control);
+    if (judgement == Judgement::accepted) {
+        controls_.known_good = result_.control_accepted = control;
+        return ask_recipient();
+    }
+    if (judgement == Judgement::fault) return quit(Health::fault, refused_control(control, reply, judgement));
+    if (reply.permanent()) ++controls_refused_;
+    control_replies_ +=
+        fmt::format("{}{}: {}", control_replies_.empty() ? "" : "; ", control.text(), shown(reply));
+    return ask_known_good();
+}
+
+// One known-good address may have been deleted since; all of them at once means that the server has lost its
+// directory.
+Step Dialogue::known_good_exhausted() {
+    const bool all_asked = next_control_ == std::min(questions_.known_good.size(), kMostControls);
+    if (all_asked && controls_refused_ == controls_asked_)
+        return quit(Health::fault,
+                    fmt::format("the server refuses recipients that are known to exist ({}). Look at its "
+                                "directory and its recipient filter, or name another control",
+                                control_replies_));
+    return quit(Health::retry, fmt::format("no known-good control was accepted ({})", control_replies_));
+}
+
+Step Dialogue::ask_recipient() {
+    result_.health = Health::passed;
+    while (next_recipient_ < questions_.recipients.size() && !refusals_spent() && accepted_ < kMostAccepted) {
+        const mail::Address& recipient = questions_.recipients[next_recipient_];
+        if (can_ask(recipient)) return ask(State::recipient, recipient);
+        record(CalloutClass::retry, "unverifiable: the server does not offer SMTPUTF8");
+    }
+    return quit();
+}
+
+Step Dialogue::recipient_answered(const mail::SmtpReply& reply) {
+    count(reply);
+    record(classify_recipient(reply, questions_.recipients[next_recipient_], controls_), shown(reply));
+    return ask_recipient();
+}
+
+// A reply that belongs to an earlier command shows here at the latest: then each recipient may have got its
+// neighbour's.
+Step Dialogue::quit_answered(const mail::SmtpReply& reply) {
+    if (reply.code == 221 || reply.code == 421) return finish();
+    return nothing_counts("the server's replies are out of step: it answered QUIT with " + shown(reply));
+}
+
+// Sending
+
+Step Dialogue::send(State next, const std::string& command, Milliseconds deadline) {
+    // Configuration and addresses hold no line ends; one that slipped through would be a command of its own.
+    if (command.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos)
+        throw std::logic_error("callout: a line end inside a command");
+    note("C: ", command);
+    state_ = next;
+    return {Step::Kind::send, command + "\r\n", deadline};
+}
+
+Step Dialogue::ask(State next, const mail::Address& recipient) {
+    return send(next, "RCPT TO:<" + recipient.external() + ">", questions_.deadlines.rcpt);
+}
+
+void Dialogue::count(const mail::SmtpReply& reply) {
+    if (reply.positive())
+        ++accepted_;
+    else
+        ++result_.refused;
+}
+
+void Dialogue::note(std::string_view who, std::string_view text) {
+    if (result_.transcript.size() > kMostTranscript) return;
+    const bool full = result_.transcript.size() == kMostTranscript;
+    result_.transcript.push_back(full ? "..." : std::string(who) + printable(text));
+}
+
+void Dialogue::record(CalloutClass klass, std::string reply) {
+    result_.outcomes.push_back({questions_.recipients[next_recipient_], klass, questions_.target.text(),
+                                std::move(reply), controls_.text()});
+    ++next_recipient_;
+}
+
+std::string Dialogue::asked() const {
+    switch (state_) {
+        case State::banner:
+            return "the connection";
+        case State::ehlo:
+            return "EHLO";
+        case State::helo:
+            return "HELO";
+        case State::starttls:
+            return "STARTTLS";
+        case State::handshake:
+            return "the TLS handshake";
+        case State::mail:
+            return "MAIL FROM";
+        case State::random:
+            return "RCPT TO for the random control";
+        case State::known_good:
+            return "RCPT TO for a known-good control";
+        case State::recipient:
+            return "RCPT TO";
+        case State::quit:
+        case State::finished:
+            break;
+    }
+    return "QUIT";
+}
+
+// Ending
+
+Step Dialogue::quit() {
+    return send(State::quit, "QUIT", questions_.deadlines.quit);
+}
+
+Step Dialogue::quit(Health health, std::string reason) {
+    result_.health = health;
+    result_.reason = std::move(reason);
+    return quit();
+}
+
+Step Dialogue::lost(const std::string& reason) {
+    if (state_ != State::quit)
+        result_.reason = reason;  // health stays: retry before the controls passed, else passed
+    return finish();
+}
+
+Step Dialogue::gone(const std::string& reason) {
+    const bool asking = state_ == State::random || state_ == State::known_good || state_ == State::recipient;
+    if (asking && result_.refused > 0) result_.limit_met = true;
+    return lost(reason);
+}
+
+Step Dialogue::nothing_counts(const std::string& reason) {
+    // A server that refuses us may answer what it likes.
+    if (result_.health == Health::fault) return finish();
+    result_.health = Health::retry;
+    result_.reason = reason;
+    result_.control_accepted.reset();
+    result_.outcomes.clear();
+    next_recipient_ = 0;
+    return finish();
+}
+
+Step Dialogue::finish() {
+    state_ = State::finished;
+    const auto first = questions_.recipients.begin() + static_cast<std::ptrdiff_t>(next_recipient_);
+    result_.unanswered.assign(first, questions_.recipients.end());
+    return {Step::Kind::finished};
+}
+
+SessionResult Dialogue::take_result() {
+    return std::move(result_);
+}
+
+}  // namespace postcensus::callout

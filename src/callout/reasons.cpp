@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#include "callout/reasons.h"
+
+#include <fmt/format.h>
+
+#include "base/printable.h"
+
+namespace postcensus::callout {
+namespace {
+
+constexpr std::string_view kConnectorRemedy =
+    "Give Exchange a receive connector of its own for callouts, restricted to this gateway's addresses, that "
+    "permits "
+    "anonymous users";
+
+bool wants_authentication(const mail::SmtpReply& reply) {
+    if (reply.code == 530 || reply.code == 535 || reply.code == 538) return true;
+    return reply.enhanced && reply.enhanced->subject == 7;
+}
+
+}  // namespace
+
+std::string shown(const mail::SmtpReply& reply) {
+    return printable(reply.text());
+}
+
+std::string refused_greeting(const mail::SmtpReply& reply) {
+    return fmt::format("the server refuses our connection: {}. Allow this gateway's address there",
+                       shown(reply));
+}
+
+std::string refused_hello(const mail::SmtpReply& reply) {
+    return fmt::format("the server refuses EHLO and HELO: {}. Set helo to a name that it takes",
+                       shown(reply));
+}
+
+std::string refused_starttls(const mail::SmtpReply& reply) {
+    return fmt::format("the server refuses STARTTLS: {}. Give it a certificate, or set tls = opportunistic",
+                       shown(reply));
+}
+
+std::string refused_sender(const std::string& mail_from, const mail::SmtpReply& reply) {
+    if (wants_authentication(reply))
+        return fmt::format("the server refuses MAIL FROM without authentication: {}. {}", shown(reply),
+                           kConnectorRemedy);
+    return fmt::format("the server refuses MAIL FROM:<{}>: {}. Set mail-from to a sender that it takes",
+                       mail_from, shown(reply));
+}
+
+std::string refused_control(const mail::Address& control, const mail::SmtpReply& reply, Judgement judgement) {
+    const std::string what = fmt::format("the server refuses the control {} otherwise than as unknown: {}",
+                                         control.text(), shown(reply));
+    if (judgement != Judgement::fault) return what + ". Until that changes its refusals prove nothing";
+    if (reply.code == 530 || reply.code == 535 || reply.code == 538)
+        return fmt::format("{}. {}", what, kConnectorRemedy);
+    return fmt::format("{}. Make {} an accepted domain there, or correct the route", what, control.domain());
+}
+
+std::string accepted_random(const mail::Address& control, const mail::SmtpReply& reply) {
+    return fmt::format(
+        "the server accepts any recipient of {}: {} for a made-up one. Turn on recipient validation "
+        "(Recipient Filter "
+        "agent, AddressBookEnabled) and ask the hub transport's port 2525, not 25",
+        control.domain(), shown(reply));
+}
+
+std::string no_starttls() {
+    return "tls = required, but the server does not offer STARTTLS. Give it a certificate, or set tls = "
+           "opportunistic";
+}
+
+}  // namespace postcensus::callout

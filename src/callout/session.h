@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// One callout session with one server, about recipients of one domain: connect, banner, EHLO, STARTTLS, MAIL
+// FROM, the random control, a known-good control, the recipients, QUIT. Never DATA, BDAT or AUTH; one RCPT
+// per round trip (Exchange 2010 answers pipelined RCPTs wrongly).
+//
+// Runs as a coroutine on the caller's executor and never blocks it, name resolution included. Every step has
+// a deadline; a cancelled coroutine closes its socket. Server text is bounded when read and printable in what
+// is returned.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "census/evidence.h"
+
+namespace postcensus::callout {
+
+struct Target {
+    std::string host;
+    std::uint16_t port = 2525;
+    std::string text() const;  // "ex1.corp.example:2525"
+    bool operator==(const Target&) const = default;
+};
+
+enum class Tls {
+    off,
+    opportunistic,  // used where offered, without verification (RFC 7435)
+    required,       // verified against the system's trust store and the host's name
+};
+
+// How a route's servers are asked: from the configuration's [route.*].
+struct Settings {
+    std::vector<Target> targets;  // empty: directory only
+    std::string mail_from;        // empty: <>
+    std::string helo;
+    Tls tls = Tls::opportunistic;
+    int sessions = 4;
+    std::optional<mail::Address> control;  // a known-good address; empty: one is picked
+};
+
+// Deadlines per step. Exchange tarpits a refused RCPT for 5 s and may delay MAIL FROM by 55 s under back
+// pressure.
+struct Deadlines {
+    Milliseconds connect{10'000};   // name resolution, and each of the addresses it found
+    Milliseconds greeting{60'000};  // banner, EHLO, STARTTLS and TLS, each
+    Milliseconds mail{90'000};
+    Milliseconds rcpt{60'000};
+    Milliseconds quit{2'000};
+};
+
+struct Questions {
+    Target target;
+    std::string helo;
+    std::string mail_from;
+    Tls tls = Tls::opportunistic;
+    mail::Address random_control;  // made by make_random_control(), of the domain that is asked about
+    std::vector<mail::Address> known_good;  // at most three are tried, in order; may be empty
+    std::vector<mail::Address> recipients;  // may be empty: the controls alone
+    // RCPTs that may be refused (4yz counts), controls included, before the session ends; at least 2.
+    int most_refused = 4;
+    Deadlines deadlines = {};
+};
+
+// What the session says of the server itself, for this domain.
+enum class Health {
+    passed,  // the random control was refused as unknown; a known-good one accepted, or none was to be had
+    accept_all,  // the random control was accepted
+    fault,       // it refuses us, or its controls failed
+    retry,       // no answer: connection refused, closed, timed out, 4yz
+};
+
+struct SessionResult {
+    Health health = Health::retry;
+    std::string reason;  // for the operator: why health is not passed, or why it ended early
+    std::optional<mail::Address> control_accepted;  // the known-good control that was
+    // Of the recipients that were answered. A fault beside health passed is about this recipient alone (a
+    // server refuses to relay for a%b@corp.example): strangers write such addresses, so it must not stop the
+    // target.
+    std::vector<census::CalloutOutcome> outcomes;
+    std::vector<mail::Address> unanswered;  // all others: ask again
+    std::vector<std::string> transcript;    // "C: …", "S: …", printable
+    int refused = 0;                        // RCPTs that were refused
+    bool limit_met = false;                 // the server closed or answered 421 after refusals
+};
+
+boost::asio::awaitable<SessionResult> run_session(Questions questions);
+
+// A fresh address that nobody has: high entropy, new each time, in a local part that looks like a person's.
+mail::Address make_random_control(std::string_view domain);
+
+}  // namespace postcensus::callout

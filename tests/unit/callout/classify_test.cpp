@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+#include "callout/classify.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catch.h"
+
+using namespace postcensus;
+using namespace postcensus::callout;
+using census::CalloutClass;
+
+namespace {
+
+mail::Address address(std::string_view text) {
+    return mail::Address::from_internal(text).value();
+}
+
+// Lines divided by |, as a server sends them.
+mail::SmtpReply reply(std::string_view text) {
+    mail::ReplyReader reader;
+    for (;;) {
+        const std::size_t end = text.find('|');
+        const auto state = reader.feed(text.substr(0, end));
+        if (state == mail::ReplyReader::State::complete) return reader.take();
+        REQUIRE(state == mail::ReplyReader::State::more);
+        REQUIRE(end != std::string_view::npos);
+        text.remove_prefix(end + 1);
+    }
+}
+
+struct Case {
+    std::string_view reply;
+    Judgement judgement;
+};
+
+constexpr auto kAccepted = Judgement::accepted;
+constexpr auto kUnknown = Judgement::unknown;
+constexpr auto kPolicy = Judgement::policy;
+constexpr auto kFault = Judgement::fault;
+constexpr auto kRetry = Judgement::retry;
+
+void check(const std::vector<Case>& cases, const mail::Address& recipient) {
+    for (const Case& one : cases) {
+        INFO(one.reply);
+        CHECK(static_cast<int>(judge_rcpt(reply(one.reply), recipient)) == static_cast<int>(one.judgement));
+    }
+}
+
+}  // namespace
+
+TEST_CASE("replies of Exchange to RCPT TO", "[callout]") {
+    check(
+        {
+            {"250 2.1.5 Recipient OK", kAccepted},
+            {"251 2.1.5 User not local; will forward", kAccepted},
+            {"550 5.1.1 User unknown", kUnknown},
+            {"550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup",
+             kUnknown},
+            {"550 5.4.1 Recipient address rejected: Access denied", kUnknown},
+            {"550 5.4.1 Recipient address rejected: Access denied. AS(201806281) "
+             "[BN8NAM11FT057.eop-nam11.prod.protection.outlook.com 2026-03-01T10:00:00.000Z 08DC]",
+             kUnknown},
+            {"550 5.4.1 Relay Access Denied", kFault},
+            {"550 5.4.1 Something else", kRetry},
+            {"550 5.7.1 RESOLVER.RST.AuthRequired; authentication required", kPolicy},
+            {"550 5.7.1 RESOLVER.RST.NotAuthorized; not authorized", kPolicy},
+            {"550 5.7.12 The recipient is not configured to receive mail from external senders", kPolicy},
+            {"550 5.7.124 Sender not in allowed-senders list", kPolicy},
+            {"550 5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup; authentication required", kPolicy},
+            {"550 5.7.134 RESOLVER.RST.SenderNotAuthenticatedForMailbox; authentication required", kPolicy},
+            {"550 5.7.136 RESOLVER.RST.SenderNotAuthenticatedForMailUser; authentication required", kPolicy},
+            {"550 5.7.1 Unable to relay", kFault},
+            {"550 5.7.1 Unable to relay for a@corp.example", kFault},
+            {"550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain", kFault},
+            {"550 5.7.64 TenantAttribution; Relay Access Denied", kFault},
+            {"530 5.7.1 Client was not authenticated", kFault},
+            {"530 5.7.57 Client not authenticated to send mail", kFault},
+            {"535 5.7.3 Authentication unsuccessful", kFault},
+            {"538 5.7.11 Encryption required for requested authentication mechanism", kFault},
+            {"452 4.3.1 Insufficient system resources", kRetry},
+            {"452 4.5.3 Too many recipients", kRetry},
+            {"421 4.3.2 The maximum number of concurrent connections has exceeded a limit", kRetry},
+            {"421 4.7.0 Too many errors", kRetry},
+            {"550 5.2.1 Mailbox cannot be accessed", kRetry},
+            {"550 5.2.2 Mailbox full", kRetry},
+            {"552 5.2.2 Mailbox full", kRetry},
+            {"550 5.7.1 Message rejected as spam by Content Filtering", kRetry},
+            {"550 5.7.1 Client host [192.0.2.1] blocked using zen.spamhaus.org", kRetry},
+            {"550 5.1.0 Sender denied", kRetry},
+            {"550 5.1.2 Host unknown", kRetry},
+            {"501 5.1.3 Invalid address", kRetry},
+        },
+        address("a@corp.example"));
+}
+
+TEST_CASE("replies of other servers to RCPT TO", "[callout]") {
+    check(
+        {
+            {"550 5.1.1 <a@corp.example>: Recipient address rejected: User unknown in relay recipient table",
+             kUnknown},
+            {"550 <a@corp.example>: Recipient address rejected: User unknown in relay recipient table",
+             kUnknown},
+            {"450 4.1.1 <a@corp.example>: Recipient address rejected: User unknown in relay recipient table",
+             kRetry},
+            {"450 4.2.0 <a@corp.example>: Recipient address rejected: Greylisted", kRetry},
+            {"554 5.7.1 <a@corp.example>: Relay access denied", kFault},
+            {"554 5.7.1 <a@corp.example>: Recipient address rejected: Access denied", kRetry},
+            {"550 Unrouteable address", kUnknown},
+            {"550 relay not permitted", kFault},
+            {"550 Administrative prohibition", kRetry},
+            {"550-Verification failed for <x@y.example>|550-The mail server does not know it|550 Sender "
+             "verify failed",
+             kRetry},
+            {"550-No such person|550-at this address|550 Nobody here", kUnknown},
+            {"550 Invalid recipient", kUnknown},
+            {"550 Invalid recipient: <a@corp.example>", kUnknown},
+            {"550-5.1.1 The email account that you tried to reach does not exist. Please try|"
+             "550-5.1.1 double-checking the recipient's email address for typos or|"
+             "550-5.1.1 unnecessary spaces. For more information, go to|"
+             "550 5.1.1  https://support.google.com/mail/?p=NoSuchUser d2e1a72fcca58-1si - gsmtp",
+             kUnknown},
+            {"550-5.7.1 The user or domain that you are sending to (or from) has a policy that|550 5.7.1 "
+             "prohibited it",
+             kRetry},
+            {"550 5.1.1 <a@corp.example> User doesn't exist: a@corp.example", kUnknown},
+            {"553 sorry, no mailbox here by that name (#5.1.1)", kUnknown},
+            {"553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", kFault},
+            {"553 sorry, this is not for you (#5.7.1)", kRetry},
+            {"550 Requested action not taken: mailbox unavailable", kUnknown},
+            {"551 User not local; please try <b@other.example>", kUnknown},
+            {"554 delivery error: dd This user doesn't have an account", kRetry},
+            {"550 Blocked", kRetry},
+            {"550 Blocked.See the list", kRetry},
+            {"550 Rejected by policy", kRetry},
+            {"550 Authentication required", kRetry},
+            {"550 Access denied", kRetry},
+            {"550 5.1.1 Too many invalid recipients", kRetry},
+            {"550 Refused, see https://www.spamhaus.org/query", kRetry},
+            {"550 mailrelay.corp.example does not know this user", kUnknown},
+            {"550 Mailbox disabled", kRetry},
+            {"550 Mailbox is over quota", kRetry},
+            {"550", kUnknown},
+            {"252 2.0.0 I cannot tell", kRetry},
+            {"354 Go ahead", kRetry},
+            {"500 5.5.1 Command unrecognized", kRetry},
+        },
+        address("a@corp.example"));
+}
+
+TEST_CASE("the recipient's own words do not judge", "[callout]") {
+    CHECK(judge_rcpt(reply("550 5.1.1 <relay@corp.example>: User unknown"), address("relay@corp.example")) ==
+          kUnknown);
+    CHECK(judge_rcpt(reply("550 <Spam@Corp.Example> unknown"), address("spam@corp.example")) == kUnknown);
+    const mail::Address quoted = address("resolver.rst. unable to relay@corp.example");
+    CHECK(judge_rcpt(reply("550 5.7.1 <\"resolver.rst. unable to relay\"@corp.example> refused"), quoted) ==
+          kRetry);
+    CHECK(judge_rcpt(reply("550 5.1.1 <resolver.rst. unable to relay@corp.example> unknown"), quoted) ==
+          kUnknown);
+}
+
+TEST_CASE("replies before RCPT TO", "[callout]") {
+    CHECK(judge_before_rcpt(Stage::banner, reply("220 ex1 ESMTP")) == kAccepted);
+    CHECK(judge_before_rcpt(Stage::banner, reply("554 no")) == kFault);
+    CHECK(judge_before_rcpt(Stage::banner, reply("421 later")) == kRetry);
+    CHECK(judge_before_rcpt(Stage::banner, reply("450 later")) == kRetry);
+    CHECK(judge_before_rcpt(Stage::banner, reply("250 what")) == kRetry);
+    CHECK(judge_before_rcpt(Stage::hello, reply("250 ex1")) == kAccepted);
+    CHECK(judge_before_rcpt(Stage::hello, reply("502 no")) == kFault);
+    CHECK(judge_before_rcpt(Stage::starttls, reply("220 go")) == kAccepted);
+    CHECK(judge_before_rcpt(Stage::starttls, reply("454 not now")) == kRetry);
+    CHECK(judge_before_rcpt(Stage::mail, reply("530 5.7.1 Client was not authenticated")) == kFault);
+    CHECK(judge_before_rcpt(Stage::mail, reply("550 5.1.1 User unknown")) == kFault);  // stage first
+    CHECK(judge_before_rcpt(Stage::mail, reply("452 4.3.1 Insufficient system resources")) == kRetry);
+}
+
+TEST_CASE("a recipient beside its controls", "[callout]") {
+    const mail::Address a = address("a@corp.example");
+    const Controls passed{reply("550 5.1.1 User unknown"), address("known@corp.example")};
+    const Controls without{reply("550 5.1.1 User unknown"), std::nullopt};
+    CHECK(passed.text() == "random refused 550 5.1.1; known@corp.example accepted");
+    CHECK(without.text() == "random refused 550 5.1.1; no known-good control");
+
+    const auto ok = reply("250 2.1.5 OK");
+    const auto unknown = reply("550 5.1.1 User unknown");
+    const auto otherwise = reply("550 5.1.10 Recipient not found");
+    const auto bare = reply("550 User unknown");
+    const auto closed = reply("550 5.7.133 closed");
+    CHECK(classify_recipient(ok, a, passed) == CalloutClass::deliverable);
+    CHECK(classify_recipient(unknown, a, passed) == CalloutClass::unknown);
+    CHECK(classify_recipient(otherwise, a, passed) == CalloutClass::retry);
+    CHECK(classify_recipient(bare, a, passed) == CalloutClass::retry);
+    CHECK(classify_recipient(reply("551 5.1.1 User unknown"), a, passed) == CalloutClass::retry);
+    CHECK(classify_recipient(closed, a, passed) == CalloutClass::policy);
+    CHECK(classify_recipient(reply("530 5.7.1 no"), a, passed) == CalloutClass::fault);
+    CHECK(classify_recipient(reply("450 4.1.1 later"), a, passed) == CalloutClass::retry);
+
+    CHECK(classify_recipient(ok, a, without) == CalloutClass::deliverable);
+    CHECK(classify_recipient(unknown, a, without) == CalloutClass::retry);
+    CHECK(classify_recipient(closed, a, without) == CalloutClass::retry);
+}
