@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// Reads whole lines from a growing, rotating log file. Never blocks. One owner, one thread.
+//
+// A last line without its newline stays unread until it is complete. After a rename the old file is drained
+// to its end, and left when the new one has its first byte: a writer that still holds the old one may write
+// to it until then. A deleted file is drained and let go, so that its space is freed. After copytruncate the
+// copy is drained if it lies beside. Where lines may have been lost (a truncated file without a copy, a mark
+// that nothing matches), the batch says so; reading then goes on from the beginning of the current file, as
+// reading a line twice is harmless.
+//
+// Limits: rotated files are looked for in the log's own folder, uncompressed, as NAME.1 or NAME-20261124.
+// What was copied between the last read of copytruncate's cp and its truncation is lost to everyone.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/failure.h"
+#include "maillog/mark.h"
+
+namespace postcensus::maillog {
+
+struct Settings {
+    std::filesystem::path path;             // the log file
+    std::vector<std::string> syslog_names;  // {"postfix"}
+};
+
+struct Batch {
+    std::vector<std::string> lines;  // without newline; a line over the bound is left out and counted
+    Mark mark;                       // behind the last of these lines; always worth storing
+    std::size_t overlong = 0;        // lines longer than any that Postfix writes
+    std::string lost;                // not empty: lines may have been lost here, and why
+    bool more = false;               // poll again at once
+};
+
+class FileTail {
+  public:
+    // `mark`: where an earlier process stopped; without one, reading starts at the end of the file that is
+    // there at the first poll (a line that is half written then counts as new), or at the beginning of one
+    // that appears later.
+    FileTail(std::filesystem::path path, std::optional<Mark> mark);
+    ~FileTail();
+    FileTail(const FileTail&) = delete;
+    FileTail& operator=(const FileTail&) = delete;
+
+    // At most `most_lines` lines that are there now. A file that does not exist is an empty batch.
+    // A Failure is passing (no permission, an I/O error); nothing is skipped, polling again is safe.
+    Result<Batch> poll(std::size_t most_lines = 500);
+
+    // An inotify descriptor that becomes readable when poll() may have something; call clear(), then poll().
+    // -1 where inotify is not to be had. Poll now and then also without it: it does not see what happens
+    // behind a symbolic link or on a network file system.
+    int watch_fd() const;
+    void clear();
+
+    // Whether there is a file of that name.
+    bool file_present() const;
+
+  private:
+    class Reader;
+    std::unique_ptr<Reader> reader_;
+};
+
+}  // namespace postcensus::maillog
