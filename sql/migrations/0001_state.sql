@@ -1,0 +1,170 @@
+-- The state: what is known (evidence), what follows from it (answers), and what was published.
+-- Times are milliseconds since the epoch, UTC. Addresses are in internal form, folded.
+-- `seq` numbers write transactions; order of evidence is order of seq, never of clocks.
+
+CREATE TABLE meta (
+    key   TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sequence (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    seq INTEGER NOT NULL
+) STRICT;
+INSERT INTO sequence (one, seq) VALUES (1, 0);
+
+-- Every address that was ever listed, missed or configured, with its last answer.
+CREATE TABLE address (
+    id           INTEGER PRIMARY KEY,
+    address      TEXT NOT NULL UNIQUE,
+    domain       TEXT NOT NULL,
+    answer       TEXT NOT NULL DEFAULT 'unsure' CHECK (answer IN ('accept', 'closed', 'reject', 'unsure')),
+    reason       TEXT NOT NULL DEFAULT 'no-evidence',
+    until        INTEGER,                     -- when the answer changes by itself
+    listed_seq   INTEGER NOT NULL DEFAULT 0,  -- when its listings last changed or ended
+    accepted_seq INTEGER,                     -- when it last became accepted (or closed)
+    left_seq     INTEGER,                     -- when it last stopped being so
+    missed_seq   INTEGER,                     -- its first miss after that
+    configured   INTEGER NOT NULL DEFAULT 0   -- named by a route's accept
+) STRICT;
+CREATE INDEX address_by_domain   ON address (domain, answer);
+CREATE INDEX address_by_until    ON address (until) WHERE until IS NOT NULL;
+CREATE INDEX address_rejected    ON address (address) WHERE answer = 'reject';
+CREATE INDEX address_closed      ON address (address) WHERE answer = 'closed';
+CREATE INDEX address_by_accepted ON address (accepted_seq) WHERE answer IN ('accept', 'closed');
+CREATE INDEX address_by_left     ON address (left_seq) WHERE left_seq IS NOT NULL;
+CREATE INDEX address_configured  ON address (address) WHERE configured = 1;
+
+-- The domains that the decider's configuration relays, and a digest of what else in it decides.
+CREATE TABLE domain (
+    domain     TEXT PRIMARY KEY,
+    policy     TEXT NOT NULL,
+    accept_all INTEGER NOT NULL DEFAULT 0     -- its server accepts every recipient
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE directory (
+    id   INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE reading (
+    id           INTEGER PRIMARY KEY,
+    directory_id INTEGER NOT NULL REFERENCES directory (id),
+    kind         TEXT NOT NULL,               -- full
+    server       TEXT NOT NULL,
+    began        INTEGER NOT NULL,
+    ended        INTEGER NOT NULL,
+    began_seq    INTEGER NOT NULL,
+    seq          INTEGER NOT NULL,
+    objects      INTEGER NOT NULL,
+    added        INTEGER NOT NULL,            -- addresses
+    removed      INTEGER NOT NULL,
+    outcome      TEXT NOT NULL,               -- applied, or why not
+    good         INTEGER NOT NULL
+) STRICT;
+CREATE INDEX reading_by_end ON reading (ended);
+CREATE INDEX reading_by_directory ON reading (directory_id, ended);
+
+CREATE TABLE object (
+    id           INTEGER PRIMARY KEY,
+    directory_id INTEGER NOT NULL REFERENCES directory (id),
+    guid         BLOB NOT NULL,
+    dn           TEXT NOT NULL,
+    digest       INTEGER NOT NULL,
+    UNIQUE (directory_id, guid)
+) STRICT;
+
+CREATE TABLE listing (
+    address_id INTEGER NOT NULL REFERENCES address (id),
+    object_id  INTEGER NOT NULL REFERENCES object (id),
+    closed     INTEGER NOT NULL,
+    PRIMARY KEY (address_id, object_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX listing_by_object ON listing (object_id);
+
+-- Conclusive callouts, and the last other one, of each address.
+CREATE TABLE callout (
+    id         INTEGER PRIMARY KEY,
+    address_id INTEGER NOT NULL REFERENCES address (id),
+    class      TEXT NOT NULL,
+    at         INTEGER NOT NULL,
+    began_seq  INTEGER NOT NULL,              -- the seq that was current before its RCPT was sent
+    target     TEXT NOT NULL,
+    reply      TEXT NOT NULL,
+    controls   TEXT NOT NULL
+) STRICT;
+CREATE INDEX callout_by_address ON callout (address_id, began_seq);
+CREATE INDEX callout_by_time ON callout (at);
+
+CREATE TABLE miss (
+    id         INTEGER PRIMARY KEY,
+    address_id INTEGER NOT NULL REFERENCES address (id),
+    at         INTEGER NOT NULL,
+    client     TEXT NOT NULL
+) STRICT;
+CREATE INDEX miss_by_address ON miss (address_id, at);
+CREATE INDEX miss_by_time ON miss (at);
+
+-- The queue: what is to be asked, and nobody waits for.
+CREATE TABLE question (
+    address_id INTEGER PRIMARY KEY REFERENCES address (id),
+    cause      TEXT NOT NULL,                 -- miss, listing-ended, contested, refresh
+    asked      INTEGER NOT NULL,              -- since when
+    due        INTEGER NOT NULL,
+    attempts   INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX question_by_due ON question (due);
+
+-- Addresses whose evidence changed and whose answer has not been decided since. Misses first (rank 0).
+CREATE TABLE undecided (
+    address_id INTEGER PRIMARY KEY REFERENCES address (id),
+    rank       INTEGER NOT NULL
+) STRICT;
+CREATE INDEX undecided_by_rank ON undecided (rank);
+
+-- Removals that the gate holds.
+CREATE TABLE hold (
+    address_id INTEGER PRIMARY KEY REFERENCES address (id),
+    at         INTEGER NOT NULL,
+    approved   INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- Each change of an answer, with its cause in words.
+CREATE TABLE event (
+    id          INTEGER PRIMARY KEY,
+    address_id  INTEGER NOT NULL REFERENCES address (id),
+    seq         INTEGER NOT NULL,
+    at          INTEGER NOT NULL,
+    from_answer TEXT NOT NULL,
+    to_answer   TEXT NOT NULL,
+    reason      TEXT NOT NULL,
+    cause       TEXT NOT NULL,
+    approved    INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX event_by_address ON event (address_id, at);
+CREATE INDEX event_by_time ON event (at);
+
+-- What should be out: one row a table.
+CREATE TABLE publication (
+    name       TEXT PRIMARY KEY,              -- directory, learned, closed, unknown
+    generation INTEGER NOT NULL,
+    seq        INTEGER NOT NULL,              -- the table holds what was decided up to here
+    digest     TEXT NOT NULL,                 -- of its entries
+    identity   TEXT NOT NULL,                 -- of its two files
+    entries    INTEGER NOT NULL,
+    until      INTEGER,
+    at         INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE log_mark (
+    source TEXT PRIMARY KEY,
+    mark   TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Counts for the report: one row a name and day.
+CREATE TABLE counter (
+    name  TEXT NOT NULL,
+    day   INTEGER NOT NULL,                   -- days since the epoch
+    value INTEGER NOT NULL,
+    PRIMARY KEY (name, day)
+) STRICT, WITHOUT ROWID;

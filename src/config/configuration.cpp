@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: MIT
+#include "config/configuration.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <functional>
+
+#include "base/duration.h"
+#include "base/file.h"
+#include "base/printable.h"
+#include "config/values.h"
+
+namespace postcensus::config {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kLargestFile = 1024 * 1024;
+constexpr std::size_t kLargestDomainFile = 16UL * 1024 * 1024;
+constexpr std::uint16_t kHubTransport = 2525;
+
+// What a section says before it is checked as a whole.
+struct DirectoryDraft {
+    directory::Settings settings;
+    std::string uri;
+    std::string password_file;
+};
+
+Setter one_of(std::string& target, std::vector<std::string> allowed) {
+    return [&target, allowed = std::move(allowed)](const std::string& text) -> Result<void> {
+        if (std::find(allowed.begin(), allowed.end(), text) == allowed.end())
+            return fail(ExitCode::configuration, fmt::format("'{}' is none of {}", printable(text), fmt::join(allowed, ", ")));
+        target = text;
+        return {};
+    };
+}
+
+SectionBinder bind_general(const std::string& file, Configuration& out) {
+    SectionBinder binder(file, "general");
+    binder.key("state", "/var/lib/postcensus/state.db", set_path(out.state.path))
+        .key("maps", "/var/lib/postcensus/maps", set_path(out.postfix.maps))
+        .key("table-type", "auto", one_of(out.postfix.table_type, {"auto", "hash", "btree", "lmdb", "cdb"}))
+        .key("postfix-config", "/etc/postfix", set_path(out.postfix.config_dir))
+        .key("publish-interval", "1s", set_duration(out.publish_interval, 0ms))
+        .only("metrics-dir", "")
+        .key("max-removals", "10%", set_percent(out.gate.percent));
+    return binder;
+}
+
+SectionBinder bind_log(const std::string& file, Configuration& out) {
+    SectionBinder binder(file, "log");
+    binder
+        .key("source", "auto",
+             [&out](const std::string& text) -> Result<void> {
+                 if (text == "journal") return fail(ExitCode::configuration, "this version follows a file only; write 'file' or 'auto'");
+                 if (text != "auto" && text != "file") return fail(ExitCode::configuration, "write 'auto' or 'file'");
+                 out.log_from_main_cf = text == "auto";
+                 return {};
+             })
+        .key("path", "/var/log/mail.log", set_path(out.log.path))
+        .key("syslog-name", "postfix", [&out](const std::string& text) -> Result<void> {
+            out.log.syslog_names = split_words(text);
+            if (out.log.syslog_names.empty()) return fail(ExitCode::configuration, "name at least one, normally 'postfix'");
+            return {};
+        });
+    return binder;
+}
+
+SectionBinder bind_directory(const std::string& file, const std::string& section, DirectoryDraft& draft) {
+    SectionBinder binder(file, section);
+    binder.required("uri", set_text(draft.uri))
+        .required("base", set_text(draft.settings.base))
+        .only("flavour", "ad")
+        .only("bind", "simple")
+        .required("bind-dn", set_text(draft.settings.bind_dn))
+        .required("password-file", set_text(draft.password_file))
+        .only("keytab", "")
+        .key("starttls", "no", set_bool(draft.settings.starttls))
+        .key("insecure", "no", set_bool(draft.settings.insecure))
+        .key("ca-file", "", set_path(draft.settings.ca_file))
+        .only("filter", "")
+        .only("attributes", "mail")
+        .key("use-mail", "no", set_bool(draft.settings.use_mail))
+        .only("poll-interval", "15s")
+        .only("sweep-interval", "1h");
+    return binder;
+}
+
+Setter set_domains(Route& route) {
+    return [&route](const std::string& text) -> Result<void> {
+        std::vector<std::string> words = split_words(text);
+        std::vector<std::string> domains;
+        for (const std::string& word : words) {
+            if (word == "postfix") return fail(ExitCode::configuration, "this version cannot ask Postfix for the domains; name them, or write file:/path");
+            if (!word.starts_with("file:")) {
+                domains.push_back(word);
+                continue;
+            }
+            auto content = read_file(word.substr(5), kLargestDomainFile);
+            if (!content) return fail(content.error());
+            const std::vector<std::string> named = split_words(*content);
+            domains.insert(domains.end(), named.begin(), named.end());
+        }
+        for (const std::string& domain : domains) {
+            const auto valid = mail::valid_domain(domain);
+            if (!valid) return fail(ExitCode::configuration, fmt::format("'{}' is not a domain", printable(domain, 80)));
+            route.domains.push_back(*valid);
+        }
+        if (route.domains.empty()) return fail(ExitCode::configuration, "name at least one domain");
+        return {};
+    };
+}
+
+Result<callout::Target> parse_target(const std::string& text) {
+    callout::Target target{text, kHubTransport};
+    // [2001:db8::1]:2525, host:2525 or host
+    const std::size_t colon = text.rfind(':');
+    const std::size_t bracket = text.rfind(']');
+    if (colon != std::string::npos && (bracket == std::string::npos || colon > bracket)) {
+        unsigned port = 0;
+        const auto [rest, error] = std::from_chars(text.data() + colon + 1, text.data() + text.size(), port);
+        if (error != std::errc{} || rest != text.data() + text.size() || port == 0 || port > 65535)
+            return fail(ExitCode::configuration, fmt::format("'{}' has no valid port", printable(text, 80)));
+        target = {text.substr(0, colon), static_cast<std::uint16_t>(port)};
+    }
+    if (target.host.size() > 2 && target.host.front() == '[' && target.host.back() == ']')
+        target.host = target.host.substr(1, target.host.size() - 2);
+    if (target.host.empty() || target.host.find('/') != std::string::npos)
+        return fail(ExitCode::configuration, fmt::format("'{}' is not host:port", printable(text, 80)));
+    return target;
+}
+
+Setter set_targets(callout::Settings& settings) {
+    return [&settings](const std::string& text) -> Result<void> {
+        if (text == "postfix") return fail(ExitCode::configuration, "this version cannot ask Postfix for the host; name it, or write none");
+        if (text == "none") return {};
+        for (const std::string& word : split_words(text)) {
+            auto target = parse_target(word);
+            if (!target) return fail(target.error());
+            settings.targets.push_back(*target);
+        }
+        if (settings.targets.empty()) return fail(ExitCode::configuration, "name a host:port, or write none");
+        return {};
+    };
+}
+
+Setter set_accept(Route& route) {
+    return [&route](const std::string& text) -> Result<void> {
+        for (const std::string& word : split_words(text)) {
+            if (word.front() == '@') {
+                const auto domain = mail::valid_domain(word.substr(1));
+                if (!domain) return fail(ExitCode::configuration, fmt::format("'{}' is not @domain", printable(word, 80)));
+                route.accept_domains.push_back(*domain);
+                continue;
+            }
+            const auto address = mail::Address::from_external(word);
+            if (!address || !address->fits_table())
+                return fail(ExitCode::configuration, fmt::format("'{}' is neither an address nor @domain", printable(word, 80)));
+            route.accept.push_back(*address);
+        }
+        return {};
+    };
+}
+
+// What goes into an SMTP command as it stands must not hold what ends one.
+Setter set_smtp_word(std::string& target) {
+    return [&target](const std::string& text) -> Result<void> {
+        if (text.find_first_of(" \t\r\n<>") != std::string::npos || printable(text) != text)
+            return fail(ExitCode::configuration, fmt::format("'{}' cannot be sent to a mail server", printable(text, 80)));
+        target = text;
+        return {};
+    };
+}
+
+Setter set_tls(callout::Tls& target) {
+    return [&target](const std::string& text) -> Result<void> {
+        if (text == "off")
+            target = callout::Tls::off;
+        else if (text == "opportunistic")
+            target = callout::Tls::opportunistic;
+        else if (text == "required")
+            target = callout::Tls::required;
+        else
+            return fail(ExitCode::configuration, "write off, opportunistic or required");
+        return {};
+    };
+}
+
+SectionBinder bind_route(const std::string& file, const std::string& section, Route& route) {
+    SectionBinder binder(file, section);
+    binder.required("domains", set_domains(route))
+        .key("callout", "none", set_targets(route.callout))
+        .key("accept", "", set_accept(route))
+        .key("mail-from", "", set_smtp_word(route.callout.mail_from))
+        .key("helo", "", set_smtp_word(route.callout.helo))
+        .key("tls", "opportunistic", set_tls(route.callout.tls))
+        .key("sessions", "4", set_number(route.callout.sessions, 1, 20))
+        .key("control", "",
+             [&route](const std::string& text) -> Result<void> {
+                 if (text.empty()) return {};
+                 route.callout.control = mail::Address::from_external(text);
+                 if (!route.callout.control) return fail(ExitCode::configuration, fmt::format("'{}' is not an address", printable(text, 80)));
+                 return {};
+             })
+        .key("confirmation-interval", "15m", set_duration(route.policy.confirmation_interval, 1s))
+        .only("directory-complete", "no")
+        .key("deliverable-refresh", "7d", set_duration(route.deliverable_refresh, 1s))
+        .key("unknown-expire", "1h", set_duration(route.policy.unknown_expire, 1s));
+    return binder;
+}
+
+Setter set_rate(census::Rate& target) {
+    return [&target](const std::string& text) -> Result<void> {
+        auto rate = census::Rate::parse(text);
+        if (!rate) return fail(rate.error());
+        target = *rate;
+        return {};
+    };
+}
+
+SectionBinder bind_budget(const std::string& file, census::Budget& budget) {
+    SectionBinder binder(file, "budget");
+    binder.key("total", "20/s", set_rate(budget.total))
+        .key("domain", "5/s", set_rate(budget.domain))
+        .key("network", "30/m", set_rate(budget.network))
+        .key("relays", "", [&budget](const std::string& text) -> Result<void> {
+            for (const std::string& word : split_words(text)) {
+                auto network = census::Network::parse(word);
+                if (!network) return fail(network.error());
+                budget.relays.push_back(*network);
+            }
+            return {};
+        });
+    return binder;
+}
+
+Result<void> finish_directory(const std::string& where, DirectoryDraft& draft) {
+    const auto bad = [&where](const std::string& what) { return fail(ExitCode::configuration, where + what); };
+    directory::Settings& settings = draft.settings;
+    settings.uris = split_words(draft.uri);
+    if (settings.uris.empty()) return bad("uri: name at least one server, for example ldaps://dc1.corp.example");
+    for (const std::string& uri : settings.uris) {
+        const bool tls = uri.starts_with("ldaps://");
+        if (!tls && !uri.starts_with("ldap://")) return bad(fmt::format("uri: '{}' begins neither with ldaps:// nor with ldap://", printable(uri, 80)));
+        if (!tls && !settings.starttls && !settings.insecure)
+            return bad("uri: a password would cross the network readable; use ldaps://, or starttls = yes (or insecure = yes, if you must)");
+        if (tls && settings.starttls) return bad("starttls: ldaps:// is encrypted from the start; use one of the two");
+    }
+    if (settings.bind_dn.empty()) return bad("bind-dn: an empty name would be an anonymous login");
+    auto password = read_secret(draft.password_file);
+    if (!password) return bad("password-file: " + password.error().message);
+    settings.password = *password;
+    return {};
+}
+
+Result<void> finish(Configuration& out) {
+    for (std::size_t i = 0; i < out.routes.size(); ++i)
+        for (const std::string& domain : out.routes[i].domains)
+            if (!out.route_by_domain.emplace(domain, i).second)
+                return fail(ExitCode::configuration,
+                            fmt::format("{}: [route.{}] domains: {} is named twice", out.file.string(), out.routes[i].name, domain));
+    for (const Route& route : out.routes) {
+        std::vector<std::string> named = route.accept_domains;
+        for (const mail::Address& address : route.accept) named.emplace_back(address.domain());
+        for (const std::string& domain : named)
+            if (std::find(route.domains.begin(), route.domains.end(), domain) == route.domains.end())
+                return fail(ExitCode::configuration,
+                            fmt::format("{}: [route.{}] accept: {} is none of this route's domains", out.file.string(), route.name, domain));
+    }
+    return {};
+}
+
+}  // namespace
+
+bool Route::accepts(const mail::Address& address) const {
+    return std::find(accept_domains.begin(), accept_domains.end(), address.domain()) != accept_domains.end() ||
+           std::find(accept.begin(), accept.end(), address) != accept.end();
+}
+
+std::string Route::policy_text(const std::string& domain) const {
+    std::string text = fmt::format("unknown-expire={} confirmation-interval={} callout={}", format_duration(policy.unknown_expire),
+                                   format_duration(policy.confirmation_interval), asks() ? "yes" : "no");
+    if (std::find(accept_domains.begin(), accept_domains.end(), domain) != accept_domains.end()) text += " accept=@" + domain;
+    for (const mail::Address& address : accept)
+        if (address.domain() == domain) text += " accept=" + address.text();
+    return text;
+}
+
+const Route* Configuration::route_of(std::string_view domain) const {
+    const auto found = route_by_domain.find(domain);
+    return found == route_by_domain.end() ? nullptr : &routes[found->second];
+}
+
+Result<Configuration> load(const std::filesystem::path& file) {
+    auto text = read_file(file, kLargestFile);
+    if (!text)
+        return fail(ExitCode::configuration, text.error().message + "; write one (postcensus.conf(5)), or name it with --config");
+    auto sections = split_ini(*text, file.string());
+    if (!sections) return fail(sections.error());
+
+    Configuration out;
+    out.file = file;
+    IniSection general{"general", 1, {}};
+    IniSection log{"log", 1, {}};
+    IniSection budget{"budget", 1, {}};
+    for (IniSection& section : *sections) {
+        const auto where = fmt::format("{}:{}: [{}] ", file.string(), section.line, printable(section.name, 60));
+        if (section.name == "general") {
+            general = section;
+        } else if (section.name == "log") {
+            log = section;
+        } else if (section.name == "budget") {
+            budget = section;
+        } else if (section.name.starts_with("directory.") && section.name.size() > 10) {
+            DirectoryDraft draft;
+            draft.settings.name = section.name.substr(10);
+            if (auto bound = bind_directory(file.string(), section.name, draft).bind(section); !bound) return fail(bound.error());
+            if (auto finished = finish_directory(where, draft); !finished) return fail(finished.error());
+            out.directories.push_back(std::move(draft.settings));
+        } else if (section.name.starts_with("route.") && section.name.size() > 6) {
+            Route& route = out.routes.emplace_back();
+            route.name = section.name.substr(6);
+            if (auto bound = bind_route(file.string(), section.name, route).bind(section); !bound) return fail(bound.error());
+        } else {
+            return fail(ExitCode::configuration,
+                        where + "there is no such section; [general], [log], [directory.NAME], [route.NAME] and [budget] there are");
+        }
+    }
+    if (auto bound = bind_general(file.string(), out).bind(general); !bound) return fail(bound.error());
+    if (auto bound = bind_log(file.string(), out).bind(log); !bound) return fail(bound.error());
+    if (auto bound = bind_budget(file.string(), out.budget).bind(budget); !bound) return fail(bound.error());
+    if (auto finished = finish(out); !finished) return fail(finished.error());
+
+    std::string decides = *text;
+    for (const Route& route : out.routes)
+        for (const std::string& domain : route.domains) decides += "\n" + domain;
+    out.digest = fmt::format("{:016x}", std::hash<std::string>{}(decides));
+    return out;
+}
+
+std::vector<std::string> known_keys() {
+    Configuration configuration;
+    DirectoryDraft draft;
+    Route route;
+    std::vector<std::string> keys;
+    const auto add = [&keys](const std::string& section, const SectionBinder& binder) {
+        for (const std::string& name : binder.names()) keys.push_back(section + " " + name);
+    };
+    add("general", bind_general({}, configuration));
+    add("log", bind_log({}, configuration));
+    add("directory", bind_directory({}, {}, draft));
+    add("route", bind_route({}, {}, route));
+    add("budget", bind_budget({}, configuration.budget));
+    return keys;
+}
+
+}  // namespace postcensus::config

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// The configuration file, read whole and checked whole: each folder's own Settings, and the routes that tie them together.
+// postcensus.conf(5) describes every key.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "callout/session.h"
+#include "census/admission.h"
+#include "census/decide.h"
+#include "census/gate.h"
+#include "directory/session.h"
+#include "maillog/file_tail.h"
+#include "postfix/main_cf.h"
+#include "store/database.h"
+
+namespace postcensus::config {
+
+// How one set of domains is answered: [route.NAME].
+struct Route {
+    std::string name;
+    std::vector<std::string> domains;
+    callout::Settings callout;
+    std::vector<mail::Address> accept;         // always accepted
+    std::vector<std::string> accept_domains;   // wanted catch-alls
+    census::Policy policy;
+    std::chrono::milliseconds deliverable_refresh{};
+
+    bool asks() const { return !callout.targets.empty(); }
+    bool accepts(const mail::Address& address) const;
+    // What of it decides, in one text: another text means that answers may change.
+    std::string policy_text(const std::string& domain) const;
+};
+
+struct Configuration {
+    std::filesystem::path file;
+    std::string digest;  // of the text of the file and of the files that it names, secrets left out
+    store::Settings state;
+    postfix::Settings postfix;
+    std::chrono::milliseconds publish_interval{};
+    census::GateLimits gate;
+    maillog::Settings log;
+    bool log_from_main_cf = false;  // source = auto: maillog_file of main.cf, if it is set, is the log
+    std::vector<directory::Settings> directories;
+    std::vector<Route> routes;
+    census::Budget budget;
+    std::map<std::string, std::size_t, std::less<>> route_by_domain;
+
+    const Route* route_of(std::string_view domain) const;
+};
+
+Result<Configuration> load(const std::filesystem::path& file);
+
+// Every key that a file may have, as "section key": for the test that all are documented.
+std::vector<std::string> known_keys();
+
+}  // namespace postcensus::config

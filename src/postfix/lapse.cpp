@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+#include "postfix/lapse.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <optional>
+
+#include "base/file.h"
+#include "base/process.h"
+#include "postfix/table.h"
+#include "postfix/table_head.h"
+
+namespace postcensus::postfix {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Clocks are set a little now and then; a table from further in the future than this was written by a clock that was wrong.
+constexpr auto kFutureTolerance = 60s;
+constexpr std::size_t kLargestText = 256UL * 1024 * 1024;
+
+bool present(const std::filesystem::path& path) {
+    std::error_code ignored;
+    return std::filesystem::exists(path, ignored);
+}
+
+bool has_entries(std::string_view text) {
+    for (std::size_t start = 0; start < text.size();) {
+        const std::size_t end = std::min(text.find('\n', start), text.size());
+        if (end > start && text[start] != '#') return true;
+        start = end + 1;
+    }
+    return false;
+}
+
+// Why a table has to be emptied; nothing if it is still good.
+std::optional<std::string> why_over(const std::string& text, Time now) {
+    const auto head = parse_head(text);
+    if (!head || !head->until) return "it does not say until when it is good";
+    if (head->written > now + kFutureTolerance) return "it was written in the future, at " + format_time(head->written);
+    if (*head->until <= now) return "it was good until " + format_time(*head->until);
+    return std::nullopt;
+}
+
+// The index first, then the text: until both are done, Postfix answers from an index that is empty already.
+Result<void> move_spare(const std::filesystem::path& maps, const std::string& name, const std::string& suffix) {
+    return rename_file(maps / (name + ".empty" + suffix), maps / (name + suffix));
+}
+
+// One time for both files: an index older than its text would be taken for half a publication.
+void set_times(const std::filesystem::path& path, const timespec& time) {
+    const timespec times[2] = {time, time};
+    ::utimensat(AT_FDCWD, path.c_str(), times, 0);
+}
+
+// A publication that was killed between its two renames leaves a new text beside an old index: the text says nothing about it.
+bool torn(const std::filesystem::path& text, const std::filesystem::path& index) {
+    struct stat text_facts {};
+    struct stat index_facts {};
+    if (::stat(text.c_str(), &text_facts) != 0 || ::stat(index.c_str(), &index_facts) != 0) return false;
+    const timespec &a = index_facts.st_mtim, &b = text_facts.st_mtim;
+    return a.tv_sec != b.tv_sec ? a.tv_sec < b.tv_sec : a.tv_nsec < b.tv_nsec;
+}
+
+std::string type_of(const std::string& suffix) { return suffix == ".db" ? "hash" : suffix.substr(1); }
+
+// No spare: an empty table is built aside. This is the one way that needs disk space.
+Result<void> build_empty(const std::filesystem::path& maps, const std::string& name, const std::string& suffix) {
+    auto folder = TempFolder::create(maps, ".build-");
+    if (!folder) return fail(folder.error());
+    const std::filesystem::path path = folder->path() / name;
+    if (auto written = write_file(path, "", 0644); !written) return written;
+    auto ran = run_process({"postmap", type_of(suffix) + ":" + path.string()}, {}, 60s);
+    if (!ran) return fail(ran.error());
+    const std::filesystem::path index = folder->path() / (name + suffix);
+    if (::chmod(index.c_str(), 0644) != 0)
+        return fail(ExitCode::cannot_write, fmt::format("cannot empty the table {}: its spare is gone, and postmap made none", name), ran->errors);
+    return rename_file(index, maps / (name + suffix));
+}
+
+}  // namespace
+
+Result<void> empty_table(const std::filesystem::path& maps, const std::string& name) {
+    timespec time{};
+    ::clock_gettime(CLOCK_REALTIME, &time);
+    for (const std::string& suffix : index_suffixes()) {
+        if (!present(maps / (name + suffix))) continue;
+        set_times(maps / (name + ".empty" + suffix), time);
+        auto emptied = present(maps / (name + ".empty" + suffix)) ? move_spare(maps, name, suffix) : build_empty(maps, name, suffix);
+        if (!emptied) return emptied;
+    }
+    const std::filesystem::path spare = maps / (name + ".empty");
+    if (present(spare)) {
+        set_times(spare, time);
+        if (auto moved = rename_file(spare, maps / name); !moved) return moved;
+    } else if (auto written = write_file(maps / name, "", 0644); !written) {
+        return written;
+    } else {
+        set_times(maps / name, time);
+    }
+    return sync_folder(maps);
+}
+
+Result<std::vector<Lapsed>> lapse_tables(const std::filesystem::path& maps, Time now) {
+    std::vector<Lapsed> lapsed;
+    std::optional<Failure> first;
+    if (!present(maps)) return fail(ExitCode::configuration, fmt::format("there is no folder {}; name the folder of the tables with --maps", maps.string()));
+    for (const std::string name : {"unknown", "closed"}) {
+        const auto text = read_file(maps / name, kLargestText);
+        bool any_index = false;
+        bool half = false;
+        for (const std::string& suffix : index_suffixes()) {
+            any_index = any_index || present(maps / (name + suffix));
+            half = half || torn(maps / name, maps / (name + suffix));
+        }
+        if (!any_index) continue;
+        std::optional<std::string> why;
+        if (!text)
+            why = "its text is gone or unreadable";
+        else if (half)
+            why = "its index is older than its text: a publication was broken off";
+        else if (has_entries(*text))
+            why = why_over(*text, now);
+        if (!why) continue;
+        if (auto emptied = empty_table(maps, name); emptied)
+            lapsed.push_back({name, *why});
+        else if (!first)
+            first = emptied.error();
+    }
+    if (first) return fail(*first);
+    return lapsed;
+}
+
+}  // namespace postcensus::postfix

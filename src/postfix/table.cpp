@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+#include "postfix/table.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <random>
+#include <unordered_map>
+
+#include "base/file.h"
+#include "base/printable.h"
+#include "base/process.h"
+#include "base/unique_fd.h"
+
+namespace postcensus::postfix {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr unsigned kTableMode = 0644;  // smtpd reads it as user postfix
+constexpr std::string_view kBuildPrefix = ".build-";
+constexpr std::size_t kLargestText = 1024UL * 1024 * 1024;
+constexpr std::size_t kHeadBytes = 1024UL * 1024;  // a head names each domain once
+// A table up to this size is asked for every key; of a larger one a sample is checked.
+constexpr std::size_t kCheckAll = 1000;
+
+// A million entries take postmap some seconds; a disk that hangs must not hold us for ever.
+constexpr auto kPostmapLimit = 10min;
+
+Result<void> sync_file(const std::filesystem::path& path) {
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd || ::fsync(fd.get()) != 0) return fail(ExitCode::cannot_write, describe_errno("cannot sync", path, errno));
+    return {};
+}
+
+std::vector<TableEntry> sample(const std::vector<TableEntry>& entries) {
+    if (entries.size() <= kCheckAll) return entries;
+    std::vector<TableEntry> some;
+    std::mt19937_64 random(std::random_device{}());
+    std::sample(entries.begin(), entries.end(), std::back_inserter(some), kCheckAll - 2, random);
+    some.push_back(entries.front());
+    some.push_back(entries.back());
+    return some;
+}
+
+std::string format_text(const TableContent& content) {
+    std::string text = format_head(content.name, content.head);
+    for (const TableEntry& entry : content.entries) {
+        text += entry.key;
+        text += '\t';
+        text += entry.value;
+        text += '\n';
+    }
+    return text;
+}
+
+}  // namespace
+
+const std::vector<std::string>& index_suffixes() {
+    static const std::vector<std::string> all{".db", ".lmdb", ".cdb"};
+    return all;
+}
+
+std::filesystem::path TableFolder::index_path(const std::string& name) const {
+    const std::string suffix = type_ == "lmdb" ? ".lmdb" : type_ == "cdb" ? ".cdb" : ".db";
+    return settings_.maps / (name + suffix);
+}
+
+Result<void> TableFolder::prepare() const {
+    std::error_code error;
+    std::filesystem::create_directories(settings_.maps, error);
+    if (!error && ::access(settings_.maps.c_str(), W_OK | X_OK) != 0) error = std::error_code(errno, std::generic_category());
+    if (error)
+        return fail(ExitCode::cannot_write,
+                    fmt::format("cannot write to the folder of the tables {}: {}; give it to this user, or set [general] maps",
+                                settings_.maps.string(), error.message()));
+    for (const auto& entry : std::filesystem::directory_iterator(settings_.maps, error))
+        if (entry.path().filename().string().starts_with(kBuildPrefix)) std::filesystem::remove_all(entry.path(), error);
+    return {};
+}
+
+Result<void> TableFolder::build(const std::filesystem::path& folder, const std::string& name, const std::string& text) const {
+    const std::filesystem::path path = folder / name;
+    if (auto written = write_file(path, text, kTableMode); !written) return written;
+    auto ran = run_process({"postmap", "-c", settings_.config_dir.string(), type_ + ":" + path.string()}, {}, kPostmapLimit);
+    if (!ran) return fail(ran.error());
+    // postmap warns of a line that it skips, and ends with 0 all the same: any word from it means that the index is not the text.
+    if (ran->status != 0 || !ran->errors.empty() || !ran->output.empty())
+        return fail(ExitCode::cannot_write, fmt::format("postmap could not build the table {} ({}): {}", name, type_,
+                                                        printable(ran->errors.empty() ? fmt::format("exit {}", ran->status) : ran->errors)));
+    const std::filesystem::path index = folder / index_path(name).filename();
+    if (::chmod(index.c_str(), kTableMode) != 0)
+        return fail(ExitCode::cannot_write, describe_errno("postmap made no index", index, errno));
+    return sync_file(index);
+}
+
+Result<void> TableFolder::check(const std::filesystem::path& folder, const TableContent& content) const {
+    const std::vector<TableEntry> some = sample(content.entries);
+    if (some.empty()) return {};
+    std::string input;
+    std::unordered_map<std::string, std::string> expected;
+    for (const TableEntry& entry : some) {
+        input += entry.key + "\n";
+        expected.emplace(entry.key, entry.value);
+    }
+    auto ran = run_process({"postmap", "-c", settings_.config_dir.string(), "-q", "-", type_ + ":" + (folder / content.name).string()}, input,
+                           kPostmapLimit);
+    if (!ran) return fail(ran.error());
+    std::size_t right = 0;
+    for (std::size_t start = 0; start < ran->output.size();) {
+        const std::size_t end = std::min(ran->output.find('\n', start), ran->output.size());
+        const std::string line = ran->output.substr(start, end - start);
+        const std::size_t tab = line.find('\t');
+        if (tab != std::string::npos) {
+            const auto found = expected.find(line.substr(0, tab));
+            if (found != expected.end() && found->second == line.substr(tab + 1)) ++right;
+        }
+        start = end + 1;
+    }
+    if (right != some.size() || !ran->errors.empty())
+        return fail(ExitCode::cannot_write,
+                    fmt::format("the table {} that postmap built does not answer as it should ({} of {} keys); the old one stays", content.name,
+                                right, some.size()),
+                    printable(ran->errors));
+    return {};
+}
+
+Result<void> TableFolder::publish(const TableContent& content) const {
+    auto folder = TempFolder::create(settings_.maps, kBuildPrefix);
+    if (!folder) return fail(folder.error());
+    if (auto built = build(folder->path(), content.name, format_text(content)); !built) return built;
+    if (auto checked = check(folder->path(), content); !checked) return checked;
+    if (auto moved = rename_file(folder->path() / content.name, text_path(content.name)); !moved) return moved;
+    if (auto moved = rename_file(folder->path() / index_path(content.name).filename(), index_path(content.name)); !moved) return moved;
+    return sync_folder(settings_.maps);
+}
+
+Result<void> TableFolder::ensure_spares() const {
+    for (const std::string name : {"unknown.empty", "closed.empty"}) {
+        std::error_code ignored;
+        if (std::filesystem::exists(text_path(name), ignored) && std::filesystem::exists(index_path(name), ignored)) continue;
+        auto folder = TempFolder::create(settings_.maps, kBuildPrefix);
+        if (!folder) return fail(folder.error());
+        if (auto built = build(folder->path(), name, "# Empty: takes the place of a table that nobody tends.\n"); !built) return built;
+        if (auto moved = rename_file(folder->path() / name, text_path(name)); !moved) return moved;
+        if (auto moved = rename_file(folder->path() / index_path(name).filename(), index_path(name)); !moved) return moved;
+    }
+    return sync_folder(settings_.maps);
+}
+
+std::string TableFolder::identity(const std::string& name) const {
+    std::string out = type_;
+    for (const std::filesystem::path& path : {text_path(name), index_path(name)}) {
+        struct stat facts {};
+        if (::stat(path.c_str(), &facts) != 0)
+            out += " missing";
+        else
+            out += fmt::format(" {}:{}:{}:{}.{:09}", facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec);
+    }
+    return out;
+}
+
+std::optional<TableHead> TableFolder::head(const std::string& name) const {
+    const UniqueFd fd(::open(text_path(name).c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd) return std::nullopt;
+    std::string text(kHeadBytes, '\0');
+    const ssize_t count = ::pread(fd.get(), text.data(), text.size(), 0);
+    if (count <= 0) return std::nullopt;
+    return parse_head(std::string_view(text).substr(0, static_cast<std::size_t>(count)));
+}
+
+Result<std::vector<std::string>> TableFolder::keys(const std::string& name) const {
+    auto text = read_file(text_path(name), kLargestText);
+    if (!text) return fail(text.error());
+    std::vector<std::string> keys;
+    for (std::size_t start = 0; start < text->size();) {
+        const std::size_t end = std::min(text->find('\n', start), text->size());
+        const std::string_view line = std::string_view(*text).substr(start, end - start);
+        start = end + 1;
+        if (line.empty() || line.front() == '#' || line.front() == ' ' || line.front() == '\t') continue;
+        bool quoted = false;
+        std::size_t length = 0;
+        for (; length < line.size() && (quoted || (line[length] != ' ' && line[length] != '\t')); ++length)
+            if (line[length] == '"' && (length == 0 || line[length - 1] != '\\')) quoted = !quoted;
+        keys.emplace_back(line.substr(0, length));
+    }
+    return keys;
+}
+
+Result<std::optional<std::string>> TableFolder::look_up(const std::string& name, const std::string& key) const {
+    auto ran = run_process({"postmap", "-c", settings_.config_dir.string(), "-q", key, type_ + ":" + text_path(name).string()}, {}, 10s);
+    if (!ran) return fail(ran.error());
+    if (!ran->errors.empty() || ran->status > 1)
+        return fail(ExitCode::unavailable, fmt::format("postmap cannot look into {}: {}", name, printable(ran->errors)));
+    if (ran->status == 1) return std::optional<std::string>{};
+    std::string value = ran->output;
+    while (!value.empty() && value.back() == '\n') value.pop_back();
+    return std::optional<std::string>(std::move(value));
+}
+
+}  // namespace postcensus::postfix

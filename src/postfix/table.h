@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// Publishes lookup tables: a text file and the index that the operator's own postmap(1) builds from it. Blocks.
+//
+// A reader never meets a missing, empty or half table: both files are built aside in a folder on the same file system, checked,
+// synced, and renamed over the old ones, text first (Postfix complains of an index older than its text). Postfix opens a table anew when
+// the link count of its open file is 0, so the old index must never be hard-linked.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/failure.h"
+#include "postfix/main_cf.h"
+#include "postfix/table_head.h"
+
+namespace postcensus::postfix {
+
+struct TableEntry {
+    std::string key;    // the quoted form of an address, or @domain
+    std::string value;  // one line
+    bool operator<(const TableEntry& other) const { return key < other.key; }
+};
+
+struct TableContent {
+    std::string name;  // directory, learned, closed, unknown
+    TableHead head;
+    std::vector<TableEntry> entries;  // sorted by key, each key once
+};
+
+class TableFolder {
+  public:
+    // `type`: one that resolve_table_type() gave.
+    TableFolder(Settings settings, std::string type) : settings_(std::move(settings)), type_(std::move(type)) {}
+
+    // Makes the folder if need be, checks that it can be written, drops what a killed publication left.
+    Result<void> prepare() const;
+
+    Result<void> publish(const TableContent& content) const;
+
+    // The empty spares of `unknown` and `closed` beside them, for failsafe. Made anew where one is missing.
+    Result<void> ensure_spares() const;
+
+    // Device, inode, size and time of the two files as one text: another text means that somebody else touched the table.
+    std::string identity(const std::string& name) const;
+
+    // The head of a table's text. Nothing where there is no such file, or no head in it.
+    std::optional<TableHead> head(const std::string& name) const;
+    // All keys of a table's text, whoever wrote it.
+    Result<std::vector<std::string>> keys(const std::string& name) const;
+
+    std::filesystem::path text_path(const std::string& name) const { return settings_.maps / name; }
+    std::filesystem::path index_path(const std::string& name) const;
+    std::string type() const { return type_; }
+
+    // What Postfix would find: postmap -q. Nothing: not found. A Failure is "don't know".
+    Result<std::optional<std::string>> look_up(const std::string& name, const std::string& key) const;
+
+  private:
+    Result<void> build(const std::filesystem::path& folder, const std::string& name, const std::string& text) const;
+    Result<void> check(const std::filesystem::path& folder, const TableContent& content) const;
+
+    Settings settings_;
+    std::string type_;
+};
+
+// The file name endings that an index may have, whatever its type.
+const std::vector<std::string>& index_suffixes();
+
+}  // namespace postcensus::postfix

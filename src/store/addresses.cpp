@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT
+#include "store/addresses.h"
+
+#include <stdexcept>
+
+namespace postcensus::store {
+namespace {
+
+mail::Address stored_address(const std::string& text) {
+    auto address = mail::Address::from_internal(text);
+    if (!address) throw std::logic_error("the state holds an address that is none: " + text);
+    return *std::move(address);
+}
+
+std::optional<Seq> optional_seq(const SQLite::Column& column) {
+    if (column.isNull()) return std::nullopt;
+    return column.getInt64();
+}
+
+}  // namespace
+
+AddressBook::AddressBook(Writer& writer)
+    : db_(writer.db),
+      find_(writer.db, "SELECT id FROM address WHERE address = ?"),
+      insert_(writer.db, "INSERT INTO address (address, domain) VALUES (?, ?)"),
+      undecided_(writer.db,
+                 "INSERT INTO undecided (address_id, rank) VALUES (?, ?) "
+                 "ON CONFLICT (address_id) DO UPDATE SET rank = min(rank, excluded.rank)") {}
+
+AddressId AddressBook::ensure(const mail::Address& address) {
+    find_.reset();
+    find_.bind(1, address.text());
+    if (find_.executeStep()) {
+        const AddressId id = find_.getColumn(0).getInt64();
+        find_.reset();
+        return id;
+    }
+    insert_.reset();
+    insert_.bind(1, address.text());
+    insert_.bind(2, std::string(address.domain()));
+    insert_.exec();
+    find_.reset();
+    return db_.getLastInsertRowid();
+}
+
+void AddressBook::mark_undecided(AddressId id, Rank rank) {
+    undecided_.reset();
+    undecided_.bind(1, id);
+    undecided_.bind(2, static_cast<int>(rank));
+    undecided_.exec();
+}
+
+std::optional<AddressId> find_address(SQLite::Database& db, const mail::Address& address) {
+    SQLite::Statement find(db, "SELECT id FROM address WHERE address = ?");
+    find.bind(1, address.text());
+    if (!find.executeStep()) return std::nullopt;
+    return find.getColumn(0).getInt64();
+}
+
+EvidenceReader::EvidenceReader(SQLite::Database& db)
+    : address_(db,
+               "SELECT address.address, answer, reason, until, listed_seq, left_seq, missed_seq, configured, "
+               "coalesce(domain.accept_all, 0) AS accept_all, hold.address_id IS NOT NULL AS held, "
+               "coalesce(hold.approved, 0) AS approved "
+               "FROM address LEFT JOIN domain USING (domain) LEFT JOIN hold ON hold.address_id = address.id WHERE address.id = ?"),
+      listings_(db, "SELECT count(*), coalesce(sum(closed), 0) FROM listing WHERE address_id = ?"),
+      callouts_(db,
+                "SELECT class, at, began_seq FROM callout WHERE address_id = ? AND class IN ('deliverable', 'unknown', 'policy') "
+                "ORDER BY began_seq, id") {}
+
+std::optional<Pending> EvidenceReader::load(AddressId id) {
+    address_.reset();
+    address_.bind(1, id);
+    if (!address_.executeStep()) return std::nullopt;
+    Pending pending{.id = id, .address = stored_address(address_.getColumn("address").getString()), .evidence = {}};
+    pending.evidence.answered = census::parse_answer(address_.getColumn("answer").getString()).value_or(census::Answer::unsure);
+    pending.reason = census::parse_reason(address_.getColumn("reason").getString()).value_or(census::Reason::no_evidence);
+    if (const auto until = address_.getColumn("until"); !until.isNull()) pending.until = from_unix_ms(until.getInt64());
+    pending.evidence.listed_at = address_.getColumn("listed_seq").getInt64();
+    const auto left = optional_seq(address_.getColumn("left_seq"));
+    const auto missed = optional_seq(address_.getColumn("missed_seq"));
+    // A miss from before it was last accepted says nothing of now.
+    if (missed && !census::exists(pending.evidence.answered) && (!left || *missed > *left)) pending.evidence.missed = missed;
+    pending.configured = address_.getColumn("configured").getInt() != 0;
+    pending.evidence.accept_all = address_.getColumn("accept_all").getInt() != 0;
+    pending.evidence.postmaster = pending.address.local() == "postmaster";
+    pending.approved = address_.getColumn("approved").getInt() != 0;
+    pending.evidence.held = address_.getColumn("held").getInt() != 0 && !pending.approved;
+    address_.reset();
+
+    listings_.reset();
+    listings_.bind(1, id);
+    listings_.executeStep();
+    pending.evidence.listings = listings_.getColumn(0).getInt();
+    pending.evidence.closed_listings = listings_.getColumn(1).getInt();
+    listings_.reset();
+
+    callouts_.reset();
+    callouts_.bind(1, id);
+    while (callouts_.executeStep())
+        pending.evidence.callouts.push_back(
+            {census::parse_callout_class(callouts_.getColumn("class").getString()).value_or(census::CalloutClass::deliverable),
+             from_unix_ms(callouts_.getColumn("at").getInt64()), callouts_.getColumn("began_seq").getInt64()});
+    callouts_.reset();
+    return pending;
+}
+
+std::vector<AddressId> next_undecided(SQLite::Database& db, UndecidedPosition& after, std::size_t most) {
+    SQLite::Statement next(db,
+                           "SELECT rank, address_id FROM undecided WHERE (rank, address_id) > (?, ?) ORDER BY rank, address_id LIMIT ?");
+    next.bind(1, after.rank);
+    next.bind(2, after.id);
+    next.bind(3, static_cast<std::int64_t>(most));
+    std::vector<AddressId> ids;
+    while (next.executeStep()) {
+        after = {next.getColumn("rank").getInt(), next.getColumn("address_id").getInt64()};
+        ids.push_back(after.id);
+    }
+    return ids;
+}
+
+CauseReader::CauseReader(SQLite::Database& db)
+    : listing_(db,
+               "SELECT directory.name, dn FROM listing JOIN object ON object.id = object_id "
+               "JOIN directory ON directory.id = directory_id WHERE address_id = ? ORDER BY object_id LIMIT 1"),
+      callout_(db,
+               "SELECT target, reply FROM callout WHERE address_id = ? AND class IN ('deliverable', 'unknown', 'policy') "
+               "ORDER BY began_seq DESC, id DESC LIMIT 1") {}
+
+std::string CauseReader::describe(AddressId id, census::Reason reason) {
+    using census::Reason;
+    const auto first = [id](SQLite::Statement& statement, const char* before, const char* between) {
+        statement.reset();
+        statement.bind(1, id);
+        std::string words;
+        if (statement.executeStep())
+            words = before + statement.getColumn(0).getString() + between + statement.getColumn(1).getString();
+        statement.reset();
+        return words;
+    };
+    switch (reason) {
+        case Reason::listed:
+        case Reason::closed_listing:
+            return first(listing_, "directory ", ": ");
+        case Reason::proven:
+        case Reason::closed_callout:
+        case Reason::proven_unknown:
+        case Reason::contested:
+        case Reason::not_missed:
+        case Reason::postmaster:
+            return first(callout_, "callout to ", ": ");
+        case Reason::configured:
+        case Reason::not_relayed:
+            return "configuration";
+        case Reason::lease_over:
+            return "the rejection's time was over";
+        default:
+            return "no directory lists it, and no callout has proved it since";
+    }
+}
+
+AnswerWriter::AnswerWriter(Writer& writer, Time now)
+    : writer_(writer),
+      now_(now),
+      update_(writer.db,
+              "UPDATE address SET answer = :answer, reason = :reason, until = :until, "
+              "accepted_seq = CASE WHEN :came THEN :seq ELSE accepted_seq END, "
+              "left_seq = CASE WHEN :went THEN :seq ELSE left_seq END WHERE id = :id"),
+      event_(writer.db,
+             "INSERT INTO event (address_id, seq, at, from_answer, to_answer, reason, cause, approved) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
+      decided_(writer.db, "DELETE FROM undecided WHERE address_id = ?"),
+      unhold_(writer.db, "DELETE FROM hold WHERE address_id = ?"),
+      hold_(writer.db, "INSERT INTO hold (address_id, at) VALUES (?, ?) ON CONFLICT (address_id) DO NOTHING") {}
+
+void AnswerWriter::settle(const Pending& pending, const census::Verdict& verdict, const std::string& cause) {
+    const bool was = census::exists(pending.evidence.answered);
+    const bool is = census::exists(verdict.answer);
+    if (verdict.answer != pending.evidence.answered || verdict.reason != pending.reason || verdict.until != pending.until) {
+        update_.reset();
+        update_.bind(":answer", std::string(census::name_of(verdict.answer)));
+        update_.bind(":reason", std::string(census::name_of(verdict.reason)));
+        if (verdict.until)
+            update_.bind(":until", to_unix_ms(*verdict.until));
+        else
+            update_.bind(":until");
+        update_.bind(":came", is && !was ? 1 : 0);
+        update_.bind(":went", was && !is ? 1 : 0);
+        update_.bind(":seq", writer_.seq);
+        update_.bind(":id", pending.id);
+        update_.exec();
+    }
+    if (verdict.answer != pending.evidence.answered) {
+        event_.reset();
+        event_.bind(1, pending.id);
+        event_.bind(2, writer_.seq);
+        event_.bind(3, to_unix_ms(now_));
+        event_.bind(4, std::string(census::name_of(pending.evidence.answered)));
+        event_.bind(5, std::string(census::name_of(verdict.answer)));
+        event_.bind(6, std::string(census::name_of(verdict.reason)));
+        event_.bind(7, cause);
+        event_.bind(8, pending.approved ? 1 : 0);
+        event_.exec();
+    }
+    if (pending.approved || (pending.evidence.held && verdict.reason != census::Reason::held)) {
+        unhold_.reset();
+        unhold_.bind(1, pending.id);
+        unhold_.exec();
+    }
+    decided_.reset();
+    decided_.bind(1, pending.id);
+    decided_.exec();
+}
+
+void AnswerWriter::hold(const Pending& pending) {
+    hold_.reset();
+    hold_.bind(1, pending.id);
+    hold_.bind(2, to_unix_ms(now_));
+    hold_.exec();
+    Pending held = pending;
+    held.evidence.held = true;
+    settle(held, {pending.evidence.answered, census::Reason::held, {}}, {});
+}
+
+int mark_expired(Writer& writer, Time now) {
+    SQLite::Statement mark(writer.db,
+                           "INSERT INTO undecided (address_id, rank) SELECT id, 1 FROM address WHERE until <= ? "
+                           "ON CONFLICT (address_id) DO NOTHING");
+    mark.bind(1, to_unix_ms(now));
+    return mark.exec();
+}
+
+std::optional<Time> next_expiry(SQLite::Database& db) {
+    const SQLite::Column until = db.execAndGet("SELECT min(until) FROM address WHERE until IS NOT NULL");
+    if (until.isNull()) return std::nullopt;
+    return from_unix_ms(until.getInt64());
+}
+
+std::int64_t count_existing(SQLite::Database& db, const std::string& domain) {
+    SQLite::Statement count(db, "SELECT count(*) FROM address WHERE domain = ? AND answer IN ('accept', 'closed')");
+    count.bind(1, domain);
+    count.executeStep();
+    return count.getColumn(0).getInt64();
+}
+
+std::int64_t count_lost(SQLite::Database& db, const std::string& domain, Time since) {
+    SQLite::Statement count(db,
+                            "SELECT count(DISTINCT address_id) FROM event JOIN address ON address.id = event.address_id "
+                            "WHERE event.at > ? AND domain = ? AND approved = 0 AND from_answer IN ('accept', 'closed') "
+                            "AND to_answer NOT IN ('accept', 'closed') AND answer NOT IN ('accept', 'closed')");
+    count.bind(1, to_unix_ms(since));
+    count.bind(2, domain);
+    count.executeStep();
+    return count.getColumn(0).getInt64();
+}
+
+std::vector<std::string> approve_holds(Writer& writer) {
+    std::vector<std::string> approved;
+    SQLite::Statement held(writer.db, "SELECT address, id FROM hold JOIN address ON address.id = hold.address_id WHERE approved = 0 ORDER BY address");
+    AddressBook book(writer);
+    while (held.executeStep()) {
+        approved.push_back(held.getColumn("address").getString());
+        book.mark_undecided(held.getColumn("id").getInt64(), AddressBook::Rank::other);
+    }
+    writer.db.exec("UPDATE hold SET approved = 1");
+    return approved;
+}
+
+std::int64_t count_holds(SQLite::Database& db) {
+    return db.execAndGet("SELECT count(*) FROM hold WHERE approved = 0").getInt64();
+}
+
+std::vector<AddressId> asked_addresses(SQLite::Database& db, const std::string& domain) {
+    SQLite::Statement asked(db, "SELECT DISTINCT address_id FROM callout JOIN address ON address.id = address_id WHERE domain = ?");
+    asked.bind(1, domain);
+    std::vector<AddressId> ids;
+    while (asked.executeStep()) ids.push_back(asked.getColumn(0).getInt64());
+    return ids;
+}
+
+void forget(Writer& writer, AddressId id) {
+    for (const char* sql : {"DELETE FROM callout WHERE address_id = ?", "DELETE FROM question WHERE address_id = ?"}) {
+        SQLite::Statement drop(writer.db, sql);
+        drop.bind(1, id);
+        drop.exec();
+    }
+    AddressBook(writer).mark_undecided(id, AddressBook::Rank::other);
+}
+
+Seq settled_seq(SQLite::Database& db) {
+    SQLite::Statement settled(db, "SELECT value FROM meta WHERE key = 'settled'");
+    return settled.executeStep() ? settled.getColumn(0).getInt64() : 0;
+}
+
+void set_settled(Writer& writer, Seq seq) {
+    SQLite::Statement note(writer.db,
+                           "INSERT INTO meta (key, value) VALUES ('settled', ?) "
+                           "ON CONFLICT (key) DO UPDATE SET value = excluded.value");
+    note.bind(1, std::to_string(seq));
+    note.exec();
+}
+
+}  // namespace postcensus::store

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+// Addresses, the evidence about them, their answers, and the list of those that wait to be decided.
+// Every function here runs inside Database::read() or write() and may throw SQLite::Exception.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "census/decide.h"
+#include "store/database.h"
+
+namespace postcensus::store {
+
+using AddressId = std::int64_t;
+
+// Adds addresses that are new. Keeps its statements prepared, for long runs of addresses.
+class AddressBook {
+  public:
+    explicit AddressBook(Writer& writer);
+    AddressId ensure(const mail::Address& address);
+    // Puts it on the list of the undecided. Misses go first.
+    enum class Rank { miss = 0, other = 1 };
+    void mark_undecided(AddressId id, Rank rank);
+
+  private:
+    SQLite::Database& db_;
+    SQLite::Statement find_;
+    SQLite::Statement insert_;
+    SQLite::Statement undecided_;
+};
+
+std::optional<AddressId> find_address(SQLite::Database& db, const mail::Address& address);
+
+// What the state knows of one address. `relayed` and `operator_accepts` are the decider's to fill in.
+struct Pending {
+    AddressId id = 0;
+    mail::Address address;
+    census::Evidence evidence;
+    bool approved = false;   // an operator approved the removal that the gate held
+    bool configured = false; // named by a route's accept
+    census::Reason reason = census::Reason::no_evidence;  // of the last answer
+    std::optional<Time> until;
+};
+
+// Loads evidence, with its statements kept prepared.
+class EvidenceReader {
+  public:
+    explicit EvidenceReader(SQLite::Database& db);
+    std::optional<Pending> load(AddressId id);
+
+  private:
+    SQLite::Statement address_;
+    SQLite::Statement listings_;
+    SQLite::Statement callouts_;
+};
+
+// Up to `most` undecided addresses, misses first, behind the position `after`, which moves on.
+struct UndecidedPosition {
+    int rank = -1;
+    AddressId id = 0;
+};
+std::vector<AddressId> next_undecided(SQLite::Database& db, UndecidedPosition& after, std::size_t most);
+
+// What stands behind an answer, in words for its event: which directory object, which callout with which reply.
+class CauseReader {
+  public:
+    explicit CauseReader(SQLite::Database& db);
+    std::string describe(AddressId id, census::Reason reason);
+
+  private:
+    SQLite::Statement listing_;
+    SQLite::Statement callout_;
+};
+
+// Writes answers: the address row, its event, its hold. Takes it off the list of the undecided.
+class AnswerWriter {
+  public:
+    explicit AnswerWriter(Writer& writer, Time now);
+    void settle(const Pending& pending, const census::Verdict& verdict, const std::string& cause);
+    // The answer stays; the removal waits for an operator.
+    void hold(const Pending& pending);
+
+  private:
+    Writer& writer_;
+    Time now_;
+    SQLite::Statement update_;
+    SQLite::Statement event_;
+    SQLite::Statement decided_;
+    SQLite::Statement unhold_;
+    SQLite::Statement hold_;
+};
+
+// Addresses whose answer changes by itself by `now` become undecided. Returns how many.
+int mark_expired(Writer& writer, Time now);
+std::optional<Time> next_expiry(SQLite::Database& db);
+
+// The gate's counts for a domain, without what an operator approved.
+std::int64_t count_existing(SQLite::Database& db, const std::string& domain);
+std::int64_t count_lost(SQLite::Database& db, const std::string& domain, Time since);
+
+// Releases held removals. Returns the addresses.
+std::vector<std::string> approve_holds(Writer& writer);
+std::int64_t count_holds(SQLite::Database& db);
+
+// Addresses of a domain of which a callout has said something.
+std::vector<AddressId> asked_addresses(SQLite::Database& db, const std::string& domain);
+// Drops what callouts said of an address, so that it is asked anew.
+void forget(Writer& writer, AddressId id);
+
+// Work that other processes left and the decider has seen: `settled` is the seq up to which all is decided and published.
+Seq settled_seq(SQLite::Database& db);
+void set_settled(Writer& writer, Seq seq);
+
+}  // namespace postcensus::store

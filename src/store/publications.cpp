@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+#include "store/publications.h"
+
+#include <stdexcept>
+
+#include "store/addresses.h"
+
+namespace postcensus::store {
+namespace {
+
+// The target that stands in a callout row for "it stood in a published table".
+constexpr const char* kAdopted = "table";
+
+std::vector<Row> rows_of(SQLite::Statement& statement) {
+    std::vector<Row> rows;
+    while (statement.executeStep()) {
+        auto address = mail::Address::from_internal(statement.getColumn("address").getString());
+        if (!address) throw std::logic_error("the state holds an address that is none");
+        std::optional<Time> until;
+        if (const auto column = statement.getColumn("until"); !column.isNull()) until = from_unix_ms(column.getInt64());
+        rows.push_back({*std::move(address), until});
+    }
+    return rows;
+}
+
+}  // namespace
+
+std::map<std::string, Publication> load_publications(SQLite::Database& db) {
+    std::map<std::string, Publication> publications;
+    SQLite::Statement all(db, "SELECT name, generation, seq, digest, identity, entries, until, at FROM publication");
+    while (all.executeStep()) {
+        Publication& publication = publications[all.getColumn("name").getString()];
+        publication = {all.getColumn("generation").getInt64(), all.getColumn("seq").getInt64(),
+                       all.getColumn("digest").getString(),    all.getColumn("identity").getString(),
+                       all.getColumn("entries").getInt64(),    std::nullopt,
+                       from_unix_ms(all.getColumn("at").getInt64())};
+        if (const auto until = all.getColumn("until"); !until.isNull()) publication.until = from_unix_ms(until.getInt64());
+    }
+    return publications;
+}
+
+void note_publication(Writer& writer, const std::string& table, const Publication& publication) {
+    SQLite::Statement note(writer.db,
+                           "INSERT OR REPLACE INTO publication (name, generation, seq, digest, identity, entries, until, at) "
+                           "VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+    note.bind(1, table);
+    note.bind(2, publication.generation);
+    note.bind(3, publication.seq);
+    note.bind(4, publication.digest);
+    note.bind(5, publication.identity);
+    note.bind(6, publication.entries);
+    if (publication.until)
+        note.bind(7, to_unix_ms(*publication.until));
+    else
+        note.bind(7);
+    note.bind(8, to_unix_ms(publication.at));
+    note.exec();
+}
+
+std::vector<Row> base_rows(SQLite::Database& db) {
+    SQLite::Statement rows(db, "SELECT address, until FROM address WHERE answer IN ('accept', 'closed')");
+    return rows_of(rows);
+}
+
+std::vector<Row> learned_rows(SQLite::Database& db, Seq base_seq) {
+    SQLite::Statement rows(db,
+                           "SELECT address, until FROM address WHERE answer IN ('accept', 'closed') AND accepted_seq > ? "
+                           "UNION SELECT address, until FROM address WHERE configured = 1 AND answer IN ('accept', 'closed')");
+    rows.bind(1, base_seq);
+    return rows_of(rows);
+}
+
+std::vector<Row> closed_rows(SQLite::Database& db) {
+    SQLite::Statement rows(db, "SELECT address, until FROM address WHERE answer = 'closed'");
+    return rows_of(rows);
+}
+
+std::vector<Row> unknown_rows(SQLite::Database& db, std::size_t most) {
+    SQLite::Statement rows(db, "SELECT address, until FROM address WHERE answer = 'reject' ORDER BY until DESC LIMIT ?");
+    rows.bind(1, static_cast<std::int64_t>(most));
+    return rows_of(rows);
+}
+
+std::vector<mail::Address> accepted_extensions(SQLite::Database& db, const mail::Address& rejected, const std::string& delimiters) {
+    std::vector<mail::Address> extensions;
+    SQLite::Statement range(db,
+                            "SELECT address FROM address WHERE address >= ? AND address < ? AND domain = ? "
+                            "AND answer IN ('accept', 'closed')");
+    for (const char delimiter : delimiters) {
+        const std::string from = std::string(rejected.local()) + delimiter;
+        std::string below = from;
+        ++below.back();
+        range.reset();
+        range.bind(1, from);
+        range.bind(2, below);
+        range.bind(3, std::string(rejected.domain()));
+        while (range.executeStep())
+            if (auto address = mail::Address::from_internal(range.getColumn("address").getString()))
+                extensions.push_back(*std::move(address));
+    }
+    return extensions;
+}
+
+BaseAge base_age(SQLite::Database& db, Seq base_seq) {
+    BaseAge age;
+    SQLite::Statement removed(db, "SELECT EXISTS (SELECT 1 FROM address WHERE left_seq > ? AND answer NOT IN ('accept', 'closed'))");
+    removed.bind(1, base_seq);
+    removed.executeStep();
+    age.holds_removed = removed.getColumn(0).getInt() != 0;
+    SQLite::Statement learned(db, "SELECT count(*) FROM address WHERE answer IN ('accept', 'closed') AND accepted_seq > ?");
+    learned.bind(1, base_seq);
+    learned.executeStep();
+    age.learned = learned.getColumn(0).getInt64();
+    return age;
+}
+
+std::optional<Time> last_good_evidence(SQLite::Database& db) {
+    const SQLite::Column at = db.execAndGet(
+        "SELECT max(at) FROM (SELECT max(ended) AS at FROM reading WHERE good = 1 "
+        "UNION ALL SELECT at FROM (SELECT max(at) AS at FROM callout WHERE class IN ('deliverable', 'unknown', 'policy')))");
+    if (at.isNull()) return std::nullopt;
+    return from_unix_ms(at.getInt64());
+}
+
+std::int64_t adopt(Writer& writer, const std::vector<mail::Address>& addresses, Time now) {
+    AddressBook book(writer);
+    SQLite::Statement insert(writer.db,
+                             "INSERT INTO callout (address_id, class, at, began_seq, target, reply, controls) "
+                             "SELECT :id, 'deliverable', :at, :seq, :target, 'stood in the published table', '' "
+                             "WHERE NOT EXISTS (SELECT 1 FROM address WHERE id = :id AND answer IN ('accept', 'closed'))");
+    std::int64_t adopted = 0;
+    for (const mail::Address& address : addresses) {
+        const AddressId id = book.ensure(address);
+        insert.reset();
+        insert.bind(":id", id);
+        insert.bind(":at", to_unix_ms(now));
+        insert.bind(":seq", writer.seq);
+        insert.bind(":target", kAdopted);
+        if (insert.exec() == 0) continue;
+        ++adopted;
+        book.mark_undecided(id, AddressBook::Rank::other);
+    }
+    return adopted;
+}
+
+void end_adoption(Writer& writer, const std::vector<std::string>& domains, Seq began) {
+    AddressBook book(writer);
+    SQLite::Statement adopted(writer.db,
+                              "SELECT DISTINCT address_id FROM callout JOIN address ON address.id = address_id "
+                              "WHERE target = ? AND began_seq < ? AND domain = ?");
+    SQLite::Statement drop(writer.db, "DELETE FROM callout WHERE address_id = ? AND target = ?");
+    for (const std::string& domain : domains) {
+        adopted.reset();
+        adopted.bind(1, kAdopted);
+        adopted.bind(2, began);
+        adopted.bind(3, domain);
+        std::vector<AddressId> ids;
+        while (adopted.executeStep()) ids.push_back(adopted.getColumn(0).getInt64());
+        for (const AddressId id : ids) {
+            drop.reset();
+            drop.bind(1, id);
+            drop.bind(2, kAdopted);
+            drop.exec();
+            book.mark_undecided(id, AddressBook::Rank::other);
+        }
+    }
+}
+
+}  // namespace postcensus::store
