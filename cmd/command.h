@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// What main() and the commands agree on: a table of commands, each in a file of its own.
+#pragma once
+
+#include <boost/program_options/options_description.hpp>
+#include <boost/program_options/variables_map.hpp>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/failure.h"
+#include "config/configuration.h"
+
+namespace postcensus::cmd {
+
+struct Globals {
+    std::filesystem::path config = "/etc/postcensus/postcensus.conf";
+};
+
+using Arguments = boost::program_options::variables_map;
+
+struct Command {
+    const char* name;
+    const char* arguments;  // as --help shows them
+    const char* summary;
+    const char* log_level;  // unless --log-level says otherwise
+    // Nothing: the command comes with a later version.
+    Result<ExitCode> (*run)(const Globals& globals, const Arguments& arguments);
+    void (*add_options)(boost::program_options::options_description& options);
+    const char* positional;  // the option that words without a name go to, or nothing
+};
+
+extern const Command kSync, kWatch, kFailsafe, kReport, kExplain, kApprove, kForget;
+
+// Loads the configuration as root if we are root (it names secrets), then becomes the owner of the state's folder.
+Result<config::Configuration> load_configuration(const Globals& globals);
+
+// The values of an option that may be given several times; none if it was not given.
+std::vector<std::string> words(const Arguments& arguments, const char* name);
+
+}  // namespace postcensus::cmd

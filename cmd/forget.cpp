@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// postcensus forget: drops what callouts said, so that it is asked anew.
+#include <fmt/format.h>
+
+#include <iostream>
+
+#include "cmd/command.h"
+#include "store/addresses.h"
+#include "tasks/decider.h"
+
+namespace postcensus::cmd {
+namespace {
+
+namespace po = boost::program_options;
+using namespace std::chrono_literals;
+
+void add_options(po::options_description& options) {
+    options.add_options()("domain", po::value<std::string>(), "all addresses of this domain");
+}
+
+Result<std::vector<mail::Address>> parse_addresses(const std::vector<std::string>& texts) {
+    std::vector<mail::Address> addresses;
+    for (const std::string& text : texts) {
+        auto address = mail::Address::from_external(text);
+        if (!address) return fail(ExitCode::usage, fmt::format("'{}' is not an address", text));
+        addresses.push_back(*std::move(address));
+    }
+    return addresses;
+}
+
+Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
+    auto addresses = parse_addresses(words(arguments, "address"));
+    if (!addresses) return fail(addresses.error());
+    const std::string domain = arguments.contains("domain") ? mail::fold(arguments["domain"].as<std::string>()) : "";
+    if (addresses->empty() == domain.empty()) return fail(ExitCode::usage, "forget wants addresses, or --domain D");
+    auto configuration = load_configuration(globals);
+    if (!configuration) return fail(configuration.error());
+    auto state = store::Database::open(configuration->state.path, store::Database::Mode::existing, 10s);
+    if (!state) return fail(state.error());
+    auto forgotten = state->write([&](store::Writer& writer) {
+        int count = 0;
+        for (const store::AddressId id : domain.empty() ? std::vector<store::AddressId>{} : store::asked_addresses(writer.db, domain)) {
+            store::forget(writer, id);
+            ++count;
+        }
+        for (const mail::Address& address : *addresses) {
+            const auto id = store::find_address(writer.db, address);
+            if (!id) continue;
+            store::forget(writer, *id);
+            ++count;
+        }
+        return count;
+    });
+    if (!forgotten) return fail(forgotten.error());
+    auto settled = tasks::settle_or_wait(*configuration, *state, 10s);
+    if (!settled) return fail(settled.error());
+    std::cout << fmt::format("forgot what callouts said of {} addresses\n", *forgotten);
+    if (!*settled) return fail(ExitCode::try_again, "the running `watch` has not published this within 10 s; it goes on with it (see its log)");
+    return ExitCode::done;
+}
+
+}  // namespace
+
+const Command kForget{"forget", "ADDRESS... | --domain D", "drop what callouts said, so that it is asked anew", "warning", run, add_options, "address"};
+
+}  // namespace postcensus::cmd

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+#include "tasks/decide.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <map>
+#include <vector>
+
+#include "census/gate.h"
+#include "store/addresses.h"
+#include "store/questions.h"
+
+namespace postcensus::tasks {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kPiece = 500;
+
+census::Verdict decide_one(const config::Configuration& configuration, store::Pending& pending, Time now) {
+    const config::Route* route = configuration.route_of(pending.address.domain());
+    pending.evidence.relayed = route != nullptr;
+    pending.evidence.operator_accepts = route != nullptr && route->accepts(pending.address);
+    return census::decide(pending.evidence, route == nullptr ? census::Policy{} : route->policy, now);
+}
+
+bool is_removal(const store::Pending& pending, const census::Verdict& verdict) {
+    return census::exists(pending.evidence.answered) && !census::exists(verdict.answer);
+}
+
+// What an answer makes us ask: a recipient that stopped being listed, one whose proof grows old, one that is in conflict.
+void queue_follow_up(store::Writer& writer, const config::Configuration& configuration, const store::Pending& pending,
+                     const census::Verdict& verdict, Time now) {
+    const config::Route* route = configuration.route_of(pending.address.domain());
+    if (route == nullptr || !route->asks()) return;
+    const auto& callouts = pending.evidence.callouts;
+    if (is_removal(pending, verdict) && verdict.reason == census::Reason::no_evidence)
+        store::ask(writer, pending.id, "listing-ended", now, now);
+    else if (verdict.reason == census::Reason::proven && !callouts.empty())
+        store::ask(writer, pending.id, "refresh", now, callouts.back().at + route->deliverable_refresh);
+    else if (verdict.reason == census::Reason::listed && !callouts.empty() && callouts.back().klass == census::CalloutClass::unknown)
+        store::ask(writer, pending.id, "contested", now, callouts.back().at + route->policy.confirmation_interval);
+}
+
+std::vector<census::DomainLosses> count_losses(SQLite::Database& db, const std::vector<store::Pending>& removals, Time now) {
+    std::map<std::string, census::DomainLosses> by_domain;
+    for (const store::Pending& pending : removals) {
+        if (pending.approved) continue;
+        census::DomainLosses& losses = by_domain[std::string(pending.address.domain())];
+        ++losses.losing;
+    }
+    std::vector<census::DomainLosses> all;
+    for (auto& [domain, losses] : by_domain) {
+        losses.domain = domain;
+        losses.published = store::count_existing(db, domain);
+        losses.lost_today = store::count_lost(db, domain, now - 24h);
+        all.push_back(losses);
+    }
+    return all;
+}
+
+void log_held(const std::vector<census::DomainLosses>& stopped, const std::vector<store::Pending>& removals) {
+    for (const census::DomainLosses& losses : stopped)
+        spdlog::error("{}: {} of {} published recipients would be removed; more than the gate lets through, so they stay. See "
+                      "`postcensus report`; release them with `postcensus approve`",
+                      losses.domain, losses.losing, losses.published);
+    for (std::size_t i = 0; i < std::min<std::size_t>(removals.size(), 5); ++i) spdlog::error("held: {}", removals[i].address.external());
+}
+
+// One transaction: all removals go, or all that nobody approved are held.
+Result<std::size_t> settle_removals(store::Database& state, const config::Configuration& configuration,
+                                    const std::vector<store::Pending>& removals, Time now, Decided& decided) {
+    return state.write([&](store::Writer& writer) -> std::size_t {
+        const auto stopped = census::stopped_by_gate(count_losses(writer.db, removals, now), configuration.gate);
+        if (!stopped.empty()) log_held(stopped, removals);
+        store::AnswerWriter answers(writer, now);
+        store::CauseReader causes(writer.db);
+        store::EvidenceReader reader(writer.db);
+        std::size_t held = 0;
+        for (const store::Pending& removal : removals) {
+            // Evidence may have come since it was looked at.
+            auto pending = reader.load(removal.id);
+            if (!pending) continue;
+            const census::Verdict verdict = decide_one(configuration, *pending, now);
+            if (is_removal(*pending, verdict) && !pending->approved && !stopped.empty()) {
+                answers.hold(*pending);
+                ++held;
+                continue;
+            }
+            answers.settle(*pending, verdict, causes.describe(pending->id, verdict.reason));
+            queue_follow_up(writer, configuration, *pending, verdict, now);
+            if (verdict.answer != pending->evidence.answered) ++decided.changed;
+        }
+        return held;
+    });
+}
+
+}  // namespace
+
+Result<Decided> decide_all(store::Database& state, const config::Configuration& configuration, Time now) {
+    Decided decided;
+    std::vector<store::Pending> removals;
+    store::UndecidedPosition position;
+    for (;;) {
+        auto piece = state.read([&](SQLite::Database& db) { return store::next_undecided(db, position, kPiece); });
+        if (!piece) return fail(piece.error());
+        if (piece->empty()) break;
+        decided.looked_at += piece->size();
+        auto settled = state.write([&](store::Writer& writer) {
+            store::AnswerWriter answers(writer, now);
+            store::CauseReader causes(writer.db);
+            store::EvidenceReader reader(writer.db);
+            for (const store::AddressId id : *piece) {
+                auto pending = reader.load(id);
+                if (!pending) continue;
+                const census::Verdict verdict = decide_one(configuration, *pending, now);
+                if (is_removal(*pending, verdict)) {
+                    removals.push_back(*std::move(pending));
+                    continue;
+                }
+                const bool changed = verdict.answer != pending->evidence.answered;
+                answers.settle(*pending, verdict, changed ? causes.describe(pending->id, verdict.reason) : std::string{});
+                queue_follow_up(writer, configuration, *pending, verdict, now);
+                if (changed) ++decided.changed;
+            }
+        });
+        if (!settled) return fail(settled.error());
+    }
+    if (!removals.empty()) {
+        auto held = settle_removals(state, configuration, removals, now, decided);
+        if (!held) return fail(held.error());
+        decided.held = *held;
+    }
+    return decided;
+}
+
+}  // namespace postcensus::tasks

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+#include "tasks/decider.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <thread>
+
+#include "base/file.h"
+#include "postfix/lapse.h"
+#include "store/addresses.h"
+#include "store/domains.h"
+#include "tasks/decide.h"
+
+namespace postcensus::tasks {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string lock_content(const config::Configuration& configuration) {
+    return fmt::format("{} {} {}\n", ::getpid(), configuration.digest, configuration.file.string());
+}
+
+std::vector<store::DomainPolicy> domain_policies(const config::Configuration& configuration) {
+    std::vector<store::DomainPolicy> policies;
+    for (const config::Route& route : configuration.routes)
+        for (const std::string& domain : route.domains) {
+            store::DomainPolicy policy{domain, route.policy_text(domain), {}};
+            for (const mail::Address& address : route.accept)
+                if (address.domain() == domain) policy.configured.push_back(address);
+            policies.push_back(std::move(policy));
+        }
+    return policies;
+}
+
+// The addresses of a table that this state does not know to be out: of another state, of none, or newer than the state says.
+Result<std::vector<mail::Address>> foreign_addresses(const postfix::TableFolder& tables, const std::string& table, const std::string& state_id,
+                                                     const std::map<std::string, store::Publication>& known) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(tables.text_path(table), ignored)) return std::vector<mail::Address>{};
+    const auto head = tables.head(table);
+    const auto publication = known.find(table);
+    const std::int64_t generation = publication == known.end() ? 0 : publication->second.generation;
+    if (head && head->state_id == state_id && head->generation <= generation) return std::vector<mail::Address>{};
+    auto keys = tables.keys(table);
+    if (!keys) return fail(keys.error());
+    std::vector<mail::Address> addresses;
+    for (const std::string& key : *keys)
+        if (auto address = mail::Address::from_external(key)) addresses.push_back(*std::move(address));
+    return addresses;
+}
+
+Result<std::optional<std::string>> delimiters_of(const config::Configuration& configuration) {
+    auto values = postfix::read_parameters(configuration.postfix.config_dir, {"recipient_delimiter"});
+    if (!values) return fail(values.error());
+    return std::optional<std::string>((*values)["recipient_delimiter"]);
+}
+
+}  // namespace
+
+std::filesystem::path lock_path(const config::Configuration& configuration) { return configuration.state.path.parent_path() / "decider"; }
+std::filesystem::path wake_path(const config::Configuration& configuration) { return configuration.state.path.parent_path() / "wake"; }
+
+Result<std::unique_ptr<Decider>> Decider::try_become(const config::Configuration& configuration, store::Database& state, Time now) {
+    auto lock = LockFile::try_lock(lock_path(configuration), lock_content(configuration));
+    if (!lock) return fail(lock.error());
+    if (!*lock) return std::unique_ptr<Decider>{};
+    auto type = postfix::resolve_table_type(configuration.postfix);
+    if (!type) return fail(type.error());
+    auto state_id = state.state_id();
+    if (!state_id) return fail(state_id.error());
+    auto delimiters = delimiters_of(configuration);
+    if (!delimiters) return fail(delimiters.error());
+    postfix::TableFolder tables(configuration.postfix, *type);
+    if (auto prepared = tables.prepare(); !prepared) return fail(prepared.error());
+    Publisher publisher(configuration, tables, *state_id);
+    publisher.set_delimiters(**delimiters);
+    std::unique_ptr<Decider> decider(new Decider(configuration, *std::move(*lock), std::move(publisher)));
+    if (auto recovered = decider->recover(state, now); !recovered) return fail(recovered.error());
+    return decider;
+}
+
+Result<void> Decider::recover(store::Database& state, Time now) {
+    auto known = state.read([](SQLite::Database& db) { return store::load_publications(db); });
+    auto state_id = state.state_id();
+    if (!known) return fail(known.error());
+    if (!state_id) return fail(state_id.error());
+    const postfix::TableFolder& tables = publisher_.tables();
+
+    std::vector<mail::Address> foreign;
+    for (const char* table : {"directory", "learned"}) {
+        auto addresses = foreign_addresses(tables, table, *state_id, *known);
+        if (!addresses) return fail(addresses.error());
+        foreign.insert(foreign.end(), addresses->begin(), addresses->end());
+    }
+    // A rejection that this state has no evidence for is nobody's to keep.
+    if (const auto head = tables.head("unknown"); head && head->state_id != *state_id) {
+        spdlog::warn("the table unknown is of another state; it is emptied");
+        if (auto emptied = postfix::empty_table(configuration_.postfix.maps, "unknown"); !emptied) return emptied;
+    }
+    const auto adopted = state.write([&](store::Writer& writer) {
+        store::replace_domains(writer, domain_policies(configuration_));
+        return foreign.empty() ? 0 : store::adopt(writer, foreign, now);
+    });
+    if (!adopted) return fail(adopted.error());
+    if (*adopted > 0)
+        spdlog::warn("the tables are newer than this state, or of another one: {} recipients in them that it does not know stay accepted until "
+                     "a callout or a full reading says otherwise",
+                     *adopted);
+    return {};
+}
+
+Result<void> Decider::settle(store::Database& state, Time now) {
+    auto seq = state.current_seq();
+    if (!seq) return fail(seq.error());
+    if (auto decided = decide_all(state, configuration_, now); !decided) return fail(decided.error());
+    auto ready = publisher_.ready(state);
+    if (!ready) return fail(ready.error());
+    if (*ready) {
+        auto overlays = publisher_.publish_overlays(state, now);
+        if (!overlays) return fail(overlays.error());
+        if (auto noted = note_published(state, *overlays); !noted) return noted;
+        auto due = publisher_.base_due(state, now);
+        if (!due) return fail(due.error());
+        // Nobody stays to build it later, so what is in `learned` moves into the base now.
+        auto age = state.read([](SQLite::Database& db) {
+            const auto known = store::load_publications(db);
+            const auto base = known.find("directory");
+            return base == known.end() ? 1 : store::base_age(db, base->second.seq).learned;
+        });
+        if (!age) return fail(age.error());
+        if (!due->empty() || *age > 0) {
+            auto base = publisher_.publish_base(state, now);
+            if (!base) return fail(base.error());
+            if (*base)
+                if (auto noted = note_published(state, {**base}); !noted) return noted;
+            overlays = publisher_.publish_overlays(state, now);  // what the base holds leaves `learned`
+            if (!overlays) return fail(overlays.error());
+            if (auto noted = note_published(state, *overlays); !noted) return noted;
+        }
+    }
+    return state.write([&](store::Writer& writer) { store::set_settled(writer, *seq); });
+}
+
+Result<bool> settle_or_wait(const config::Configuration& configuration, store::Database& state, std::chrono::milliseconds patience) {
+    auto decider = Decider::try_become(configuration, state, now());
+    if (!decider) return fail(decider.error());
+    if (*decider) {
+        if (auto settled = (*decider)->settle(state, now()); !settled) return fail(settled.error());
+        return true;
+    }
+    auto held = read_file(lock_path(configuration), 4096);
+    if (held && held->find(configuration.digest) == std::string::npos)
+        spdlog::warn("the running `watch` has another configuration than {}; what it decides follows its own", configuration.file.string());
+    auto seq = state.current_seq();
+    if (!seq) return fail(seq.error());
+    if (auto woken = write_file(wake_path(configuration), "", 0640); !woken) return fail(woken.error());
+    const auto end = std::chrono::steady_clock::now() + patience;
+    for (;;) {
+        auto settled = state.read([](SQLite::Database& db) { return store::settled_seq(db); });
+        if (!settled) return fail(settled.error());
+        if (*settled >= *seq) return true;
+        if (std::chrono::steady_clock::now() >= end) return false;
+        // Another process's commit gives no other sign than the state itself.
+        std::this_thread::sleep_for(20ms);
+    }
+}
+
+}  // namespace postcensus::tasks

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// From answers to tables. Reads a snapshot, builds what differs from what is out, and says what it published; the decider notes that
+// in the state. Blocks, so `watch` runs it in workers: one for the overlays, one for the base, each with a read-only connection of its own.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/configuration.h"
+#include "postfix/table.h"
+#include "store/database.h"
+#include "store/publications.h"
+
+namespace postcensus::tasks {
+
+struct Published {
+    std::string table;
+    store::Publication publication;
+};
+
+class Publisher {
+  public:
+    Publisher(const config::Configuration& configuration, postfix::TableFolder tables, std::string state_id);
+
+    // The overlays, in the order that is safe in the direction that matters: unknown, learned, closed. What is unchanged is not written.
+    Result<std::vector<Published>> publish_overlays(store::Database& reader, Time now) const;
+
+    // The base. Whether it is due: base_due().
+    Result<std::optional<Published>> publish_base(store::Database& reader, Time now) const;
+
+    // Why the base has to be built now, or an empty text. Before the first good reading of a configured directory there is nothing to
+    // publish at all, unless tables are out already.
+    Result<std::string> base_due(store::Database& reader, Time now) const;
+    Result<bool> ready(store::Database& reader) const;
+
+    // A table that is not what was published last: somebody edited, deleted or replaced it.
+    std::vector<std::string> touched(const std::map<std::string, store::Publication>& publications) const;
+
+    const postfix::TableFolder& tables() const { return tables_; }
+
+  private:
+    struct Draft;
+    Draft draft_unknown(SQLite::Database& db, Time now) const;
+    Draft draft_learned(SQLite::Database& db, store::Seq base_seq) const;
+    Draft draft_closed(SQLite::Database& db) const;
+    Result<std::optional<Published>> put_out(Draft draft, const std::map<std::string, store::Publication>& before, Time now) const;
+
+    const config::Configuration& configuration_;
+    postfix::TableFolder tables_;
+    std::string state_id_;
+    std::string delimiters_;
+
+  public:
+    // Postfix's recipient_delimiter: B+x is looked up as B too.
+    void set_delimiters(std::string delimiters) { delimiters_ = std::move(delimiters); }
+};
+
+// Notes what is out. One transaction.
+Result<void> note_published(store::Database& state, const std::vector<Published>& published);
+
+}  // namespace postcensus::tasks

@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: MIT
+#include "tasks/watch.h"
+
+#include <fmt/format.h>
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <csignal>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/notify.h"
+#include "store/addresses.h"
+#include "store/questions.h"
+#include "tasks/condition.h"
+#include "tasks/decide.h"
+#include "tasks/decider.h"
+#include "tasks/follow_log.h"
+#include "tasks/verify.h"
+
+namespace postcensus::tasks {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using asio::awaitable;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kBusyPause = 20ms;
+constexpr auto kTroublePause = 5s;
+constexpr auto kTableCheck = 10s;   // how soon a table that somebody changed is written again
+constexpr auto kLogCheck = 5s;      // beside inotify, which does not see behind a symbolic link
+constexpr auto kLogPoll = 1s;       // where inotify is not to be had
+constexpr auto kHousekeeping = 24h;
+constexpr int kBasePause = 10;      // times the last build's duration
+
+// Runs something that blocks in a pool and comes back to the caller's thread with its result.
+template <typename Work>
+awaitable<std::invoke_result_t<Work>> in_worker(asio::thread_pool& pool, Work work) {
+    auto task = [](Work inner) -> awaitable<std::invoke_result_t<Work>> { co_return inner(); };
+    auto running = asio::co_spawn(pool, task(std::move(work)), asio::use_awaitable);
+    co_return co_await std::move(running);
+}
+
+// Empties an inotify descriptor. True if a file of this name was written, or if events were lost.
+bool drain_wake(int fd, const std::string& name) {
+    alignas(inotify_event) char buffer[4096];
+    bool woken = false;
+    for (ssize_t count = ::read(fd, buffer, sizeof buffer); count > 0; count = ::read(fd, buffer, sizeof buffer))
+        for (const char* at = buffer; at < buffer + count;) {
+            const auto* event = reinterpret_cast<const inotify_event*>(at);
+            woken = woken || (event->len > 0 && name == event->name) || (event->mask & IN_Q_OVERFLOW) != 0;
+            at += sizeof(inotify_event) + event->len;
+        }
+    return woken;
+}
+
+class Watch {
+  public:
+    Watch(const config::Configuration& configuration, store::Database state, store::Database overlay_reader, store::Database base_reader,
+          std::unique_ptr<Decider> decider, std::unique_ptr<LogFollower> log, const std::string& helo)
+        : configuration_(configuration),
+          state_(std::move(state)),
+          overlay_reader_(std::move(overlay_reader)),
+          base_reader_(std::move(base_reader)),
+          decider_(std::move(decider)),
+          log_(std::move(log)),
+          lines_(io_.get_executor()),
+          evidence_(io_.get_executor()),
+          answers_(io_.get_executor()),
+          base_(io_.get_executor()),
+          questions_(io_.get_executor()),
+          asker_(io_.get_executor(), configuration_, state_, helo, [this] {
+              evidence_.notify();
+              questions_.notify();
+          }) {}
+
+    WatchEnd run(bool once) {
+        spawn("signals", &Watch::wait_for_signals);
+        spawn("wake", &Watch::listen_for_wake);
+        if (once) {
+            spawn("once", &Watch::run_once);
+        } else {
+            spawn("lines", &Watch::listen_for_lines);
+            spawn("log", &Watch::follow);
+            spawn("questions", &Watch::ask);
+            spawn("answers", &Watch::decide);
+            spawn("tables", &Watch::publish);
+            spawn("base", &Watch::publish_base);
+            spawn("life", &Watch::stay_alive);
+        }
+        io_.run();
+        workers_.join();
+        return end_reason_;
+    }
+
+    std::optional<Failure> failure() const { return failure_; }
+
+  private:
+    // The one catch around each task: it is started again, the others go on meanwhile.
+    void spawn(const char* name, awaitable<void> (Watch::*task)()) { asio::co_spawn(io_, guard(name, task), asio::detached); }
+
+    awaitable<void> guard(const char* name, awaitable<void> (Watch::*task)()) {
+        while (!stopping_) {
+            try {
+                co_await (this->*task)();
+                co_return;
+            } catch (const std::exception& error) {
+                spdlog::error("{}: {}", name, error.what());
+            }
+            asio::steady_timer timer(io_, kTroublePause);
+            co_await timer.async_wait(asio::use_awaitable);
+        }
+    }
+
+    // A table that a worker is about to put out is put out and noted first.
+    void stop(WatchEnd reason) {
+        end_reason_ = reason;
+        stopping_ = true;
+        if (busy_ == 0) io_.stop();
+    }
+
+    // How long to wait after a Failure; it is logged once until something works again.
+    Clock::duration trouble(const Failure& failure) {
+        if (failure.code == ExitCode::try_again) return kBusyPause;
+        if (failure.message != last_trouble_) log_failure(failure);
+        last_trouble_ = failure.message;
+        return kTroublePause;
+    }
+
+    // --- the log ---
+    awaitable<void> follow() {
+        bool said_ready = false;
+        while (!stopping_) {
+            auto step = log_->step(state_);
+            if (step && step->stored_misses) {
+                evidence_.notify();
+                questions_.notify();
+            }
+            if (step && !said_ready) {
+                said_ready = true;
+                notify_ready("following " + log_->path().string());
+                spdlog::info("ready");
+            }
+            const bool at_once = step && (step->more || step->stored_misses);
+            if (!at_once && step) {
+                co_await lines_.wait_for(log_->watch_fd() >= 0 ? kLogCheck : kLogPoll);
+                continue;
+            }
+            asio::steady_timer timer(io_, step ? Clock::duration(0s) : trouble(step.error()));  // the others have their turn
+            co_await timer.async_wait(asio::use_awaitable);
+        }
+    }
+
+    awaitable<void> listen_for_lines() {
+        if (log_->watch_fd() < 0) co_return;
+        asio::posix::stream_descriptor watcher(io_, ::dup(log_->watch_fd()));
+        for (;;) {
+            co_await watcher.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+            log_->clear();
+            lines_.notify();
+        }
+    }
+
+    // --- questions ---
+    awaitable<void> ask() {
+        while (!stopping_) {
+            auto next = asker_.start_due();
+            const Clock::time_point until = next ? *next : Clock::now() + trouble(next.error());
+            co_await questions_.wait_until(until);
+        }
+    }
+
+    // --- answers ---
+    awaitable<void> decide() {
+        while (!stopping_) {
+            Clock::time_point until = Clock::now() + 60s;
+            if (auto decided = decide_now(); !decided) {
+                until = Clock::now() + trouble(decided.error());
+            } else {
+                auto expiry = state_.read([](SQLite::Database& db) { return store::next_expiry(db); });
+                if (expiry && *expiry) until = std::min(until, Clock::now() + std::max<Milliseconds>(**expiry - now(), 0ms) + 1ms);
+                if (expiry) last_trouble_.clear();
+            }
+            co_await evidence_.wait_until(until);
+        }
+    }
+
+    Result<void> decide_now() {
+        const Time time = now();
+        auto seq = state_.current_seq();
+        if (!seq) return fail(seq.error());
+        auto expiry = state_.read([](SQLite::Database& db) { return store::next_expiry(db); });
+        if (!expiry) return fail(expiry.error());
+        if (*expiry && **expiry <= time) {
+            auto marked = state_.write([&](store::Writer& writer) { return store::mark_expired(writer, time); });
+            if (!marked) return fail(marked.error());
+        }
+        auto decided = decide_all(state_, configuration_, time);
+        if (!decided) return fail(decided.error());
+        decided_seq_ = *seq;
+        if (decided->looked_at > 0) spdlog::debug("decided {}, changed {}, held {}", decided->looked_at, decided->changed, decided->held);
+        if (decided->looked_at > 0 || waiting_seq_ > 0) answers_.notify();
+        if (decided->looked_at > 0) questions_.notify();
+        return {};
+    }
+
+    // --- tables ---
+    awaitable<void> publish() {
+        while (!stopping_) {
+            const store::Seq decided = decided_seq_;
+            ++busy_;
+            auto done = co_await in_worker(workers_, [this] { return build_overlays(); });
+            const Clock::time_point ended = Clock::now();
+            Clock::duration pause = kTableCheck;
+            bool wrote = false;
+            if (!done) {
+                pause = trouble(done.error());
+            } else {
+                wrote = !done->published.empty();
+                co_await note(done->published);
+                if (!done->base_due.empty())
+                    base_.notify();
+                else if (waiting_seq_ > 0 && decided >= waiting_seq_)
+                    tell_settled(decided);
+            }
+            if (idle_again()) co_return;
+            co_await answers_.wait_for(pause);
+            // Whatever comes in, an overlay is published at most once in this time.
+            if (wrote && configuration_.publish_interval > 0ms) {
+                asio::steady_timer timer(io_, ended + configuration_.publish_interval);
+                co_await timer.async_wait(asio::use_awaitable);
+            }
+        }
+    }
+
+    // --- the base ---
+    awaitable<void> publish_base() {
+        while (!stopping_) {
+            const bool wanted = co_await base_.wait_for(kTableCheck);
+            if (!wanted) continue;
+            const Clock::time_point begun = Clock::now();
+            ++busy_;
+            auto done = co_await in_worker(workers_, [this] { return decider_->publisher().publish_base(base_reader_, now()); });
+            Clock::duration pause = (Clock::now() - begun) * kBasePause;
+            if (!done)
+                pause = trouble(done.error());
+            else if (*done)
+                co_await note(std::vector<Published>(1, **done));
+            answers_.notify();  // what the base holds now leaves `learned`
+            if (idle_again()) co_return;
+            asio::steady_timer timer(io_, pause);
+            co_await timer.async_wait(asio::use_awaitable);
+        }
+    }
+
+    struct Overlays {
+        std::vector<Published> published;
+        std::string base_due;
+    };
+
+    // In a worker.
+    Result<Overlays> build_overlays() {
+        const Publisher& publisher = decider_->publisher();
+        auto ready = publisher.ready(overlay_reader_);
+        if (!ready) return fail(ready.error());
+        if (!*ready) return Overlays{};
+        auto published = publisher.publish_overlays(overlay_reader_, now());
+        if (!published) return fail(published.error());
+        auto due = publisher.base_due(overlay_reader_, now());
+        if (!due) return fail(due.error());
+        return Overlays{*std::move(published), *std::move(due)};
+    }
+
+    // Until it is noted, what is out looks like somebody else's work: this has to get through.
+    awaitable<void> note(std::vector<Published> published) {
+        for (;;) {
+            auto noted = note_published(state_, published);
+            if (noted) co_return;
+            asio::steady_timer timer(io_, trouble(noted.error()));
+            co_await timer.async_wait(asio::use_awaitable);
+        }
+    }
+
+    void tell_settled(store::Seq seq) {
+        auto told = state_.write([&](store::Writer& writer) { store::set_settled(writer, seq); });
+        if (told)
+            waiting_seq_ = 0;
+        else
+            answers_.notify();  // try again
+    }
+
+    // A worker has come back. True if all ends here.
+    bool idle_again() {
+        --busy_;
+        if (stopping_ && busy_ == 0) io_.stop();
+        return stopping_;
+    }
+
+    // --- commands that wrote evidence ---
+    awaitable<void> listen_for_wake() {
+        const std::filesystem::path wake = wake_path(configuration_);
+        const UniqueFd fd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+        if (!fd || ::inotify_add_watch(fd.get(), wake.parent_path().c_str(), IN_CLOSE_WRITE) < 0) {
+            spdlog::warn("{}", describe_errno("cannot watch", wake.parent_path(), errno));
+            co_return;
+        }
+        asio::posix::stream_descriptor watcher(io_, ::dup(fd.get()));
+        for (;;) {
+            co_await watcher.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+            const bool woken = drain_wake(fd.get(), wake.filename().string());
+            if (!woken) continue;
+            if (auto seq = state_.current_seq()) waiting_seq_ = *seq;
+            evidence_.notify();
+        }
+    }
+
+    // --- life ---
+    awaitable<void> stay_alive() {
+        Clock::time_point housekeeping = Clock::now();
+        const auto watchdog = watchdog_interval();
+        while (!stopping_) {
+            notify_alive();
+            notify_status(status());
+            if (Clock::now() >= housekeeping) {
+                auto pruned = state_.write([](store::Writer& writer) { store::prune(writer, now()); });
+                housekeeping = Clock::now() + (pruned ? kHousekeeping : Clock::duration(1min));
+            }
+            asio::steady_timer timer(io_, std::min<Clock::duration>(15s, watchdog.value_or(15s)));
+            co_await timer.async_wait(asio::use_awaitable);
+        }
+    }
+
+    std::string status() {
+        auto open = state_.read([](SQLite::Database& db) { return db.execAndGet("SELECT count(*) FROM question WHERE cause <> 'refresh'").getInt(); });
+        std::string text = fmt::format("following {}; {} questions open, {} sessions", log_->path().string(), open ? *open : 0, asker_.active());
+        if (!log_->file_present()) text = "waiting for the log " + log_->path().string();
+        if (const std::size_t stopped = asker_.stopped_targets(); stopped > 0) text += fmt::format(", callouts to {} hosts stopped", stopped);
+        if (!last_trouble_.empty()) text += "; " + last_trouble_;
+        return text;
+    }
+
+    awaitable<void> wait_for_signals() {
+        asio::signal_set signals(io_, SIGTERM, SIGINT, SIGHUP);
+        const int signal = co_await signals.async_wait(asio::use_awaitable);
+        spdlog::info("{}", signal == SIGHUP ? "reloading" : "ending");
+        if (signal == SIGHUP)
+            notify_reloading();
+        else
+            notify_stopping();
+        stop(signal == SIGHUP ? WatchEnd::reload : WatchEnd::stopped);
+    }
+
+    // --- once ---
+    awaitable<void> run_once() {
+        auto done = co_await do_once();
+        if (!done) failure_ = done.error();
+        stop(WatchEnd::stopped);
+    }
+
+    awaitable<Result<void>> do_once() {
+        for (;;) {
+            auto step = log_->step(state_);
+            if (!step && step.error().code != ExitCode::try_again) co_return fail(step.error());
+            if (step && !step->more && !step->stored_misses) break;
+            asio::steady_timer timer(io_, step ? Clock::duration(0s) : Clock::duration(kBusyPause));
+            co_await timer.async_wait(asio::use_awaitable);
+        }
+        // Questions are asked as long as any can be: one that must wait has its time in the future, and one whose server is at fault is paused.
+        for (;;) {
+            if (auto decided = decide_now(); !decided) co_return fail(decided.error());
+            if (auto next = asker_.start_due(); !next) co_return fail(next.error());
+            if (asker_.active() == 0) break;
+            while (asker_.active() > 0) co_await questions_.wait_for(1min);
+        }
+        co_return decider_->settle(state_, now());
+    }
+
+    asio::io_context io_;  // first: everything below has a timer or socket on it
+    asio::thread_pool workers_{2};
+    const config::Configuration& configuration_;
+    store::Database state_, overlay_reader_, base_reader_;
+    std::unique_ptr<Decider> decider_;
+    std::unique_ptr<LogFollower> log_;
+    Condition lines_;      // the log may have grown
+    Condition evidence_;   // there is something to decide
+    Condition answers_;    // there is something to publish
+    Condition base_;       // the base is due
+    Condition questions_;  // there is something to ask
+    Asker asker_;
+    store::Seq decided_seq_ = 0;  // all evidence up to here is decided
+    store::Seq waiting_seq_ = 0;  // a command waits until this is decided and published
+    int busy_ = 0;                // workers that run
+    std::string last_trouble_;
+    std::optional<Failure> failure_;
+    WatchEnd end_reason_ = WatchEnd::stopped;
+    bool stopping_ = false;
+};
+
+}  // namespace
+
+Result<WatchEnd> watch(const config::Configuration& configuration, bool once) {
+    // No patience: the thread that owns the state tries and goes on. The first opening may have to migrate.
+    auto state = store::Database::open(configuration.state.path, store::Database::Mode::create, once ? 10s : 0s);
+    if (!state) return fail(state.error());
+    auto decider = Decider::try_become(configuration, *state, now());
+    if (!decider) return fail(decider.error());
+    if (!*decider)
+        return fail(ExitCode::try_again, fmt::format("another process already decides for the state {}: is a `postcensus watch` running?",
+                                                     configuration.state.path.string()));
+    auto overlay_reader = store::Database::open(configuration.state.path, store::Database::Mode::read_only, 10s);
+    auto base_reader = store::Database::open(configuration.state.path, store::Database::Mode::read_only, 10s);
+    if (!overlay_reader) return fail(overlay_reader.error());
+    if (!base_reader) return fail(base_reader.error());
+    auto log = LogFollower::open(configuration, *state);
+    if (!log) return fail(log.error());
+    auto parameters = postfix::read_parameters(configuration.postfix.config_dir, {"myhostname"});
+    if (!parameters) return fail(parameters.error());
+    Watch service(configuration, *std::move(state), *std::move(overlay_reader), *std::move(base_reader), *std::move(decider), *std::move(log),
+                  (*parameters)["myhostname"]);
+    const WatchEnd end = service.run(once);
+    if (service.failure()) return fail(*service.failure());
+    return end;
+}
+
+}  // namespace postcensus::tasks
