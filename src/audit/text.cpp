@@ -12,39 +12,46 @@
 namespace postcensus::audit {
 namespace {
 
-std::string ago(Time at, Time now) { return at > now ? "in " + spell_duration(at - now) : spell_duration(now - at) + " ago"; }
+std::string ago(Time at, Time now) {
+    return at > now ? "in " + spell_duration(at - now) : spell_duration(now - at) + " ago";
+}
 
 void add_domains(const census::Report& report, std::string& out) {
     std::size_t width = 6;
     for (const census::DomainCounts& counts : report.domains) width = std::max(width, counts.domain.size());
-    fmt::format_to(std::back_inserter(out), "{:<{}} {:>9} {:>9} {:>8} {:>7} {:>8} {:>5} {:>8} {:>8}\n", "domain", width, "listed", "accepted",
-                   "learned", "closed", "unknown", "held", "misses", "distinct");
+    fmt::format_to(std::back_inserter(out), "{:<{}} {:>9} {:>9} {:>8} {:>7} {:>8} {:>5} {:>8} {:>8}\n",
+                   "domain", width, "listed", "accepted", "learned", "closed", "unknown", "held", "misses",
+                   "distinct");
     for (const census::DomainCounts& counts : report.domains)
-        fmt::format_to(std::back_inserter(out), "{:<{}} {:>9} {:>9} {:>8} {:>7} {:>8} {:>5} {:>8} {:>8}{}\n", printable(counts.domain), width,
-                       counts.listed, counts.accepted, counts.learned, counts.closed, counts.unknown, counts.held, counts.misses, counts.missed,
+        fmt::format_to(std::back_inserter(out), "{:<{}} {:>9} {:>9} {:>8} {:>7} {:>8} {:>5} {:>8} {:>8}{}\n",
+                       printable(counts.domain), width, counts.listed, counts.accepted, counts.learned,
+                       counts.closed, counts.unknown, counts.held, counts.misses, counts.missed,
                        counts.accept_all ? "  its server accepts everyone" : "");
     if (report.domains.empty()) out += "(no relayed domain)\n";
     if (report.elsewhere > 0)
-        fmt::format_to(std::back_inserter(out), "{} listed addresses are in domains that no route names\n", report.elsewhere);
+        fmt::format_to(std::back_inserter(out), "{} listed addresses are in domains that no route names\n",
+                       report.elsewhere);
 }
 
 void add_attention(const census::Report& report, Time now, std::string& out) {
     if (report.held_total > 0) {
-        fmt::format_to(std::back_inserter(out), "\nHeld: {} removals wait for `postcensus approve`:\n", report.held_total);
+        fmt::format_to(std::back_inserter(out), "\nHeld: {} removals wait for `postcensus approve`:\n",
+                       report.held_total);
         for (const std::string& address : report.held) out += "  " + printable(address) + "\n";
     }
     if (!report.waiting.empty()) {
         out += "\nUnsure for over an hour with senders coming back (mail waits):\n";
         for (const census::WaitingLine& line : report.waiting)
-            fmt::format_to(std::back_inserter(out), "  {}  {} misses, first {}, last {}: {}{}\n", printable(line.address), line.misses,
-                           ago(line.first, now), ago(line.last, now),
-                           census::explain(census::parse_reason(line.reason).value_or(census::Reason::no_evidence)),
-                           line.last_callout.empty() ? "" : " [" + printable(line.last_callout) + "]");
+            fmt::format_to(
+                std::back_inserter(out), "  {}  {} misses, first {}, last {}: {}{}\n",
+                printable(line.address), line.misses, ago(line.first, now), ago(line.last, now),
+                census::explain(census::parse_reason(line.reason).value_or(census::Reason::no_evidence)),
+                line.last_callout.empty() ? "" : " [" + printable(line.last_callout) + "]");
     }
     for (const census::ReadingLine& line : report.readings) {
         if (line.good) continue;
-        fmt::format_to(std::back_inserter(out), "\nThe last failed reading of directory {}, {}: {}\n", printable(line.directory),
-                       ago(line.ended, now), printable(line.outcome));
+        fmt::format_to(std::back_inserter(out), "\nThe last failed reading of directory {}, {}: {}\n",
+                       printable(line.directory), ago(line.ended, now), printable(line.outcome));
         break;
     }
 }
@@ -54,22 +61,27 @@ void add_work(const census::Report& report, Time now, std::string& out) {
     for (std::size_t i = 0; i < std::min<std::size_t>(report.readings.size(), 10); ++i) {
         const census::ReadingLine& line = report.readings[i];
         if (line.good)
-            fmt::format_to(std::back_inserter(out), "  {}  {} ({}) at {}: {} added, {} removed, in {:.1f} s\n", format_time(line.ended),
-                           printable(line.directory), line.kind, printable(line.server), line.added, line.removed,
-                           std::chrono::duration<double>(line.ended - line.began).count());
+            fmt::format_to(
+                std::back_inserter(out), "  {}  {} ({}) at {}: {} added, {} removed, in {:.1f} s\n",
+                format_time(line.ended), printable(line.directory), line.kind, printable(line.server),
+                line.added, line.removed, std::chrono::duration<double>(line.ended - line.began).count());
         else
-            fmt::format_to(std::back_inserter(out), "  {}  {} ({}): not applied\n", format_time(line.ended), printable(line.directory), line.kind);
+            fmt::format_to(std::back_inserter(out), "  {}  {} ({}): not applied\n", format_time(line.ended),
+                           printable(line.directory), line.kind);
     }
     if (report.readings.empty()) out += "  none\n";
     out += "\nCounts (whole days, UTC):\n";
-    for (const auto& [name, value] : report.counters) fmt::format_to(std::back_inserter(out), "  {:<24} {:>10}\n", name, value);
+    for (const auto& [name, value] : report.counters)
+        fmt::format_to(std::back_inserter(out), "  {:<24} {:>10}\n", name, value);
     out += "\nTables:\n";
     for (const census::TableLine& line : report.tables)
-        fmt::format_to(std::back_inserter(out), "  {:<10} {:>9} entries, generation {}, published {}{}\n", line.table, line.entries,
-                       line.generation, ago(line.at, now), line.until ? ", good until " + format_time(*line.until) : "");
+        fmt::format_to(std::back_inserter(out), "  {:<10} {:>9} entries, generation {}, published {}{}\n",
+                       line.table, line.entries, line.generation, ago(line.at, now),
+                       line.until ? ", good until " + format_time(*line.until) : "");
 }
 
-void add_list(const char* title, const std::vector<census::ExplanationLine>& lines, Time now, std::string& out) {
+void add_list(const char* title, const std::vector<census::ExplanationLine>& lines, Time now,
+              std::string& out) {
     if (lines.empty()) return;
     fmt::format_to(std::back_inserter(out), "\n{}:\n", title);
     for (const census::ExplanationLine& line : lines) {
@@ -96,29 +108,37 @@ std::string_view meaning(census::Answer answer) {
 }  // namespace
 
 std::string report_text(const census::Report& report, Time now) {
-    std::string out = fmt::format("Postcensus report, {} to {}\n\n", format_time(report.since), format_time(report.until));
+    std::string out =
+        fmt::format("Postcensus report, {} to {}\n\n", format_time(report.since), format_time(report.until));
     add_domains(report, out);
     add_attention(report, now, out);
     add_work(report, now, out);
     fmt::format_to(std::back_inserter(out), "\nChanges ({}{}):\n", report.changes_total,
-                   report.changes_total > static_cast<std::int64_t>(report.changes.size()) ? fmt::format(", the newest {}", report.changes.size()) : "");
+                   report.changes_total > static_cast<std::int64_t>(report.changes.size())
+                       ? fmt::format(", the newest {}", report.changes.size())
+                       : "");
     for (const census::ChangeLine& line : report.changes)
-        fmt::format_to(std::back_inserter(out), "  {}  {}: {} -> {} ({}; {})\n", format_time(line.at), printable(line.address), line.from, line.to,
-                       line.reason, printable(line.cause));
+        fmt::format_to(std::back_inserter(out), "  {}  {}: {} -> {} ({}; {})\n", format_time(line.at),
+                       printable(line.address), line.from, line.to, line.reason, printable(line.cause));
     return out;
 }
 
 std::string explanation_text(const census::Explanation& explanation, Time now) {
-    std::string out = fmt::format("{}: {}\n{}", printable(explanation.address), census::name_of(explanation.answer), meaning(explanation.answer));
+    std::string out = fmt::format("{}: {}\n{}", printable(explanation.address),
+                                  census::name_of(explanation.answer), meaning(explanation.answer));
     if (!explanation.table.empty()) fmt::format_to(std::back_inserter(out), " (table {})", explanation.table);
-    fmt::format_to(std::back_inserter(out), "\nWhy: {}\n", explanation.known ? census::explain(explanation.reason) : "it was never listed, missed or configured");
+    fmt::format_to(std::back_inserter(out), "\nWhy: {}\n",
+                   explanation.known ? census::explain(explanation.reason)
+                                     : "it was never listed, missed or configured");
     add_list("Evidence", explanation.evidence, now, out);
     add_list("What comes next", explanation.next, now, out);
     add_list("History", explanation.history, now, out);
     if (!explanation.postfix.empty()) out += "\nWhat Postfix finds (postmap -q):\n";
     for (const auto& [table, value] : explanation.postfix)
-        fmt::format_to(std::back_inserter(out), "  {:<10} {}\n", table, value ? printable(*value) : "not found");
-    for (const std::string& trouble : explanation.trouble) out += "\nWarning: " + printable(trouble, 1000) + "\n";
+        fmt::format_to(std::back_inserter(out), "  {:<10} {}\n", table,
+                       value ? printable(*value) : "not found");
+    for (const std::string& trouble : explanation.trouble)
+        out += "\nWarning: " + printable(trouble, 1000) + "\n";
     return out;
 }
 

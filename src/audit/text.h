@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Report and explanation as text for a terminal. Pure. Whatever a stranger wrote is made printable on the way.
+// Report and explanation as text for a terminal. Pure. Whatever a stranger wrote is made printable on the
+// way.
 #pragma once
 
 #include <string>

@@ -6,10 +6,13 @@
 
 namespace postcensus {
 
-Time now() { return std::chrono::time_point_cast<Milliseconds>(std::chrono::system_clock::now()); }
+Time now() {
+    return std::chrono::time_point_cast<Milliseconds>(std::chrono::system_clock::now());
+}
 
 std::string format_time(Time time) {
-    const auto seconds = static_cast<std::time_t>(std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count());
+    const auto seconds =
+        static_cast<std::time_t>(std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count());
     std::tm parts{};
     gmtime_r(&seconds, &parts);
     char text[40];

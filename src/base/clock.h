@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Wall-clock time as the program keeps it: milliseconds since the epoch, UTC. Pure code takes a Time as a value;
-// only tasks/ and cmd/ ask for now().
+// Wall-clock time as the program keeps it: milliseconds since the epoch, UTC. Pure code takes a Time as a
+// value; only tasks/ and cmd/ ask for now().
 #pragma once
 
 #include <chrono>
@@ -15,8 +15,12 @@ using Time = std::chrono::sys_time<Milliseconds>;
 
 Time now();
 
-inline std::int64_t to_unix_ms(Time time) { return time.time_since_epoch().count(); }
-inline Time from_unix_ms(std::int64_t ms) { return Time{Milliseconds{ms}}; }
+inline std::int64_t to_unix_ms(Time time) {
+    return time.time_since_epoch().count();
+}
+inline Time from_unix_ms(std::int64_t ms) {
+    return Time{Milliseconds{ms}};
+}
 
 // "2026-11-24T03:47:46Z" (RFC 3339, whole seconds).
 std::string format_time(Time time);

@@ -15,7 +15,8 @@ struct Unit {
     std::int64_t ms;
 };
 // Largest first, for formatting.
-constexpr std::array<Unit, 5> kUnits{{{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
+constexpr std::array<Unit, 5> kUnits{
+    {{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
 // A hundred years: no duration of ours is longer, and sums of them stay far from overflow.
 constexpr std::int64_t kLongest = 100LL * 365 * 86'400'000;
 
@@ -29,9 +30,11 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
     if (error == std::errc{} && number >= 0) {
         if (number == 0 && suffix.empty()) return std::chrono::milliseconds{0};
         for (const Unit& unit : kUnits)
-            if (suffix == unit.name && number <= kLongest / unit.ms) return std::chrono::milliseconds{number * unit.ms};
+            if (suffix == unit.name && number <= kLongest / unit.ms)
+                return std::chrono::milliseconds{number * unit.ms};
     }
-    return fail(ExitCode::configuration, fmt::format("'{}' is not a duration; write for example 200ms, 30s, 5m, 3h or 7d", text));
+    return fail(ExitCode::configuration,
+                fmt::format("'{}' is not a duration; write for example 200ms, 30s, 5m, 3h or 7d", text));
 }
 
 std::string format_duration(std::chrono::milliseconds duration) {

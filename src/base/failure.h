@@ -14,17 +14,17 @@ namespace postcensus {
 // The exit codes of every command, after sysexits(3).
 enum class ExitCode : int {
     done = 0,
-    finding = 1,          // a negative finding: removals held, a read not applied
-    usage = 64,           // the command line
-    unavailable = 69,     // a server is away or at fault
-    software = 70,        // a bug of ours
-    cannot_write = 73,    // a file or folder
-    try_again = 75,       // another holds the lock, a newer state, no answer yet
-    configuration = 78,   // the configuration file or what it names
+    finding = 1,         // a negative finding: removals held, a read not applied
+    usage = 64,          // the command line
+    unavailable = 69,    // a server is away or at fault
+    software = 70,       // a bug of ours
+    cannot_write = 73,   // a file or folder
+    try_again = 75,      // another holds the lock, a newer state, no answer yet
+    configuration = 78,  // the configuration file or what it names
 };
 
-// `message` says what failed, on what, why, and the remedy; it may be shown to anyone who may run the command.
-// `detail` goes to the log only (it may hold a server's own words). Neither ever holds a secret.
+// `message` says what failed, on what, why, and the remedy; it may be shown to anyone who may run the
+// command. `detail` goes to the log only (it may hold a server's own words). Neither ever holds a secret.
 struct Failure {
     ExitCode code = ExitCode::software;
     std::string message;
@@ -38,6 +38,8 @@ inline tl::unexpected<Failure> fail(ExitCode code, std::string message, std::str
     return tl::make_unexpected(Failure{code, std::move(message), std::move(detail)});
 }
 
-inline tl::unexpected<Failure> fail(Failure failure) { return tl::make_unexpected(std::move(failure)); }
+inline tl::unexpected<Failure> fail(Failure failure) {
+    return tl::make_unexpected(std::move(failure));
+}
 
 }  // namespace postcensus

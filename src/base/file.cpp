@@ -30,7 +30,8 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t lon
         if (count == 0) return content;
         content.append(block, static_cast<std::size_t>(count));
         if (content.size() > longest)
-            return fail(ExitCode::configuration, fmt::format("{} is larger than {} bytes", path.string(), longest));
+            return fail(ExitCode::configuration,
+                        fmt::format("{} is larger than {} bytes", path.string(), longest));
     }
 }
 

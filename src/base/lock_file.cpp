@@ -11,7 +11,8 @@
 
 namespace postcensus {
 
-Result<std::optional<LockFile>> LockFile::try_lock(const std::filesystem::path& path, const std::string& content) {
+Result<std::optional<LockFile>> LockFile::try_lock(const std::filesystem::path& path,
+                                                   const std::string& content) {
     UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
     if (!fd) return fail(ExitCode::cannot_write, describe_errno("cannot open the lock", path, errno));
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
@@ -24,8 +25,10 @@ Result<std::optional<LockFile>> LockFile::try_lock(const std::filesystem::path& 
 }
 
 void LockFile::rewrite(const std::string& content) {
-    // What the file says is for people and for a comparison of configurations; the lock itself does not depend on it.
-    if (::ftruncate(fd_.get(), 0) == 0 && ::pwrite(fd_.get(), content.data(), content.size(), 0) < 0) ::ftruncate(fd_.get(), 0);
+    // What the file says is for people and for a comparison of configurations; the lock itself does not
+    // depend on it.
+    if (::ftruncate(fd_.get(), 0) == 0 && ::pwrite(fd_.get(), content.data(), content.size(), 0) < 0)
+        ::ftruncate(fd_.get(), 0);
 }
 
 }  // namespace postcensus

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A lock that one process holds at a time (flock(2)); it goes with the process, however that ends. The file stays, and says
-// who held it last.
+// A lock that one process holds at a time (flock(2)); it goes with the process, however that ends. The file
+// stays, and says who held it last.
 #pragma once
 
 #include <filesystem>
@@ -14,9 +14,10 @@ namespace postcensus {
 
 class LockFile {
   public:
-    // Nothing if another process holds it; a Failure if the file cannot be opened at all. `content` is written for whoever
-    // asks who holds it.
-    static Result<std::optional<LockFile>> try_lock(const std::filesystem::path& path, const std::string& content);
+    // Nothing if another process holds it; a Failure if the file cannot be opened at all. `content` is
+    // written for whoever asks who holds it.
+    static Result<std::optional<LockFile>> try_lock(const std::filesystem::path& path,
+                                                    const std::string& content);
 
     // Writes new content: the holder's facts changed.
     void rewrite(const std::string& content);

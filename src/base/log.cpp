@@ -15,10 +15,11 @@ Result<void> set_up_log(const std::string& level) {
         return fail(ExitCode::usage, "--log-level takes debug, info, warning or error, not '" + level + "'");
     // systemd sets JOURNAL_STREAM where standard error is the journal (systemd.exec(5)).
     if (std::getenv("JOURNAL_STREAM") != nullptr) {  // NOLINT(concurrency-mt-unsafe): before any thread
-        spdlog::set_default_logger(
-            std::make_shared<spdlog::logger>("postcensus", std::make_shared<spdlog::sinks::systemd_sink_mt>("postcensus")));
+        spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+            "postcensus", std::make_shared<spdlog::sinks::systemd_sink_mt>("postcensus")));
     } else {
-        auto logger = std::make_shared<spdlog::logger>("postcensus", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+        auto logger =
+            std::make_shared<spdlog::logger>("postcensus", std::make_shared<spdlog::sinks::stderr_sink_mt>());
         logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %l: %v");
         spdlog::set_default_logger(std::move(logger));
     }

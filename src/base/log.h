@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Sets up the log (spdlog's default logger): standard error, or the journal with priorities under systemd. Everything
-// else simply calls spdlog::info() and its kin with text that printable() has passed.
+// Sets up the log (spdlog's default logger): standard error, or the journal with priorities under systemd.
+// Everything else simply calls spdlog::info() and its kin with text that printable() has passed.
 #pragma once
 
 #include <string>

@@ -7,19 +7,29 @@
 
 namespace postcensus {
 
-void notify_ready(const std::string& status) { sd_notify(0, ("READY=1\nSTATUS=" + status).c_str()); }
+void notify_ready(const std::string& status) {
+    sd_notify(0, ("READY=1\nSTATUS=" + status).c_str());
+}
 
-void notify_status(const std::string& status) { sd_notify(0, ("STATUS=" + status).c_str()); }
+void notify_status(const std::string& status) {
+    sd_notify(0, ("STATUS=" + status).c_str());
+}
 
 void notify_reloading() {
     timespec time{};
     clock_gettime(CLOCK_MONOTONIC, &time);
-    sd_notify(0, fmt::format("RELOADING=1\nMONOTONIC_USEC={}", time.tv_sec * 1'000'000 + time.tv_nsec / 1000).c_str());
+    sd_notify(
+        0,
+        fmt::format("RELOADING=1\nMONOTONIC_USEC={}", time.tv_sec * 1'000'000 + time.tv_nsec / 1000).c_str());
 }
 
-void notify_stopping() { sd_notify(0, "STOPPING=1"); }
+void notify_stopping() {
+    sd_notify(0, "STOPPING=1");
+}
 
-void notify_alive() { sd_notify(0, "WATCHDOG=1"); }
+void notify_alive() {
+    sd_notify(0, "WATCHDOG=1");
+}
 
 std::optional<std::chrono::microseconds> watchdog_interval() {
     std::uint64_t interval = 0;

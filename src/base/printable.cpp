@@ -11,15 +11,17 @@ namespace {
 char32_t code_point(std::string_view sequence) {
     if (sequence.size() == 1) return static_cast<unsigned char>(sequence[0]);
     char32_t point = static_cast<unsigned char>(sequence[0]) & (0xFFU >> (sequence.size() + 1));
-    for (const char byte : sequence.substr(1)) point = (point << 6U) | (static_cast<unsigned char>(byte) & 0x3FU);
+    for (const char byte : sequence.substr(1))
+        point = (point << 6U) | (static_cast<unsigned char>(byte) & 0x3FU);
     return point;
 }
 
 bool harmless(char32_t point) {
     if (point < 0x20 || (point >= 0x7F && point < 0xA0)) return false;
-    // Line and paragraph separators, and what turns the direction of text round (U+061C, U+200E..F, U+202A..E, U+2066..9).
-    return !(point >= 0x2028 && point <= 0x202E) && !(point >= 0x2066 && point <= 0x2069) && point != 0x200E &&
-           point != 0x200F && point != 0x061C;
+    // Line and paragraph separators, and what turns the direction of text round (U+061C, U+200E..F,
+    // U+202A..E, U+2066..9).
+    return !(point >= 0x2028 && point <= 0x202E) && !(point >= 0x2066 && point <= 0x2069) &&
+           point != 0x200E && point != 0x200F && point != 0x061C;
 }
 
 }  // namespace
@@ -48,7 +50,8 @@ std::string printable(std::string_view text, std::size_t longest) {
         if (length != 0 && harmless(code_point(sequence)))
             out += sequence;
         else
-            for (const char byte : sequence) fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(byte));
+            for (const char byte : sequence)
+                fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(byte));
         text.remove_prefix(sequence.size());
     }
     return out;

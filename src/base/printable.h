@@ -8,8 +8,8 @@
 
 namespace postcensus {
 
-// Control characters, the C1 range, line and paragraph separators, bidirectional overrides and bytes that are not UTF-8 become \xNN; text
-// over `longest` bytes is cut, with "..." behind it.
+// Control characters, the C1 range, line and paragraph separators, bidirectional overrides and bytes that are
+// not UTF-8 become \xNN; text over `longest` bytes is cut, with "..." behind it.
 std::string printable(std::string_view text, std::size_t longest = 300);
 
 // Length in bytes of the valid UTF-8 sequence at the start of `text`; 0 if there is none.

@@ -16,11 +16,14 @@ namespace postcensus {
 Result<void> become_owner_of(const std::filesystem::path& folder) {
     struct stat facts {};
     if (::stat(folder.c_str(), &facts) != 0)
-        return fail(ExitCode::cannot_write, describe_errno("there is no folder for the state,", folder, errno) + "; create it for the user that runs Postcensus");
+        return fail(ExitCode::cannot_write,
+                    describe_errno("there is no folder for the state,", folder, errno) +
+                        "; create it for the user that runs Postcensus");
     if (::geteuid() != 0 || facts.st_uid == 0) return {};
     const passwd* owner = ::getpwuid(facts.st_uid);  // NOLINT(concurrency-mt-unsafe): before any thread
     // The owner's other groups too: adm, which may read the log.
-    const int groups = owner != nullptr ? ::initgroups(owner->pw_name, owner->pw_gid) : ::setgroups(0, nullptr);
+    const int groups =
+        owner != nullptr ? ::initgroups(owner->pw_name, owner->pw_gid) : ::setgroups(0, nullptr);
     const gid_t group = owner != nullptr ? owner->pw_gid : facts.st_gid;
     if (groups != 0 || ::setgid(group) != 0 || ::setuid(facts.st_uid) != 0)
         return fail(ExitCode::cannot_write, describe_errno("cannot become the owner of", folder, errno));

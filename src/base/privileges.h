@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A command started as root becomes the owner of the state's folder before it parses anything that strangers wrote, and so never leaves
-// root's files in the state.
+// A command started as root becomes the owner of the state's folder before it parses anything that strangers
+// wrote, and so never leaves root's files in the state.
 #pragma once
 
 #include <filesystem>

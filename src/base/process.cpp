@@ -30,7 +30,8 @@ struct Pipe {
 Result<Pipe> make_pipe() {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0)
-        return fail(ExitCode::try_again, fmt::format("cannot make a pipe: {}", std::generic_category().message(errno)));
+        return fail(ExitCode::try_again,
+                    fmt::format("cannot make a pipe: {}", std::generic_category().message(errno)));
     return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
@@ -70,7 +71,8 @@ Result<pid_t> spawn(const std::vector<std::string>& arguments, int in, int out, 
     argv.reserve(arguments.size() + 1);
     for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);
-    // The child gets default signal handling and an empty mask, whatever the daemon blocks or ignores (SIGPIPE).
+    // The child gets default signal handling and an empty mask, whatever the daemon blocks or ignores
+    // (SIGPIPE).
     posix_spawnattr_t attributes{};
     posix_spawnattr_init(&attributes);
     sigset_t none;
@@ -81,7 +83,8 @@ Result<pid_t> spawn(const std::vector<std::string>& arguments, int in, int out, 
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     pid_t child = 0;
-    const int error = posix_spawn(&child, find_program(arguments[0]).c_str(), actions.get(), &attributes, argv.data(), environ);
+    const int error = posix_spawn(&child, find_program(arguments[0]).c_str(), actions.get(), &attributes,
+                                  argv.data(), environ);
     posix_spawnattr_destroy(&attributes);
     if (error != 0)
         return fail(ExitCode::unavailable,
@@ -89,16 +92,21 @@ Result<pid_t> spawn(const std::vector<std::string>& arguments, int in, int out, 
     return child;
 }
 
-// Feeds `input` and collects both outputs until all pipes are closed or the limit is over. True if it ended by itself.
-bool exchange(Pipe& in, Pipe& out, Pipe& err, std::string_view input, std::chrono::steady_clock::time_point end, ProcessResult& result) {
+// Feeds `input` and collects both outputs until all pipes are closed or the limit is over. True if it ended
+// by itself.
+bool exchange(Pipe& in, Pipe& out, Pipe& err, std::string_view input,
+              std::chrono::steady_clock::time_point end, ProcessResult& result) {
     ::fcntl(in.write.get(), F_SETFL, O_NONBLOCK);
     if (input.empty()) in.write.reset();
     char block[16384];
     while (out.read || err.read) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
         if (left.count() <= 0) return false;
-        std::array<pollfd, 3> fds{{{in.write.get(), POLLOUT, 0}, {out.read.get(), POLLIN, 0}, {err.read.get(), POLLIN, 0}}};
-        if (::poll(fds.data(), fds.size(), static_cast<int>(std::min<long long>(left.count(), 60'000))) <= 0) continue;
+        std::array<pollfd, 3> fds{
+            {{in.write.get(), POLLOUT, 0}, {out.read.get(), POLLIN, 0}, {err.read.get(), POLLIN, 0}}};
+        if (::poll(fds.data(), fds.size(), static_cast<int>(std::min<long long>(left.count(), 60'000))) <= 0)
+            continue;
         if (in.write && fds[0].revents != 0) {
             const ssize_t count = ::write(in.write.get(), input.data(), input.size());
             if (count > 0) input.remove_prefix(static_cast<std::size_t>(count));
@@ -116,12 +124,14 @@ bool exchange(Pipe& in, Pipe& out, Pipe& err, std::string_view input, std::chron
     return true;
 }
 
-// Waits for the end of a program that has closed its outputs: it may still hang. False when the limit is over.
+// Waits for the end of a program that has closed its outputs: it may still hang. False when the limit is
+// over.
 bool wait_for_end(pid_t child, std::chrono::steady_clock::time_point end) {
     const UniqueFd handle(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
     if (!handle) return true;  // a kernel before 5.3: waitpid() has to do
     for (;;) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
         if (left.count() <= 0) return false;
         pollfd ended{handle.get(), POLLIN, 0};
         if (::poll(&ended, 1, static_cast<int>(std::min<long long>(left.count(), 60'000))) > 0) return true;
@@ -152,7 +162,8 @@ Result<ProcessResult> run_process(const std::vector<std::string>& arguments, con
     while (::waitpid(*child, &status, 0) < 0 && errno == EINTR) {
     }
     if (!ended)
-        return fail(ExitCode::unavailable, fmt::format("{} did not end within {} s and was killed", arguments[0], limit.count() / 1000));
+        return fail(ExitCode::unavailable, fmt::format("{} did not end within {} s and was killed",
+                                                       arguments[0], limit.count() / 1000));
     result.status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     return result;
 }

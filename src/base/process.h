@@ -11,14 +11,14 @@
 namespace postcensus {
 
 struct ProcessResult {
-    int status = 0;       // exit status; 128 + signal if a signal ended it
-    std::string output;   // standard output, whole
-    std::string errors;   // standard error, at most 64 KiB of it
+    int status = 0;      // exit status; 128 + signal if a signal ended it
+    std::string output;  // standard output, whole
+    std::string errors;  // standard error, at most 64 KiB of it
 };
 
-// `arguments[0]` is looked up in PATH, then in /usr/sbin and /sbin (postmap lives there, and a user's PATH may not).
-// After `limit` the program is killed and a Failure returned. SIGPIPE must be ignored (main() does that): the program may end without
-// reading its input.
+// `arguments[0]` is looked up in PATH, then in /usr/sbin and /sbin (postmap lives there, and a user's PATH
+// may not). After `limit` the program is killed and a Failure returned. SIGPIPE must be ignored (main() does
+// that): the program may end without reading its input.
 Result<ProcessResult> run_process(const std::vector<std::string>& arguments, const std::string& input,
                                   std::chrono::milliseconds limit);
 

@@ -28,7 +28,8 @@ std::optional<Network> parse_address(std::string_view text) {
 }
 
 bool is_ipv4(const Network& network) {
-    return std::all_of(network.bytes.begin(), network.bytes.begin() + 10, [](auto byte) { return byte == 0; }) &&
+    return std::all_of(network.bytes.begin(), network.bytes.begin() + 10,
+                       [](auto byte) { return byte == 0; }) &&
            network.bytes[10] == 0xFF && network.bytes[11] == 0xFF;
 }
 
@@ -46,7 +47,8 @@ Result<Rate> Rate::parse(std::string_view text) {
     const std::string_view unit(rest, static_cast<std::size_t>(text.data() + text.size() - rest));
     const double period = unit == "/s" ? 1 : unit == "/m" ? 60 : unit == "/h" ? 3600 : 0;
     if (error != std::errc{} || period == 0 || !(number > 0) || number > 1e6)
-        return fail(ExitCode::configuration, fmt::format("'{}' is not a rate; write for example 20/s, 30/m or 100/h", text));
+        return fail(ExitCode::configuration,
+                    fmt::format("'{}' is not a rate; write for example 20/s, 30/m or 100/h", text));
     return Rate{number / period, std::max(1.0, period == 1 ? 10 * number : number)};
 }
 
@@ -57,17 +59,22 @@ Result<Network> Network::parse(std::string_view text) {
     int prefix = 128 - offset;
     bool good = network.has_value();
     if (good && slash != std::string_view::npos) {
-        const auto [rest, error] = std::from_chars(text.data() + slash + 1, text.data() + text.size(), prefix);
-        good = error == std::errc{} && rest == text.data() + text.size() && prefix >= 0 && prefix <= 128 - offset;
+        const auto [rest, error] =
+            std::from_chars(text.data() + slash + 1, text.data() + text.size(), prefix);
+        good = error == std::errc{} && rest == text.data() + text.size() && prefix >= 0 &&
+               prefix <= 128 - offset;
     }
-    if (!good) return fail(ExitCode::configuration, fmt::format("'{}' is not a network; write for example 192.0.2.0/24", text));
+    if (!good)
+        return fail(ExitCode::configuration,
+                    fmt::format("'{}' is not a network; write for example 192.0.2.0/24", text));
     network->prefix = prefix + offset;
     return *network;
 }
 
 bool Network::contains(const Network& address) const {
     const auto whole = static_cast<std::size_t>(prefix / 8);
-    if (!std::equal(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(whole), address.bytes.begin())) return false;
+    if (!std::equal(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(whole), address.bytes.begin()))
+        return false;
     if (prefix % 8 == 0) return true;
     const auto mask = static_cast<std::uint8_t>(0xFF00U >> static_cast<unsigned>(prefix % 8));
     return ((bytes[whole] ^ address.bytes[whole]) & mask) == 0;
@@ -78,7 +85,9 @@ Admission::Admission(Budget budget, std::uint64_t key)
 
 void Admission::fill(Bucket& bucket, const Rate& rate, Clock::time_point now) {
     const double seconds = bucket.used ? std::chrono::duration<double>(now - bucket.filled).count() : 0;
-    bucket.tokens = bucket.used ? std::min(rate.burst, bucket.tokens + std::max(0.0, seconds) * rate.per_second) : rate.burst;
+    bucket.tokens = bucket.used
+                        ? std::min(rate.burst, bucket.tokens + std::max(0.0, seconds) * rate.per_second)
+                        : rate.burst;
     bucket.filled = now;
     bucket.used = true;
 }
@@ -97,12 +106,15 @@ bool Admission::admit(std::string_view domain, std::string_view client, Clock::t
     fill(total_, budget_.total, now);
     Bucket& for_domain = bucket_of(domains_, domain, budget_.domain, now);
     const auto address = parse_address(client);
-    const bool is_relay = address && std::any_of(budget_.relays.begin(), budget_.relays.end(),
-                                                 [&](const Network& network) { return network.contains(*address); });
+    const bool is_relay =
+        address && std::any_of(budget_.relays.begin(), budget_.relays.end(),
+                               [&](const Network& network) { return network.contains(*address); });
     Bucket* for_network = nullptr;
     // A client that Postfix calls "unknown" has a budget too: all such share one.
-    if (!is_relay) for_network = &bucket_of(networks_, address ? network_name(*address) : "", budget_.network, now);
-    if (total_.tokens < 1 || for_domain.tokens < 1 || (for_network != nullptr && for_network->tokens < 1)) return false;
+    if (!is_relay)
+        for_network = &bucket_of(networks_, address ? network_name(*address) : "", budget_.network, now);
+    if (total_.tokens < 1 || for_domain.tokens < 1 || (for_network != nullptr && for_network->tokens < 1))
+        return false;
     --total_.tokens;
     --for_domain.tokens;
     if (for_network != nullptr) --for_network->tokens;

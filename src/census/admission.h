@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Decides which misses become questions, before anything is stored. Strangers write the log, so all of this is of fixed size:
-// token buckets, one for everything, and two hashed tables for domains and client networks. Names that share a bucket share a budget:
-// an attacker cannot choose whose, the hash is keyed afresh at every start. Pure but for that key: the clock is passed in.
+// Decides which misses become questions, before anything is stored. Strangers write the log, so all of this
+// is of fixed size: token buckets, one for everything, and two hashed tables for domains and client networks.
+// Names that share a bucket share a budget: an attacker cannot choose whose, the hash is keyed afresh at
+// every start. Pure but for that key: the clock is passed in.
 #pragma once
 
 #include <array>
@@ -43,8 +44,8 @@ class Admission {
 
     Admission(Budget budget, std::uint64_t key);
 
-    // Whether the miss of a recipient of `domain` by `client` (an IP address) may become a question now. A refusal costs the
-    // sender nothing but time: it gets 450 and comes back.
+    // Whether the miss of a recipient of `domain` by `client` (an IP address) may become a question now. A
+    // refusal costs the sender nothing but time: it gets 450 and comes back.
     bool admit(std::string_view domain, std::string_view client, Clock::time_point now);
 
   private:
@@ -57,7 +58,8 @@ class Admission {
     static constexpr std::size_t kNetworks = 65536;
 
     static void fill(Bucket& bucket, const Rate& rate, Clock::time_point now);
-    Bucket& bucket_of(std::vector<Bucket>& table, std::string_view name, const Rate& rate, Clock::time_point now) const;
+    Bucket& bucket_of(std::vector<Bucket>& table, std::string_view name, const Rate& rate,
+                      Clock::time_point now) const;
 
     Budget budget_;
     std::uint64_t key_;

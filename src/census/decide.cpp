@@ -22,16 +22,21 @@ constexpr std::array<ReasonWords, 14> kReasons{{
     {Reason::proven, "proven", "a callout proved it deliverable"},
     {Reason::closed_listing, "closed-listing", "the directory says that it refuses outside senders"},
     {Reason::closed_callout, "closed-callout", "the mail server refuses outside senders for it"},
-    {Reason::proven_unknown, "proven-unknown", "missed by Postfix, then proven unknown by a callout whose controls passed"},
+    {Reason::proven_unknown, "proven-unknown",
+     "missed by Postfix, then proven unknown by a callout whose controls passed"},
     {Reason::lease_over, "lease-over", "proven unknown too long ago; the next miss asks again"},
-    {Reason::not_missed, "not-missed", "proven unknown, but Postfix has not missed it since it was last accepted"},
-    {Reason::contested, "contested", "the directory lists it, and the mail server has refused it more than once"},
+    {Reason::not_missed, "not-missed",
+     "proven unknown, but Postfix has not missed it since it was last accepted"},
+    {Reason::contested, "contested",
+     "the directory lists it, and the mail server has refused it more than once"},
     {Reason::postmaster, "postmaster", "the mail server does not know it, but postmaster is never refused"},
-    {Reason::accept_all, "accept-all", "its mail server accepts every recipient, so a callout proves nothing"},
+    {Reason::accept_all, "accept-all",
+     "its mail server accepts every recipient, so a callout proves nothing"},
     {Reason::no_evidence, "no-evidence", "nothing is known of it"},
 }};
 
-// Callouts that began after the listings last changed or ended: an older one says nothing about what is listed now.
+// Callouts that began after the listings last changed or ended: an older one says nothing about what is
+// listed now.
 std::vector<CalloutFact> current_callouts(const Evidence& evidence) {
     std::vector<CalloutFact> current;
     std::copy_if(evidence.callouts.begin(), evidence.callouts.end(), std::back_inserter(current),
@@ -67,8 +72,10 @@ Verdict decide_unheld(const Evidence& evidence, const Policy& policy, Time now) 
     const CalloutFact* last = current.empty() ? nullptr : &current.back();
     const bool proven = last != nullptr && last->klass != CalloutClass::unknown;
     if ((listed && !in_conflict) || proven) {
-        if (proven && last->klass == CalloutClass::policy) return {Answer::closed, Reason::closed_callout, {}};
-        if (listed && evidence.closed_listings == evidence.listings) return {Answer::closed, Reason::closed_listing, {}};
+        if (proven && last->klass == CalloutClass::policy)
+            return {Answer::closed, Reason::closed_callout, {}};
+        if (listed && evidence.closed_listings == evidence.listings)
+            return {Answer::closed, Reason::closed_listing, {}};
         return {Answer::accept, listed ? Reason::listed : Reason::proven, {}};
     }
     if (last != nullptr) {
@@ -105,7 +112,8 @@ bool contested(const Evidence& evidence, const Policy& policy) {
 
 Verdict decide(const Evidence& evidence, const Policy& policy, Time now) {
     const Verdict verdict = decide_unheld(evidence, policy, now);
-    if (evidence.held && exists(evidence.answered) && !exists(verdict.answer)) return {evidence.answered, Reason::held, {}};
+    if (evidence.held && exists(evidence.answered) && !exists(verdict.answer))
+        return {evidence.answered, Reason::held, {}};
     return verdict;
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The rules: from all that is known of one recipient to its answer. One pure function, and the only place that decides.
+// The rules: from all that is known of one recipient to its answer. One pure function, and the only place
+// that decides.
 //
-// The law it keeps: "don't know" never becomes "no". What an outage said is not evidence (only conclusive callouts are), and a
-// rejection is a lease that ends by itself.
+// The law it keeps: "don't know" never becomes "no". What an outage said is not evidence (only conclusive
+// callouts are), and a rejection is a lease that ends by itself.
 #pragma once
 
 #include <optional>
@@ -21,17 +22,17 @@ struct CalloutFact {
 };
 
 struct Evidence {
-    Answer answered = Answer::unsure;    // the last answer
-    bool held = false;                   // the gate holds its removal
-    bool relayed = false;                // its domain is one that a route names
-    bool operator_accepts = false;       // named by a route's `accept`
-    bool accept_all = false;             // its domain's server accepts every recipient
-    bool postmaster = false;             // RFC 5321, 4.5.1: never refused
-    int listings = 0;                    // directory objects that list it now
-    int closed_listings = 0;             // those that refuse outside senders
-    Seq listed_at = 0;                   // when its listings last changed or ended
-    std::optional<Seq> missed;           // the first miss after it was last accepted or closed
-    std::vector<CalloutFact> callouts;   // conclusive ones, the one that began first in front
+    Answer answered = Answer::unsure;   // the last answer
+    bool held = false;                  // the gate holds its removal
+    bool relayed = false;               // its domain is one that a route names
+    bool operator_accepts = false;      // named by a route's `accept`
+    bool accept_all = false;            // its domain's server accepts every recipient
+    bool postmaster = false;            // RFC 5321, 4.5.1: never refused
+    int listings = 0;                   // directory objects that list it now
+    int closed_listings = 0;            // those that refuse outside senders
+    Seq listed_at = 0;                  // when its listings last changed or ended
+    std::optional<Seq> missed;          // the first miss after it was last accepted or closed
+    std::vector<CalloutFact> callouts;  // conclusive ones, the one that began first in front
 };
 
 struct Policy {
@@ -40,19 +41,19 @@ struct Policy {
 };
 
 enum class Reason {
-    held,               // the gate holds its removal
-    not_relayed,        // no route names its domain
-    configured,         // the operator's accept
-    listed,             // the directory lists it
-    proven,             // a callout proved it deliverable
-    closed_listing,     // every listing of it refuses outside senders
-    closed_callout,     // the server refuses outside senders for it
-    proven_unknown,     // missed, then proven unknown, and the lease runs
-    lease_over,         // was proven unknown, too long ago
-    not_missed,         // proven unknown, but Postfix has not missed it since it was last accepted
-    contested,          // listed, and proven unknown more than once
-    postmaster,         // proven unknown, but never refused
-    accept_all,         // its server accepts every recipient: nothing can be proved
+    held,            // the gate holds its removal
+    not_relayed,     // no route names its domain
+    configured,      // the operator's accept
+    listed,          // the directory lists it
+    proven,          // a callout proved it deliverable
+    closed_listing,  // every listing of it refuses outside senders
+    closed_callout,  // the server refuses outside senders for it
+    proven_unknown,  // missed, then proven unknown, and the lease runs
+    lease_over,      // was proven unknown, too long ago
+    not_missed,      // proven unknown, but Postfix has not missed it since it was last accepted
+    contested,       // listed, and proven unknown more than once
+    postmaster,      // proven unknown, but never refused
+    accept_all,      // its server accepts every recipient: nothing can be proved
     no_evidence,
 };
 std::string_view name_of(Reason reason);
@@ -70,10 +71,12 @@ struct Verdict {
 Verdict decide(const Evidence& evidence, const Policy& policy, Time now);
 
 // accept and closed: the recipient exists, and its address stands in the acceptance tables.
-constexpr bool exists(Answer answer) { return answer == Answer::accept || answer == Answer::closed; }
+constexpr bool exists(Answer answer) {
+    return answer == Answer::accept || answer == Answer::closed;
+}
 
-// Listed, but every conclusive callout since the last deliverable or policy said unknown, the first and the last at least
-// a confirmation interval apart.
+// Listed, but every conclusive callout since the last deliverable or policy said unknown, the first and the
+// last at least a confirmation interval apart.
 bool contested(const Evidence& evidence, const Policy& policy);
 
 }  // namespace postcensus::census

@@ -38,9 +38,17 @@ std::optional<T> find_value(const Names<T, N>& names, std::string_view name) {
 
 }  // namespace
 
-std::string_view name_of(Answer answer) { return find_name(kAnswers, answer); }
-std::optional<Answer> parse_answer(std::string_view name) { return find_value(kAnswers, name); }
-std::string_view name_of(CalloutClass klass) { return find_name(kClasses, klass); }
-std::optional<CalloutClass> parse_callout_class(std::string_view name) { return find_value(kClasses, name); }
+std::string_view name_of(Answer answer) {
+    return find_name(kAnswers, answer);
+}
+std::optional<Answer> parse_answer(std::string_view name) {
+    return find_value(kAnswers, name);
+}
+std::string_view name_of(CalloutClass klass) {
+    return find_name(kClasses, klass);
+}
+std::optional<CalloutClass> parse_callout_class(std::string_view name) {
+    return find_value(kClasses, name);
+}
 
 }  // namespace postcensus::census

@@ -9,12 +9,14 @@
 namespace postcensus::census {
 namespace {
 
-// msExchRecipientTypeDetails of objects that are Exchange's own, never somebody's mailbox: system attendant, system mailbox,
-// arbitration, mailbox plan, discovery, monitoring.
+// msExchRecipientTypeDetails of objects that are Exchange's own, never somebody's mailbox: system attendant,
+// system mailbox, arbitration, mailbox plan, discovery, monitoring.
 constexpr std::array<std::int64_t, 6> kSystemKinds{8192, 16384, 8388608, 16777216, 536870912, 549755813888};
 
 // "smtp:" in any case; SMTP: is the primary address, smtp: the others, and both receive.
-bool is_smtp(std::string_view value) { return mail::fold(value.substr(0, 5)) == "smtp:"; }
+bool is_smtp(std::string_view value) {
+    return mail::fold(value.substr(0, 5)) == "smtp:";
+}
 
 }  // namespace
 
@@ -23,8 +25,8 @@ Listing judge(const DirectoryObject& object, const ListingPolicy& policy) {
     listing.guid = object.guid;
     listing.dn = printable(object.dn, 1000);
     listing.closed = object.requires_authentication;
-    if (object.recipient_type_details &&
-        std::find(kSystemKinds.begin(), kSystemKinds.end(), *object.recipient_type_details) != kSystemKinds.end())
+    if (object.recipient_type_details && std::find(kSystemKinds.begin(), kSystemKinds.end(),
+                                                   *object.recipient_type_details) != kSystemKinds.end())
         return listing;
 
     const auto add = [&listing](std::string_view text) {
@@ -40,12 +42,14 @@ Listing judge(const DirectoryObject& object, const ListingPolicy& policy) {
         for (const std::string& value : object.mail) add(value);
 
     std::sort(listing.addresses.begin(), listing.addresses.end());
-    listing.addresses.erase(std::unique(listing.addresses.begin(), listing.addresses.end()), listing.addresses.end());
+    listing.addresses.erase(std::unique(listing.addresses.begin(), listing.addresses.end()),
+                            listing.addresses.end());
     return listing;
 }
 
 std::uint64_t Listing::digest() const {
-    // FNV-1a: against chance, not against an attacker, who could only hide a change of his own object from a later full read.
+    // FNV-1a: against chance, not against an attacker, who could only hide a change of his own object from a
+    // later full read.
     std::uint64_t hash = 14695981039346656037ULL;
     const auto mix = [&hash](std::string_view bytes) {
         for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211ULL;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What one directory object says about recipients, judged. Pure; the readers in directory/ fill a DirectoryObject from what a
-// server sent, and judge() is the same for every reader.
+// What one directory object says about recipients, judged. Pure; the readers in directory/ fill a
+// DirectoryObject from what a server sent, and judge() is the same for every reader.
 #pragma once
 
 #include <cstdint>
@@ -14,12 +14,12 @@ namespace postcensus::census {
 
 // The values of one object that matter, as read: untrusted.
 struct DirectoryObject {
-    std::string guid;                          // 16 bytes; the key that survives renames and moves
+    std::string guid;  // 16 bytes; the key that survives renames and moves
     std::string dn;
     std::vector<std::string> proxy_addresses;  // "SMTP:a@b", "smtp:c@d", "X500:/o=…"
     std::vector<std::string> mail;
     std::optional<std::int64_t> recipient_type_details;
-    bool requires_authentication = false;      // msExchRequireAuthToSendTo
+    bool requires_authentication = false;  // msExchRequireAuthToSendTo
 };
 
 struct ListingPolicy {
@@ -33,7 +33,8 @@ struct Listing {
     bool closed = false;                   // refuses outside senders
     std::vector<mail::Address> addresses;  // sorted, each once
     std::size_t invalid = 0;               // SMTP values that are no valid address
-    // Of addresses, kind and closed: what a change of answers can come from. A password change leaves it as it was.
+    // Of addresses, kind and closed: what a change of answers can come from. A password change leaves it as
+    // it was.
     std::uint64_t digest() const;
 };
 

@@ -18,10 +18,10 @@ struct DomainCounts {
     std::int64_t accepted = 0;  // that Postfix accepts, closed ones included
     std::int64_t learned = 0;   // accepted because a callout proved them
     std::int64_t closed = 0;
-    std::int64_t unknown = 0;   // rejected now
-    std::int64_t held = 0;      // removals that the gate holds
-    std::int64_t misses = 0;    // in the period
-    std::int64_t missed = 0;    // distinct recipients of them
+    std::int64_t unknown = 0;  // rejected now
+    std::int64_t held = 0;     // removals that the gate holds
+    std::int64_t misses = 0;   // in the period
+    std::int64_t missed = 0;   // distinct recipients of them
     bool accept_all = false;
 };
 

@@ -31,7 +31,8 @@ struct DirectoryDraft {
 Setter one_of(std::string& target, std::vector<std::string> allowed) {
     return [&target, allowed = std::move(allowed)](const std::string& text) -> Result<void> {
         if (std::find(allowed.begin(), allowed.end(), text) == allowed.end())
-            return fail(ExitCode::configuration, fmt::format("'{}' is none of {}", printable(text), fmt::join(allowed, ", ")));
+            return fail(ExitCode::configuration,
+                        fmt::format("'{}' is none of {}", printable(text), fmt::join(allowed, ", ")));
         target = text;
         return {};
     };
@@ -54,15 +55,19 @@ SectionBinder bind_log(const std::string& file, Configuration& out) {
     binder
         .key("source", "auto",
              [&out](const std::string& text) -> Result<void> {
-                 if (text == "journal") return fail(ExitCode::configuration, "this version follows a file only; write 'file' or 'auto'");
-                 if (text != "auto" && text != "file") return fail(ExitCode::configuration, "write 'auto' or 'file'");
+                 if (text == "journal")
+                     return fail(ExitCode::configuration,
+                                 "this version follows a file only; write 'file' or 'auto'");
+                 if (text != "auto" && text != "file")
+                     return fail(ExitCode::configuration, "write 'auto' or 'file'");
                  out.log_from_main_cf = text == "auto";
                  return {};
              })
         .key("path", "/var/log/mail.log", set_path(out.log.path))
         .key("syslog-name", "postfix", [&out](const std::string& text) -> Result<void> {
             out.log.syslog_names = split_words(text);
-            if (out.log.syslog_names.empty()) return fail(ExitCode::configuration, "name at least one, normally 'postfix'");
+            if (out.log.syslog_names.empty())
+                return fail(ExitCode::configuration, "name at least one, normally 'postfix'");
             return {};
         });
     return binder;
@@ -93,7 +98,10 @@ Setter set_domains(Route& route) {
         std::vector<std::string> words = split_words(text);
         std::vector<std::string> domains;
         for (const std::string& word : words) {
-            if (word == "postfix") return fail(ExitCode::configuration, "this version cannot ask Postfix for the domains; name them, or write file:/path");
+            if (word == "postfix")
+                return fail(
+                    ExitCode::configuration,
+                    "this version cannot ask Postfix for the domains; name them, or write file:/path");
             if (!word.starts_with("file:")) {
                 domains.push_back(word);
                 continue;
@@ -105,7 +113,9 @@ Setter set_domains(Route& route) {
         }
         for (const std::string& domain : domains) {
             const auto valid = mail::valid_domain(domain);
-            if (!valid) return fail(ExitCode::configuration, fmt::format("'{}' is not a domain", printable(domain, 80)));
+            if (!valid)
+                return fail(ExitCode::configuration,
+                            fmt::format("'{}' is not a domain", printable(domain, 80)));
             route.domains.push_back(*valid);
         }
         if (route.domains.empty()) return fail(ExitCode::configuration, "name at least one domain");
@@ -134,7 +144,9 @@ Result<callout::Target> parse_target(const std::string& text) {
 
 Setter set_targets(callout::Settings& settings) {
     return [&settings](const std::string& text) -> Result<void> {
-        if (text == "postfix") return fail(ExitCode::configuration, "this version cannot ask Postfix for the host; name it, or write none");
+        if (text == "postfix")
+            return fail(ExitCode::configuration,
+                        "this version cannot ask Postfix for the host; name it, or write none");
         if (text == "none") return {};
         for (const std::string& word : split_words(text)) {
             auto target = parse_target(word);
@@ -151,13 +163,16 @@ Setter set_accept(Route& route) {
         for (const std::string& word : split_words(text)) {
             if (word.front() == '@') {
                 const auto domain = mail::valid_domain(word.substr(1));
-                if (!domain) return fail(ExitCode::configuration, fmt::format("'{}' is not @domain", printable(word, 80)));
+                if (!domain)
+                    return fail(ExitCode::configuration,
+                                fmt::format("'{}' is not @domain", printable(word, 80)));
                 route.accept_domains.push_back(*domain);
                 continue;
             }
             const auto address = mail::Address::from_external(word);
             if (!address || !address->fits_table())
-                return fail(ExitCode::configuration, fmt::format("'{}' is neither an address nor @domain", printable(word, 80)));
+                return fail(ExitCode::configuration,
+                            fmt::format("'{}' is neither an address nor @domain", printable(word, 80)));
             route.accept.push_back(*address);
         }
         return {};
@@ -168,7 +183,8 @@ Setter set_accept(Route& route) {
 Setter set_smtp_word(std::string& target) {
     return [&target](const std::string& text) -> Result<void> {
         if (text.find_first_of(" \t\r\n<>") != std::string::npos || printable(text) != text)
-            return fail(ExitCode::configuration, fmt::format("'{}' cannot be sent to a mail server", printable(text, 80)));
+            return fail(ExitCode::configuration,
+                        fmt::format("'{}' cannot be sent to a mail server", printable(text, 80)));
         target = text;
         return {};
     };
@@ -201,7 +217,9 @@ SectionBinder bind_route(const std::string& file, const std::string& section, Ro
              [&route](const std::string& text) -> Result<void> {
                  if (text.empty()) return {};
                  route.callout.control = mail::Address::from_external(text);
-                 if (!route.callout.control) return fail(ExitCode::configuration, fmt::format("'{}' is not an address", printable(text, 80)));
+                 if (!route.callout.control)
+                     return fail(ExitCode::configuration,
+                                 fmt::format("'{}' is not an address", printable(text, 80)));
                  return {};
              })
         .key("confirmation-interval", "15m", set_duration(route.policy.confirmation_interval, 1s))
@@ -237,16 +255,24 @@ SectionBinder bind_budget(const std::string& file, census::Budget& budget) {
 }
 
 Result<void> finish_directory(const std::string& where, DirectoryDraft& draft) {
-    const auto bad = [&where](const std::string& what) { return fail(ExitCode::configuration, where + what); };
+    const auto bad = [&where](const std::string& what) {
+        return fail(ExitCode::configuration, where + what);
+    };
     directory::Settings& settings = draft.settings;
     settings.uris = split_words(draft.uri);
-    if (settings.uris.empty()) return bad("uri: name at least one server, for example ldaps://dc1.corp.example");
+    if (settings.uris.empty())
+        return bad("uri: name at least one server, for example ldaps://dc1.corp.example");
     for (const std::string& uri : settings.uris) {
         const bool tls = uri.starts_with("ldaps://");
-        if (!tls && !uri.starts_with("ldap://")) return bad(fmt::format("uri: '{}' begins neither with ldaps:// nor with ldap://", printable(uri, 80)));
+        if (!tls && !uri.starts_with("ldap://"))
+            return bad(
+                fmt::format("uri: '{}' begins neither with ldaps:// nor with ldap://", printable(uri, 80)));
         if (!tls && !settings.starttls && !settings.insecure)
-            return bad("uri: a password would cross the network readable; use ldaps://, or starttls = yes (or insecure = yes, if you must)");
-        if (tls && settings.starttls) return bad("starttls: ldaps:// is encrypted from the start; use one of the two");
+            return bad(
+                "uri: a password would cross the network readable; use ldaps://, or starttls = yes (or "
+                "insecure = yes, if you must)");
+        if (tls && settings.starttls)
+            return bad("starttls: ldaps:// is encrypted from the start; use one of the two");
     }
     if (settings.bind_dn.empty()) return bad("bind-dn: an empty name would be an anonymous login");
     auto password = read_secret(draft.password_file);
@@ -260,14 +286,16 @@ Result<void> finish(Configuration& out) {
         for (const std::string& domain : out.routes[i].domains)
             if (!out.route_by_domain.emplace(domain, i).second)
                 return fail(ExitCode::configuration,
-                            fmt::format("{}: [route.{}] domains: {} is named twice", out.file.string(), out.routes[i].name, domain));
+                            fmt::format("{}: [route.{}] domains: {} is named twice", out.file.string(),
+                                        out.routes[i].name, domain));
     for (const Route& route : out.routes) {
         std::vector<std::string> named = route.accept_domains;
         for (const mail::Address& address : route.accept) named.emplace_back(address.domain());
         for (const std::string& domain : named)
             if (std::find(route.domains.begin(), route.domains.end(), domain) == route.domains.end())
                 return fail(ExitCode::configuration,
-                            fmt::format("{}: [route.{}] accept: {} is none of this route's domains", out.file.string(), route.name, domain));
+                            fmt::format("{}: [route.{}] accept: {} is none of this route's domains",
+                                        out.file.string(), route.name, domain));
     }
     return {};
 }
@@ -275,14 +303,17 @@ Result<void> finish(Configuration& out) {
 }  // namespace
 
 bool Route::accepts(const mail::Address& address) const {
-    return std::find(accept_domains.begin(), accept_domains.end(), address.domain()) != accept_domains.end() ||
+    return std::find(accept_domains.begin(), accept_domains.end(), address.domain()) !=
+               accept_domains.end() ||
            std::find(accept.begin(), accept.end(), address) != accept.end();
 }
 
 std::string Route::policy_text(const std::string& domain) const {
-    std::string text = fmt::format("unknown-expire={} confirmation-interval={} callout={}", format_duration(policy.unknown_expire),
+    std::string text = fmt::format("unknown-expire={} confirmation-interval={} callout={}",
+                                   format_duration(policy.unknown_expire),
                                    format_duration(policy.confirmation_interval), asks() ? "yes" : "no");
-    if (std::find(accept_domains.begin(), accept_domains.end(), domain) != accept_domains.end()) text += " accept=@" + domain;
+    if (std::find(accept_domains.begin(), accept_domains.end(), domain) != accept_domains.end())
+        text += " accept=@" + domain;
     for (const mail::Address& address : accept)
         if (address.domain() == domain) text += " accept=" + address.text();
     return text;
@@ -296,7 +327,8 @@ const Route* Configuration::route_of(std::string_view domain) const {
 Result<Configuration> load(const std::filesystem::path& file) {
     auto text = read_file(file, kLargestFile);
     if (!text)
-        return fail(ExitCode::configuration, text.error().message + "; write one (postcensus.conf(5)), or name it with --config");
+        return fail(ExitCode::configuration,
+                    text.error().message + "; write one (postcensus.conf(5)), or name it with --config");
     auto sections = split_ini(*text, file.string());
     if (!sections) return fail(sections.error());
 
@@ -306,7 +338,8 @@ Result<Configuration> load(const std::filesystem::path& file) {
     IniSection log{"log", 1, {}};
     IniSection budget{"budget", 1, {}};
     for (IniSection& section : *sections) {
-        const auto where = fmt::format("{}:{}: [{}] ", file.string(), section.line, printable(section.name, 60));
+        const auto where =
+            fmt::format("{}:{}: [{}] ", file.string(), section.line, printable(section.name, 60));
         if (section.name == "general") {
             general = section;
         } else if (section.name == "log") {
@@ -316,16 +349,19 @@ Result<Configuration> load(const std::filesystem::path& file) {
         } else if (section.name.starts_with("directory.") && section.name.size() > 10) {
             DirectoryDraft draft;
             draft.settings.name = section.name.substr(10);
-            if (auto bound = bind_directory(file.string(), section.name, draft).bind(section); !bound) return fail(bound.error());
+            if (auto bound = bind_directory(file.string(), section.name, draft).bind(section); !bound)
+                return fail(bound.error());
             if (auto finished = finish_directory(where, draft); !finished) return fail(finished.error());
             out.directories.push_back(std::move(draft.settings));
         } else if (section.name.starts_with("route.") && section.name.size() > 6) {
             Route& route = out.routes.emplace_back();
             route.name = section.name.substr(6);
-            if (auto bound = bind_route(file.string(), section.name, route).bind(section); !bound) return fail(bound.error());
+            if (auto bound = bind_route(file.string(), section.name, route).bind(section); !bound)
+                return fail(bound.error());
         } else {
-            return fail(ExitCode::configuration,
-                        where + "there is no such section; [general], [log], [directory.NAME], [route.NAME] and [budget] there are");
+            return fail(ExitCode::configuration, where +
+                                                     "there is no such section; [general], [log], "
+                                                     "[directory.NAME], [route.NAME] and [budget] there are");
         }
     }
     if (auto bound = bind_general(file.string(), out).bind(general); !bound) return fail(bound.error());

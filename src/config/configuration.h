@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The configuration file, read whole and checked whole: each folder's own Settings, and the routes that tie them together.
-// postcensus.conf(5) describes every key.
+// The configuration file, read whole and checked whole: each folder's own Settings, and the routes that tie
+// them together. postcensus.conf(5) describes every key.
 #pragma once
 
 #include <filesystem>
@@ -24,8 +24,8 @@ struct Route {
     std::string name;
     std::vector<std::string> domains;
     callout::Settings callout;
-    std::vector<mail::Address> accept;         // always accepted
-    std::vector<std::string> accept_domains;   // wanted catch-alls
+    std::vector<mail::Address> accept;        // always accepted
+    std::vector<std::string> accept_domains;  // wanted catch-alls
     census::Policy policy;
     std::chrono::milliseconds deliverable_refresh{};
 

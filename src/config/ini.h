@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Splits a configuration file into sections and keys, with the line of each: Boost's own INI reader gives no line numbers and
-// cuts `CN=Svc#1` at the #. Pure.
+// Splits a configuration file into sections and keys, with the line of each: Boost's own INI reader gives no
+// line numbers and cuts `CN=Svc#1` at the #. Pure.
 #pragma once
 
 #include <string>
@@ -18,7 +18,7 @@ struct IniKey {
 };
 
 struct IniSection {
-    std::string name;   // "route.exchange"
+    std::string name;  // "route.exchange"
     int line = 0;
     std::vector<IniKey> keys;
 };

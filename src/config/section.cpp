@@ -27,9 +27,11 @@ SectionBinder& SectionBinder::required(const std::string& name, Setter setter) {
 SectionBinder& SectionBinder::only(const std::string& name, const std::string& value) {
     return key(name, value, [value](const std::string& text) -> Result<void> {
         if (text == value) return {};
-        return fail(ExitCode::configuration, value.empty()
-                                                 ? std::string("this version does not have this yet; leave the key out")
-                                                 : fmt::format("this version does not have this yet; leave the key out, or write '{}'", value));
+        return fail(ExitCode::configuration,
+                    value.empty()
+                        ? std::string("this version does not have this yet; leave the key out")
+                        : fmt::format("this version does not have this yet; leave the key out, or write '{}'",
+                                      value));
     });
 }
 
@@ -49,7 +51,8 @@ Result<void> SectionBinder::bind(const IniSection& section) const {
         return section.line;
     };
     const auto bad = [&](const std::string& key, const std::string& what) {
-        return fail(ExitCode::configuration, fmt::format("{}:{}: [{}] {}: {}", file_, line_of(key), section_, printable(key, 60), what));
+        return fail(ExitCode::configuration, fmt::format("{}:{}: [{}] {}: {}", file_, line_of(key), section_,
+                                                         printable(key, 60), what));
     };
 
     po::parsed_options parsed(&description);
@@ -68,10 +71,12 @@ Result<void> SectionBinder::bind(const IniSection& section) const {
         po::store(parsed, values);
         po::notify(values);
     } catch (const po::required_option& error) {
-        return bad(po::required_option(error).get_option_name(), "this key has no default and must be written");
+        return bad(po::required_option(error).get_option_name(),
+                   "this key has no default and must be written");
     }
     for (const Key& key : keys_) {
-        if (auto set = key.setter(values[key.name].as<std::string>()); !set) return bad(key.name, set.error().message);
+        if (auto set = key.setter(values[key.name].as<std::string>()); !set)
+            return bad(key.name, set.error().message);
     }
     return {};
 }

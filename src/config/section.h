@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Binds the keys of one section to settings: Boost.Program_options knows the keys, their defaults and which are missing; a setter
-// types and checks each value. An error names file, line, section and key.
+// Binds the keys of one section to settings: Boost.Program_options knows the keys, their defaults and which
+// are missing; a setter types and checks each value. An error names file, line, section and key.
 #pragma once
 
 #include <boost/program_options/options_description.hpp>
@@ -16,7 +16,8 @@ using Setter = std::function<Result<void>(const std::string&)>;
 
 class SectionBinder {
   public:
-    SectionBinder(std::string file, std::string section) : file_(std::move(file)), section_(std::move(section)) {}
+    SectionBinder(std::string file, std::string section)
+        : file_(std::move(file)), section_(std::move(section)) {}
 
     // A key with its default, which is set like a written value.
     SectionBinder& key(const std::string& name, const std::string& default_value, Setter setter);

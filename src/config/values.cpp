@@ -33,7 +33,8 @@ std::optional<std::string> expand(const std::string& text) {
             out += text[i++];
             continue;
         }
-        const char* value = std::getenv(text.substr(i + 2, end - i - 2).c_str());  // NOLINT(concurrency-mt-unsafe): nobody changes it
+        const char* value = std::getenv(
+            text.substr(i + 2, end - i - 2).c_str());  // NOLINT(concurrency-mt-unsafe): nobody changes it
         if (value == nullptr) return std::nullopt;
         out += value;
         i = end + 1;
@@ -52,7 +53,9 @@ Setter set_text(std::string& target) {
 
 Setter set_path(std::filesystem::path& target) {
     return [&target](const std::string& text) -> Result<void> {
-        if (!text.empty() && text.front() != '/') return fail(ExitCode::configuration, fmt::format("'{}' is not an absolute path", printable(text)));
+        if (!text.empty() && text.front() != '/')
+            return fail(ExitCode::configuration,
+                        fmt::format("'{}' is not an absolute path", printable(text)));
         target = text;
         return {};
     };
@@ -62,7 +65,9 @@ Setter set_duration(std::chrono::milliseconds& target, std::chrono::milliseconds
     return [&target, least](const std::string& text) -> Result<void> {
         auto duration = parse_duration(text);
         if (!duration) return fail(duration.error());
-        if (*duration < least) return fail(ExitCode::configuration, fmt::format("{} is too short; at least {}", text, format_duration(least)));
+        if (*duration < least)
+            return fail(ExitCode::configuration,
+                        fmt::format("{} is too short; at least {}", text, format_duration(least)));
         target = *duration;
         return {};
     };
@@ -70,7 +75,8 @@ Setter set_duration(std::chrono::milliseconds& target, std::chrono::milliseconds
 
 Setter set_bool(bool& target) {
     return [&target](const std::string& text) -> Result<void> {
-        if (text != "yes" && text != "no") return fail(ExitCode::configuration, fmt::format("'{}' is neither yes nor no", printable(text)));
+        if (text != "yes" && text != "no")
+            return fail(ExitCode::configuration, fmt::format("'{}' is neither yes nor no", printable(text)));
         target = text == "yes";
         return {};
     };
@@ -80,7 +86,8 @@ Setter set_number(int& target, int least, int most) {
     return [&target, least, most](const std::string& text) -> Result<void> {
         const auto number = parse_int(text);
         if (!number || *number < least || *number > most)
-            return fail(ExitCode::configuration, fmt::format("'{}' is not a number from {} to {}", printable(text), least, most));
+            return fail(ExitCode::configuration,
+                        fmt::format("'{}' is not a number from {} to {}", printable(text), least, most));
         target = *number;
         return {};
     };
@@ -90,7 +97,8 @@ Setter set_percent(int& target) {
     return [&target](const std::string& text) -> Result<void> {
         const auto number = text.ends_with('%') ? parse_int(text.substr(0, text.size() - 1)) : std::nullopt;
         if (!number || *number < 0 || *number > 100)
-            return fail(ExitCode::configuration, fmt::format("'{}' is not a percentage; write for example 10%", printable(text)));
+            return fail(ExitCode::configuration,
+                        fmt::format("'{}' is not a percentage; write for example 10%", printable(text)));
         target = *number;
         return {};
     };
@@ -115,7 +123,9 @@ Result<std::string> read_secret(const std::string& files) {
             continue;
         }
         while (!content->empty() && (content->back() == '\n' || content->back() == '\r')) content->pop_back();
-        if (content->empty()) return fail(ExitCode::configuration, fmt::format("{} is empty: an empty password would be an anonymous login", *path));
+        if (content->empty())
+            return fail(ExitCode::configuration,
+                        fmt::format("{} is empty: an empty password would be an anonymous login", *path));
         return content;
     }
     return fail(ExitCode::configuration, fmt::format("no password: {}", tried));

@@ -20,8 +20,8 @@ Setter set_percent(int& target);
 
 std::vector<std::string> split_words(const std::string& text);
 
-// A list of files to try in turn, ${NAME} standing for a variable of the environment: the content of the first that can be
-// read, without its last newline.
+// A list of files to try in turn, ${NAME} standing for a variable of the environment: the content of the
+// first that can be read, without its last newline.
 Result<std::string> read_secret(const std::string& files);
 
 }  // namespace postcensus::config

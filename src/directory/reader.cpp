@@ -13,15 +13,15 @@
 namespace postcensus::directory {
 namespace {
 
-const std::vector<std::string> kAttributes{"objectGUID", "proxyAddresses", "mail", "msExchRecipientTypeDetails",
-                                           "msExchRequireAuthToSendTo"};
+const std::vector<std::string> kAttributes{"objectGUID", "proxyAddresses", "mail",
+                                           "msExchRecipientTypeDetails", "msExchRequireAuthToSendTo"};
 
-// A long attribute comes in ranges: "proxyAddresses;range=0-1499". Returns where the next range begins; nothing for a whole one.
-// Microsoft: "Searching Using Range Retrieval".
+// A long attribute comes in ranges: "proxyAddresses;range=0-1499". Returns where the next range begins;
+// nothing for a whole one. Microsoft: "Searching Using Range Retrieval".
 struct AttributeName {
-    std::string base;               // folded
+    std::string base;  // folded
     bool ranged = false;
-    std::optional<int> next;        // of a range that is not the last
+    std::optional<int> next;  // of a range that is not the last
 };
 
 AttributeName parse_name(const std::string& name) {
@@ -54,7 +54,8 @@ Result<void> complete_range(Session& session, const std::string& dn, const std::
         }
         // A part is never the whole: without the rest, the read is void.
         if (found == nullptr || (name.next && *name.next <= next))
-            return fail(ExitCode::unavailable, fmt::format("{} gave only a part of {} of {}", session.server(), attribute, printable(dn)));
+            return fail(ExitCode::unavailable, fmt::format("{} gave only a part of {} of {}",
+                                                           session.server(), attribute, printable(dn)));
         values.insert(values.end(), found->values.begin(), found->values.end());
         if (!name.next) return {};
         next = *name.next;
@@ -77,14 +78,18 @@ Result<census::DirectoryObject> to_object(Session& session, Entry entry) {
         }
         if (name.base != "proxyaddresses" && name.base != "mail") continue;
         std::vector<std::string>& values = name.base == "mail" ? object.mail : object.proxy_addresses;
-        values.insert(values.end(), std::make_move_iterator(attribute.values.begin()), std::make_move_iterator(attribute.values.end()));
+        values.insert(values.end(), std::make_move_iterator(attribute.values.begin()),
+                      std::make_move_iterator(attribute.values.end()));
         if (name.next)
-            if (auto rest = complete_range(session, object.dn, name.base == "mail" ? "mail" : "proxyAddresses", *name.next, values); !rest)
+            if (auto rest = complete_range(
+                    session, object.dn, name.base == "mail" ? "mail" : "proxyAddresses", *name.next, values);
+                !rest)
                 return fail(rest.error());
     }
     if (object.guid.size() != 16)
         return fail(ExitCode::unavailable,
-                    fmt::format("{} gave no objectGUID for {}: is it an Active Directory?", session.server(), printable(object.dn)));
+                    fmt::format("{} gave no objectGUID for {}: is it an Active Directory?", session.server(),
+                                printable(object.dn)));
     return object;
 }
 
@@ -98,7 +103,8 @@ Result<Session> open_any(const Settings& settings) {
         spdlog::warn("{}: {}", settings.name, session.error().message);
         last = session.error();
     }
-    return fail(last.value_or(Failure{ExitCode::configuration, settings.name + ": no uri to connect to", {}}));
+    return fail(
+        last.value_or(Failure{ExitCode::configuration, settings.name + ": no uri to connect to", {}}));
 }
 
 }  // namespace
@@ -108,14 +114,16 @@ Result<ReadSummary> read_all(const Settings& settings, const TakeObject& take, c
     if (!session) return fail(session.error());
     ReadSummary summary{session->server()};
     const std::string filter = settings.use_mail ? "(|(proxyAddresses=*)(mail=*))" : "(proxyAddresses=*)";
-    // Objects whose ranges must be completed are finished after the search: the connection is busy with the next page until then.
+    // Objects whose ranges must be completed are finished after the search: the connection is busy with the
+    // next page until then.
     std::vector<Entry> ranged;
     const auto take_page = [&](std::vector<Entry> entries) -> Result<void> {
         ++summary.pages;
         for (Entry& entry : entries) {
             ++summary.objects;
             bool whole = true;
-            for (const Attribute& attribute : entry.attributes) whole = whole && !parse_name(attribute.name).next;
+            for (const Attribute& attribute : entry.attributes)
+                whole = whole && !parse_name(attribute.name).next;
             if (!whole) {
                 ranged.push_back(std::move(entry));
                 continue;
@@ -127,7 +135,8 @@ Result<ReadSummary> read_all(const Settings& settings, const TakeObject& take, c
         progress(summary);
         return {};
     };
-    if (auto searched = session->search_paged(settings.base, filter, kAttributes, take_page); !searched) return fail(searched.error());
+    if (auto searched = session->search_paged(settings.base, filter, kAttributes, take_page); !searched)
+        return fail(searched.error());
     for (Entry& entry : ranged) {
         auto object = to_object(*session, std::move(entry));
         if (!object) return fail(object.error());

@@ -51,12 +51,14 @@ std::string diagnostic_of(LDAP* handle) {
     return out;
 }
 
-Failure describe(LDAP* handle, const std::string& server, std::string_view what, int result, std::string diagnostic = {}) {
+Failure describe(LDAP* handle, const std::string& server, std::string_view what, int result,
+                 std::string diagnostic = {}) {
     if (diagnostic.empty() && handle != nullptr) diagnostic = diagnostic_of(handle);
     std::string remedy;
     switch (result) {
         case LDAP_INVALID_CREDENTIALS:
-            return {ExitCode::unavailable, fmt::format("{} refused the login: {}", server, explain_bind_error(diagnostic)),
+            return {ExitCode::unavailable,
+                    fmt::format("{} refused the login: {}", server, explain_bind_error(diagnostic)),
                     fmt::format("{}: {}", kCredentials, diagnostic)};
         case LDAP_STRONG_AUTH_REQUIRED:
         case LDAP_CONFIDENTIALITY_REQUIRED:
@@ -64,9 +66,11 @@ Failure describe(LDAP* handle, const std::string& server, std::string_view what,
             break;
         case LDAP_SERVER_DOWN:
         case LDAP_CONNECT_ERROR:
-            remedy = diagnostic.find("ertificate") != std::string::npos
-                         ? "; its certificate is not trusted, or is for another name: set ca-file, and name the server in uri as the certificate does"
-                         : "; is it up, is the port open, and does its certificate fit the name in uri (ca-file)?";
+            remedy =
+                diagnostic.find("ertificate") != std::string::npos
+                    ? "; its certificate is not trusted, or is for another name: set ca-file, and name the "
+                      "server in uri as the certificate does"
+                    : "; is it up, is the port open, and does its certificate fit the name in uri (ca-file)?";
             break;
         case LDAP_TIMEOUT:
         case LDAP_TIMELIMIT_EXCEEDED:
@@ -86,7 +90,9 @@ Failure describe(LDAP* handle, const std::string& server, std::string_view what,
             fmt::format("result {}: {}", result, diagnostic)};
 }
 
-timeval to_timeval(std::chrono::seconds seconds) { return {static_cast<time_t>(seconds.count()), 0}; }
+timeval to_timeval(std::chrono::seconds seconds) {
+    return {static_cast<time_t>(seconds.count()), 0};
+}
 
 Result<void> set_options(LDAP* handle, const Settings& settings) {
     const int version = LDAP_VERSION3;
@@ -104,13 +110,16 @@ Result<void> set_options(LDAP* handle, const Settings& settings) {
     const std::string authorities = settings.ca_file.empty() ? kSystemAuthorities : settings.ca_file.string();
     if (ldap_set_option(handle, LDAP_OPT_X_TLS_CACERTFILE, authorities.c_str()) != LDAP_OPT_SUCCESS ||
         ldap_set_option(handle, LDAP_OPT_X_TLS_NEWCTX, &client) != LDAP_OPT_SUCCESS)
-        return fail(ExitCode::configuration, fmt::format("cannot use the certificate authorities in {}", authorities));
+        return fail(ExitCode::configuration,
+                    fmt::format("cannot use the certificate authorities in {}", authorities));
     return {};
 }
 
 }  // namespace
 
-void Session::Unbind::operator()(ldap* handle) const { ldap_unbind_ext(handle, nullptr, nullptr); }
+void Session::Unbind::operator()(ldap* handle) const {
+    ldap_unbind_ext(handle, nullptr, nullptr);
+}
 
 Session::Session(std::unique_ptr<ldap, Unbind> handle, std::string server, std::chrono::seconds timeout)
     : handle_(std::move(handle)), server_(std::move(server)), timeout_(timeout) {}
@@ -118,12 +127,15 @@ Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
 
-bool credentials_refused(const Failure& failure) { return failure.detail.starts_with(kCredentials); }
+bool credentials_refused(const Failure& failure) {
+    return failure.detail.starts_with(kCredentials);
+}
 
 Result<Session> Session::open(const Settings& settings, const std::string& uri) {
     LDAP* raw = nullptr;
     if (const int result = ldap_initialize(&raw, uri.c_str()); result != LDAP_SUCCESS)
-        return fail(ExitCode::configuration, fmt::format("cannot use uri {}: {}", uri, ldap_err2string(result)));
+        return fail(ExitCode::configuration,
+                    fmt::format("cannot use uri {}: {}", uri, ldap_err2string(result)));
     std::unique_ptr<ldap, Unbind> handle(raw);
     if (auto set = set_options(raw, settings); !set) return fail(set.error());
     if (settings.starttls)
@@ -134,14 +146,17 @@ Result<Session> Session::open(const Settings& settings, const std::string& uri) 
     secret.bv_val = const_cast<char*>(settings.password.data());
     secret.bv_len = settings.password.size();
     int message_id = 0;
-    if (const int result = ldap_sasl_bind(raw, settings.bind_dn.c_str(), LDAP_SASL_SIMPLE, &secret, nullptr, nullptr, &message_id);
+    if (const int result = ldap_sasl_bind(raw, settings.bind_dn.c_str(), LDAP_SASL_SIMPLE, &secret, nullptr,
+                                          nullptr, &message_id);
         result != LDAP_SUCCESS)
         return fail(describe(raw, uri, "cannot be reached", result));
     LDAPMessage* answer = nullptr;
     timeval limit = to_timeval(settings.connect_timeout + settings.connect_timeout);
     const int kind = ldap_result(raw, message_id, LDAP_MSG_ALL, &limit, &answer);
     const MessagePtr message(answer);
-    if (kind <= 0) return fail(describe(raw, uri, "did not answer the login", kind == 0 ? LDAP_TIMEOUT : LDAP_SERVER_DOWN));
+    if (kind <= 0)
+        return fail(
+            describe(raw, uri, "did not answer the login", kind == 0 ? LDAP_TIMEOUT : LDAP_SERVER_DOWN));
     int result = LDAP_OTHER;
     char* text = nullptr;
     ldap_parse_result(raw, answer, &result, nullptr, &text, nullptr, nullptr, 0);
@@ -151,8 +166,8 @@ Result<Session> Session::open(const Settings& settings, const std::string& uri) 
     return Session(std::move(handle), uri, settings.answer_timeout);
 }
 
-Result<int> Session::send_page(const std::string& base, const std::string& filter, const std::vector<std::string>& attributes,
-                               const std::string& cookie) {
+Result<int> Session::send_page(const std::string& base, const std::string& filter,
+                               const std::vector<std::string>& attributes, const std::string& cookie) {
     berval position{};
     position.bv_val = const_cast<char*>(cookie.data());
     position.bv_len = cookie.size();
@@ -165,9 +180,11 @@ Result<int> Session::send_page(const std::string& base, const std::string& filte
     names.push_back(nullptr);
     std::array<LDAPControl*, 2> controls{raw, nullptr};
     int message_id = 0;
-    const int result = ldap_search_ext(handle_.get(), base.c_str(), LDAP_SCOPE_SUBTREE, filter.c_str(), names.data(), 0, controls.data(),
-                                       nullptr, nullptr, LDAP_NO_LIMIT, &message_id);
-    if (result != LDAP_SUCCESS) return fail(describe(handle_.get(), server_, "could not be searched", result));
+    const int result =
+        ldap_search_ext(handle_.get(), base.c_str(), LDAP_SCOPE_SUBTREE, filter.c_str(), names.data(), 0,
+                        controls.data(), nullptr, nullptr, LDAP_NO_LIMIT, &message_id);
+    if (result != LDAP_SUCCESS)
+        return fail(describe(handle_.get(), server_, "could not be searched", result));
     return message_id;
 }
 
@@ -176,11 +193,15 @@ Result<Page> Session::finish_page(int message_id, std::string& cookie) {
     timeval limit = to_timeval(timeout_);
     const int kind = ldap_result(handle_.get(), message_id, LDAP_MSG_ALL, &limit, &raw);
     const MessagePtr chain(raw);
-    if (kind <= 0) return fail(describe(handle_.get(), server_, "broke off the search", kind == 0 ? LDAP_TIMEOUT : LDAP_SERVER_DOWN));
+    if (kind <= 0)
+        return fail(describe(handle_.get(), server_, "broke off the search",
+                             kind == 0 ? LDAP_TIMEOUT : LDAP_SERVER_DOWN));
 
     LDAPMessage* last = ldap_first_message(handle_.get(), raw);
-    while (last != nullptr && ldap_msgtype(last) != LDAP_RES_SEARCH_RESULT) last = ldap_next_message(handle_.get(), last);
-    if (last == nullptr) return fail(describe(handle_.get(), server_, "did not finish the search", LDAP_DECODING_ERROR));
+    while (last != nullptr && ldap_msgtype(last) != LDAP_RES_SEARCH_RESULT)
+        last = ldap_next_message(handle_.get(), last);
+    if (last == nullptr)
+        return fail(describe(handle_.get(), server_, "did not finish the search", LDAP_DECODING_ERROR));
     int result = LDAP_OTHER;
     char* text = nullptr;
     LDAPControl** controls = nullptr;
@@ -199,14 +220,18 @@ Result<Page> Session::finish_page(int message_id, std::string& cookie) {
         }
     }
     ldap_controls_free(controls);
-    if (result != LDAP_SUCCESS) return fail(describe(handle_.get(), server_, "broke off the search", result, diagnostic));
-    if (!paged) return fail(describe(handle_.get(), server_, "does not answer in pages, so the read may be cut off", LDAP_NOT_SUPPORTED));
+    if (result != LDAP_SUCCESS)
+        return fail(describe(handle_.get(), server_, "broke off the search", result, diagnostic));
+    if (!paged)
+        return fail(describe(handle_.get(), server_, "does not answer in pages, so the read may be cut off",
+                             LDAP_NOT_SUPPORTED));
     return Page{decode(raw), cookie.empty()};
 }
 
 std::vector<Entry> Session::decode(ldapmsg* chain) const {
     std::vector<Entry> entries;
-    for (LDAPMessage* message = ldap_first_entry(handle_.get(), chain); message != nullptr; message = ldap_next_entry(handle_.get(), message)) {
+    for (LDAPMessage* message = ldap_first_entry(handle_.get(), chain); message != nullptr;
+         message = ldap_next_entry(handle_.get(), message)) {
         Entry& entry = entries.emplace_back();
         char* dn = ldap_get_dn(handle_.get(), message);
         if (dn != nullptr) entry.dn = dn;
@@ -227,8 +252,8 @@ std::vector<Entry> Session::decode(ldapmsg* chain) const {
     return entries;
 }
 
-Result<void> Session::search_paged(const std::string& base, const std::string& filter, const std::vector<std::string>& attributes,
-                                   const TakePage& take) {
+Result<void> Session::search_paged(const std::string& base, const std::string& filter,
+                                   const std::vector<std::string>& attributes, const TakePage& take) {
     std::string cookie;
     auto message_id = send_page(base, filter, attributes, cookie);
     for (;;) {
@@ -248,12 +273,13 @@ Result<Entry> Session::read_entry(const std::string& dn, const std::vector<std::
     names.push_back(nullptr);
     LDAPMessage* raw = nullptr;
     timeval limit = to_timeval(timeout_);
-    const int result = ldap_search_ext_s(handle_.get(), dn.c_str(), LDAP_SCOPE_BASE, "(objectClass=*)", names.data(), 0, nullptr, nullptr,
-                                         &limit, LDAP_NO_LIMIT, &raw);
+    const int result = ldap_search_ext_s(handle_.get(), dn.c_str(), LDAP_SCOPE_BASE, "(objectClass=*)",
+                                         names.data(), 0, nullptr, nullptr, &limit, LDAP_NO_LIMIT, &raw);
     const MessagePtr message(raw);
     if (result != LDAP_SUCCESS) return fail(describe(handle_.get(), server_, "could not be read", result));
     std::vector<Entry> entries = decode(raw);
-    if (entries.size() != 1) return fail(describe(handle_.get(), server_, "could not be read", LDAP_NO_SUCH_OBJECT));
+    if (entries.size() != 1)
+        return fail(describe(handle_.get(), server_, "could not be read", LDAP_NO_SUCH_OBJECT));
     return std::move(entries.front());
 }
 

@@ -17,11 +17,14 @@ bool is_alnum(unsigned char byte) {
 
 // atext of RFC 5322, and UTF-8 as RFC 6532 adds it.
 bool is_atext(unsigned char byte) {
-    return is_alnum(byte) || byte >= 0x80 || std::string_view("!#$%&'*+-/=?^_`{|}~").find(static_cast<char>(byte)) != std::string_view::npos;
+    return is_alnum(byte) || byte >= 0x80 ||
+           std::string_view("!#$%&'*+-/=?^_`{|}~").find(static_cast<char>(byte)) != std::string_view::npos;
 }
 
 bool is_dot_atom(std::string_view local) {
-    if (local.empty() || local.front() == '.' || local.back() == '.' || local.find("..") != std::string_view::npos) return false;
+    if (local.empty() || local.front() == '.' || local.back() == '.' ||
+        local.find("..") != std::string_view::npos)
+        return false;
     return std::all_of(local.begin(), local.end(),
                        [](char byte) { return byte == '.' || is_atext(static_cast<unsigned char>(byte)); });
 }
@@ -47,7 +50,8 @@ std::optional<std::string> valid_domain(std::string_view text) {
     std::size_t label = 0;
     for (const char byte : out) {
         const auto unsigned_byte = static_cast<unsigned char>(byte);
-        if (byte == '.' ? label == 0 : !(is_alnum(unsigned_byte) || byte == '-' || byte == '_' || unsigned_byte >= 0x80))
+        if (byte == '.' ? label == 0
+                        : !(is_alnum(unsigned_byte) || byte == '-' || byte == '_' || unsigned_byte >= 0x80))
             return std::nullopt;
         label = byte == '.' ? 0 : label + 1;
         if (label > 63) return std::nullopt;
@@ -93,7 +97,8 @@ std::string Address::external() const {
 }
 
 bool Address::is_ascii() const {
-    return std::all_of(text_.begin(), text_.end(), [](char byte) { return static_cast<unsigned char>(byte) < 0x80; });
+    return std::all_of(text_.begin(), text_.end(),
+                       [](char byte) { return static_cast<unsigned char>(byte) < 0x80; });
 }
 
 }  // namespace postcensus::mail

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // A recipient address as Postfix looks it up: one local part, one domain, both folded to lower case.
-// An Address that exists is valid: bounded (RFC 5321, 4.5.3.1: local part 64, domain 255 bytes), of printable UTF-8, and never with an
-// empty local part (published unquoted, that would be a wildcard for the whole domain).
+// An Address that exists is valid: bounded (RFC 5321, 4.5.3.1: local part 64, domain 255 bytes), of printable
+// UTF-8, and never with an empty local part (published unquoted, that would be a wildcard for the whole
+// domain).
 #pragma once
 
 #include <compare>
@@ -13,7 +14,8 @@ namespace postcensus::mail {
 
 class Address {
   public:
-    // From the internal form, without quoting: what a directory holds: `j smith@corp.example`. The last @ divides.
+    // From the internal form, without quoting: what a directory holds: `j smith@corp.example`. The last @
+    // divides.
     static std::optional<Address> from_internal(std::string_view text);
 
     // From the quoted form of RFC 5321, as Postfix logs and postmap reads it: `"j smith"@corp.example`.

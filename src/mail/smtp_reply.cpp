@@ -14,7 +14,8 @@ constexpr std::size_t kMostLines = 100;
 
 std::optional<int> take_number(std::string_view& text) {
     int number = 0;
-    const auto [rest, error] = std::from_chars(text.data(), text.data() + std::min<std::size_t>(text.size(), 3), number);
+    const auto [rest, error] =
+        std::from_chars(text.data(), text.data() + std::min<std::size_t>(text.size(), 3), number);
     if (error != std::errc{} || number < 0) return std::nullopt;
     text.remove_prefix(static_cast<std::size_t>(rest - text.data()));
     return number;
@@ -22,7 +23,9 @@ std::optional<int> take_number(std::string_view& text) {
 
 }  // namespace
 
-std::string EnhancedCode::text() const { return fmt::format("{}.{}.{}", klass, subject, detail); }
+std::string EnhancedCode::text() const {
+    return fmt::format("{}.{}.{}", klass, subject, detail);
+}
 
 std::string SmtpReply::text() const {
     std::string out = fmt::format("{}", code);
@@ -64,6 +67,8 @@ ReplyReader::State ReplyReader::feed(std::string_view line) {
     return last ? State::complete : State::more;
 }
 
-SmtpReply ReplyReader::take() { return std::exchange(reply_, SmtpReply{}); }
+SmtpReply ReplyReader::take() {
+    return std::exchange(reply_, SmtpReply{});
+}
 
 }  // namespace postcensus::mail

@@ -20,7 +20,8 @@ struct EnhancedCode {
 struct SmtpReply {
     int code = 0;
     std::optional<EnhancedCode> enhanced;
-    std::vector<std::string> lines;  // the text behind the code, line by line, untrusted; the enhanced code stays in it
+    std::vector<std::string>
+        lines;  // the text behind the code, line by line, untrusted; the enhanced code stays in it
 
     bool positive() const { return code >= 200 && code < 300; }
     bool transient() const { return code >= 400 && code < 500; }
@@ -30,11 +31,12 @@ struct SmtpReply {
     std::string text() const;
 };
 
-// The enhanced code at the start of a reply's text: "5.1.1 User unknown". Its class must be that of the reply.
+// The enhanced code at the start of a reply's text: "5.1.1 User unknown". Its class must be that of the
+// reply.
 std::optional<EnhancedCode> parse_enhanced(int code, std::string_view text);
 
-// Puts a reply together from its lines. Bounded: a reply of more lines than a server sends in good faith, or one that is
-// no SMTP at all, is malformed.
+// Puts a reply together from its lines. Bounded: a reply of more lines than a server sends in good faith, or
+// one that is no SMTP at all, is malformed.
 class ReplyReader {
   public:
     enum class State { more, complete, malformed };

@@ -18,7 +18,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Clocks are set a little now and then; a table from further in the future than this was written by a clock that was wrong.
+// Clocks are set a little now and then; a table from further in the future than this was written by a clock
+// that was wrong.
 constexpr auto kFutureTolerance = 60s;
 constexpr std::size_t kLargestText = 256UL * 1024 * 1024;
 
@@ -40,13 +41,15 @@ bool has_entries(std::string_view text) {
 std::optional<std::string> why_over(const std::string& text, Time now) {
     const auto head = parse_head(text);
     if (!head || !head->until) return "it does not say until when it is good";
-    if (head->written > now + kFutureTolerance) return "it was written in the future, at " + format_time(head->written);
+    if (head->written > now + kFutureTolerance)
+        return "it was written in the future, at " + format_time(head->written);
     if (*head->until <= now) return "it was good until " + format_time(*head->until);
     return std::nullopt;
 }
 
 // The index first, then the text: until both are done, Postfix answers from an index that is empty already.
-Result<void> move_spare(const std::filesystem::path& maps, const std::string& name, const std::string& suffix) {
+Result<void> move_spare(const std::filesystem::path& maps, const std::string& name,
+                        const std::string& suffix) {
     return rename_file(maps / (name + ".empty" + suffix), maps / (name + suffix));
 }
 
@@ -56,7 +59,8 @@ void set_times(const std::filesystem::path& path, const timespec& time) {
     ::utimensat(AT_FDCWD, path.c_str(), times, 0);
 }
 
-// A publication that was killed between its two renames leaves a new text beside an old index: the text says nothing about it.
+// A publication that was killed between its two renames leaves a new text beside an old index: the text says
+// nothing about it.
 bool torn(const std::filesystem::path& text, const std::filesystem::path& index) {
     struct stat text_facts {};
     struct stat index_facts {};
@@ -65,10 +69,13 @@ bool torn(const std::filesystem::path& text, const std::filesystem::path& index)
     return a.tv_sec != b.tv_sec ? a.tv_sec < b.tv_sec : a.tv_nsec < b.tv_nsec;
 }
 
-std::string type_of(const std::string& suffix) { return suffix == ".db" ? "hash" : suffix.substr(1); }
+std::string type_of(const std::string& suffix) {
+    return suffix == ".db" ? "hash" : suffix.substr(1);
+}
 
 // No spare: an empty table is built aside. This is the one way that needs disk space.
-Result<void> build_empty(const std::filesystem::path& maps, const std::string& name, const std::string& suffix) {
+Result<void> build_empty(const std::filesystem::path& maps, const std::string& name,
+                         const std::string& suffix) {
     auto folder = TempFolder::create(maps, ".build-");
     if (!folder) return fail(folder.error());
     const std::filesystem::path path = folder->path() / name;
@@ -77,7 +84,9 @@ Result<void> build_empty(const std::filesystem::path& maps, const std::string& n
     if (!ran) return fail(ran.error());
     const std::filesystem::path index = folder->path() / (name + suffix);
     if (::chmod(index.c_str(), 0644) != 0)
-        return fail(ExitCode::cannot_write, fmt::format("cannot empty the table {}: its spare is gone, and postmap made none", name), ran->errors);
+        return fail(ExitCode::cannot_write,
+                    fmt::format("cannot empty the table {}: its spare is gone, and postmap made none", name),
+                    ran->errors);
     return rename_file(index, maps / (name + suffix));
 }
 
@@ -89,7 +98,8 @@ Result<void> empty_table(const std::filesystem::path& maps, const std::string& n
     for (const std::string& suffix : index_suffixes()) {
         if (!present(maps / (name + suffix))) continue;
         set_times(maps / (name + ".empty" + suffix), time);
-        auto emptied = present(maps / (name + ".empty" + suffix)) ? move_spare(maps, name, suffix) : build_empty(maps, name, suffix);
+        auto emptied = present(maps / (name + ".empty" + suffix)) ? move_spare(maps, name, suffix)
+                                                                  : build_empty(maps, name, suffix);
         if (!emptied) return emptied;
     }
     const std::filesystem::path spare = maps / (name + ".empty");
@@ -107,7 +117,10 @@ Result<void> empty_table(const std::filesystem::path& maps, const std::string& n
 Result<std::vector<Lapsed>> lapse_tables(const std::filesystem::path& maps, Time now) {
     std::vector<Lapsed> lapsed;
     std::optional<Failure> first;
-    if (!present(maps)) return fail(ExitCode::configuration, fmt::format("there is no folder {}; name the folder of the tables with --maps", maps.string()));
+    if (!present(maps))
+        return fail(
+            ExitCode::configuration,
+            fmt::format("there is no folder {}; name the folder of the tables with --maps", maps.string()));
     for (const std::string name : {"unknown", "closed"}) {
         const auto text = read_file(maps / name, kLargestText);
         bool any_index = false;

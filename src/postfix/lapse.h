@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Ends the leases of tables that nobody tends: the heart of `postcensus failsafe`. Needs neither configuration nor state, and no disk
-// space where the empty spares stand ready.
+// Ends the leases of tables that nobody tends: the heart of `postcensus failsafe`. Needs neither
+// configuration nor state, and no disk space where the empty spares stand ready.
 #pragma once
 
 #include <filesystem>
@@ -17,9 +17,10 @@ struct Lapsed {
     std::string why;
 };
 
-// Empties `unknown` and `closed` in this folder, each if the time in its head is over, if it was written in the future, or if it has no
-// head that says until when it is good. Tables that are empty already, or are not there, are left alone.
-// Every table is tried, whatever became of the one before; the first Failure is returned.
+// Empties `unknown` and `closed` in this folder, each if the time in its head is over, if it was written in
+// the future, or if it has no head that says until when it is good. Tables that are empty already, or are not
+// there, are left alone. Every table is tried, whatever became of the one before; the first Failure is
+// returned.
 Result<std::vector<Lapsed>> lapse_tables(const std::filesystem::path& maps, Time now);
 
 // Empties one table now, whatever its head says: a withdrawal that could not be published otherwise.

@@ -28,19 +28,25 @@ std::optional<std::string> type_in(const std::string& value, const std::filesyst
     const std::size_t at = value.find(":" + maps.string() + "/");
     if (at == std::string::npos) return std::nullopt;
     const std::size_t before = value.find_last_of(" ,\t:{", at - 1);
-    return value.substr(before == std::string::npos ? 0 : before + 1, at - (before == std::string::npos ? 0 : before + 1));
+    return value.substr(before == std::string::npos ? 0 : before + 1,
+                        at - (before == std::string::npos ? 0 : before + 1));
 }
 
 }  // namespace
 
-Result<std::map<std::string, std::string>> read_parameters(const std::filesystem::path& config_dir, const std::vector<std::string>& names) {
+Result<std::map<std::string, std::string>> read_parameters(const std::filesystem::path& config_dir,
+                                                           const std::vector<std::string>& names) {
     std::vector<std::string> command{"postconf", "-c", config_dir.string(), "-x"};
     command.insert(command.end(), names.begin(), names.end());
     auto ran = run_process(command, {}, 20s);
-    if (!ran) return fail(ExitCode::configuration, "cannot ask Postfix for its configuration: " + ran.error().message + "; is Postfix installed?");
+    if (!ran)
+        return fail(ExitCode::configuration, "cannot ask Postfix for its configuration: " +
+                                                 ran.error().message + "; is Postfix installed?");
     if (ran->status != 0)
-        return fail(ExitCode::configuration, fmt::format("postconf cannot read the configuration in {}: {}; check [general] postfix-config",
-                                                         config_dir.string(), printable(ran->errors)));
+        return fail(
+            ExitCode::configuration,
+            fmt::format("postconf cannot read the configuration in {}: {}; check [general] postfix-config",
+                        config_dir.string(), printable(ran->errors)));
     std::map<std::string, std::string> values;
     for (std::size_t start = 0; start < ran->output.size();) {
         const std::size_t end = std::min(ran->output.find('\n', start), ran->output.size());
@@ -54,14 +60,20 @@ Result<std::map<std::string, std::string>> read_parameters(const std::filesystem
 
 Result<std::string> resolve_table_type(const Settings& settings) {
     if (settings.table_type != "auto") return settings.table_type;
-    auto values = read_parameters(settings.config_dir, {"relay_recipient_maps", "smtpd_recipient_restrictions", "default_database_type"});
+    auto values =
+        read_parameters(settings.config_dir,
+                        {"relay_recipient_maps", "smtpd_recipient_restrictions", "default_database_type"});
     if (!values) return fail(values.error());
     for (const char* name : {"relay_recipient_maps", "smtpd_recipient_restrictions"})
-        if (const auto type = type_in((*values)[name], settings.maps); type && known_type(*type)) return *type;
+        if (const auto type = type_in((*values)[name], settings.maps); type && known_type(*type))
+            return *type;
     const std::string type = (*values)["default_database_type"];
     if (known_type(type)) return type;
-    return fail(ExitCode::configuration,
-                fmt::format("Postfix's default_database_type '{}' is none that can be built here; set [general] table-type", printable(type)));
+    return fail(
+        ExitCode::configuration,
+        fmt::format(
+            "Postfix's default_database_type '{}' is none that can be built here; set [general] table-type",
+            printable(type)));
 }
 
 std::string main_cf_lines(const Settings& settings, const std::string& table_type) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Asks Postfix itself what its main.cf says, through postconf(1): defaults, includes and $names are its business. Blocks.
+// Asks Postfix itself what its main.cf says, through postconf(1): defaults, includes and $names are its
+// business. Blocks.
 #pragma once
 
 #include <filesystem>
@@ -13,14 +14,16 @@ namespace postcensus::postfix {
 
 struct Settings {
     std::filesystem::path config_dir = "/etc/postfix";
-    std::filesystem::path maps;        // the folder of the tables
-    std::string table_type = "auto";   // auto, hash, btree, lmdb, cdb
+    std::filesystem::path maps;       // the folder of the tables
+    std::string table_type = "auto";  // auto, hash, btree, lmdb, cdb
 };
 
 // The values of these parameters, expanded.
-Result<std::map<std::string, std::string>> read_parameters(const std::filesystem::path& config_dir, const std::vector<std::string>& names);
+Result<std::map<std::string, std::string>> read_parameters(const std::filesystem::path& config_dir,
+                                                           const std::vector<std::string>& names);
 
-// The type of lookup table to build: what is configured; under `auto` the type by which main.cf names our tables, else Postfix's default.
+// The type of lookup table to build: what is configured; under `auto` the type by which main.cf names our
+// tables, else Postfix's default.
 Result<std::string> resolve_table_type(const Settings& settings);
 
 // The main.cf lines for these tables, as an administrator pastes them.

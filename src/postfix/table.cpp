@@ -33,7 +33,8 @@ constexpr auto kPostmapLimit = 10min;
 
 Result<void> sync_file(const std::filesystem::path& path) {
     const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!fd || ::fsync(fd.get()) != 0) return fail(ExitCode::cannot_write, describe_errno("cannot sync", path, errno));
+    if (!fd || ::fsync(fd.get()) != 0)
+        return fail(ExitCode::cannot_write, describe_errno("cannot sync", path, errno));
     return {};
 }
 
@@ -73,25 +74,32 @@ std::filesystem::path TableFolder::index_path(const std::string& name) const {
 Result<void> TableFolder::prepare() const {
     std::error_code error;
     std::filesystem::create_directories(settings_.maps, error);
-    if (!error && ::access(settings_.maps.c_str(), W_OK | X_OK) != 0) error = std::error_code(errno, std::generic_category());
+    if (!error && ::access(settings_.maps.c_str(), W_OK | X_OK) != 0)
+        error = std::error_code(errno, std::generic_category());
     if (error)
-        return fail(ExitCode::cannot_write,
-                    fmt::format("cannot write to the folder of the tables {}: {}; give it to this user, or set [general] maps",
-                                settings_.maps.string(), error.message()));
+        return fail(ExitCode::cannot_write, fmt::format("cannot write to the folder of the tables {}: {}; "
+                                                        "give it to this user, or set [general] maps",
+                                                        settings_.maps.string(), error.message()));
     for (const auto& entry : std::filesystem::directory_iterator(settings_.maps, error))
-        if (entry.path().filename().string().starts_with(kBuildPrefix)) std::filesystem::remove_all(entry.path(), error);
+        if (entry.path().filename().string().starts_with(kBuildPrefix))
+            std::filesystem::remove_all(entry.path(), error);
     return {};
 }
 
-Result<void> TableFolder::build(const std::filesystem::path& folder, const std::string& name, const std::string& text) const {
+Result<void> TableFolder::build(const std::filesystem::path& folder, const std::string& name,
+                                const std::string& text) const {
     const std::filesystem::path path = folder / name;
     if (auto written = write_file(path, text, kTableMode); !written) return written;
-    auto ran = run_process({"postmap", "-c", settings_.config_dir.string(), type_ + ":" + path.string()}, {}, kPostmapLimit);
+    auto ran = run_process({"postmap", "-c", settings_.config_dir.string(), type_ + ":" + path.string()}, {},
+                           kPostmapLimit);
     if (!ran) return fail(ran.error());
-    // postmap warns of a line that it skips, and ends with 0 all the same: any word from it means that the index is not the text.
+    // postmap warns of a line that it skips, and ends with 0 all the same: any word from it means that the
+    // index is not the text.
     if (ran->status != 0 || !ran->errors.empty() || !ran->output.empty())
-        return fail(ExitCode::cannot_write, fmt::format("postmap could not build the table {} ({}): {}", name, type_,
-                                                        printable(ran->errors.empty() ? fmt::format("exit {}", ran->status) : ran->errors)));
+        return fail(
+            ExitCode::cannot_write,
+            fmt::format("postmap could not build the table {} ({}): {}", name, type_,
+                        printable(ran->errors.empty() ? fmt::format("exit {}", ran->status) : ran->errors)));
     const std::filesystem::path index = folder / index_path(name).filename();
     if (::chmod(index.c_str(), kTableMode) != 0)
         return fail(ExitCode::cannot_write, describe_errno("postmap made no index", index, errno));
@@ -107,8 +115,9 @@ Result<void> TableFolder::check(const std::filesystem::path& folder, const Table
         input += entry.key + "\n";
         expected.emplace(entry.key, entry.value);
     }
-    auto ran = run_process({"postmap", "-c", settings_.config_dir.string(), "-q", "-", type_ + ":" + (folder / content.name).string()}, input,
-                           kPostmapLimit);
+    auto ran = run_process({"postmap", "-c", settings_.config_dir.string(), "-q", "-",
+                            type_ + ":" + (folder / content.name).string()},
+                           input, kPostmapLimit);
     if (!ran) return fail(ran.error());
     std::size_t right = 0;
     for (std::size_t start = 0; start < ran->output.size();) {
@@ -123,8 +132,9 @@ Result<void> TableFolder::check(const std::filesystem::path& folder, const Table
     }
     if (right != some.size() || !ran->errors.empty())
         return fail(ExitCode::cannot_write,
-                    fmt::format("the table {} that postmap built does not answer as it should ({} of {} keys); the old one stays", content.name,
-                                right, some.size()),
+                    fmt::format("the table {} that postmap built does not answer as it should ({} of {} "
+                                "keys); the old one stays",
+                                content.name, right, some.size()),
                     printable(ran->errors));
     return {};
 }
@@ -134,20 +144,30 @@ Result<void> TableFolder::publish(const TableContent& content) const {
     if (!folder) return fail(folder.error());
     if (auto built = build(folder->path(), content.name, format_text(content)); !built) return built;
     if (auto checked = check(folder->path(), content); !checked) return checked;
-    if (auto moved = rename_file(folder->path() / content.name, text_path(content.name)); !moved) return moved;
-    if (auto moved = rename_file(folder->path() / index_path(content.name).filename(), index_path(content.name)); !moved) return moved;
+    if (auto moved = rename_file(folder->path() / content.name, text_path(content.name)); !moved)
+        return moved;
+    if (auto moved =
+            rename_file(folder->path() / index_path(content.name).filename(), index_path(content.name));
+        !moved)
+        return moved;
     return sync_folder(settings_.maps);
 }
 
 Result<void> TableFolder::ensure_spares() const {
     for (const std::string name : {"unknown.empty", "closed.empty"}) {
         std::error_code ignored;
-        if (std::filesystem::exists(text_path(name), ignored) && std::filesystem::exists(index_path(name), ignored)) continue;
+        if (std::filesystem::exists(text_path(name), ignored) &&
+            std::filesystem::exists(index_path(name), ignored))
+            continue;
         auto folder = TempFolder::create(settings_.maps, kBuildPrefix);
         if (!folder) return fail(folder.error());
-        if (auto built = build(folder->path(), name, "# Empty: takes the place of a table that nobody tends.\n"); !built) return built;
+        if (auto built =
+                build(folder->path(), name, "# Empty: takes the place of a table that nobody tends.\n");
+            !built)
+            return built;
         if (auto moved = rename_file(folder->path() / name, text_path(name)); !moved) return moved;
-        if (auto moved = rename_file(folder->path() / index_path(name).filename(), index_path(name)); !moved) return moved;
+        if (auto moved = rename_file(folder->path() / index_path(name).filename(), index_path(name)); !moved)
+            return moved;
     }
     return sync_folder(settings_.maps);
 }
@@ -159,7 +179,8 @@ std::string TableFolder::identity(const std::string& name) const {
         if (::stat(path.c_str(), &facts) != 0)
             out += " missing";
         else
-            out += fmt::format(" {}:{}:{}:{}.{:09}", facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec);
+            out += fmt::format(" {}:{}:{}:{}.{:09}", facts.st_dev, facts.st_ino, facts.st_size,
+                               facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec);
     }
     return out;
 }
@@ -191,11 +212,15 @@ Result<std::vector<std::string>> TableFolder::keys(const std::string& name) cons
     return keys;
 }
 
-Result<std::optional<std::string>> TableFolder::look_up(const std::string& name, const std::string& key) const {
-    auto ran = run_process({"postmap", "-c", settings_.config_dir.string(), "-q", key, type_ + ":" + text_path(name).string()}, {}, 10s);
+Result<std::optional<std::string>> TableFolder::look_up(const std::string& name,
+                                                        const std::string& key) const {
+    auto ran = run_process(
+        {"postmap", "-c", settings_.config_dir.string(), "-q", key, type_ + ":" + text_path(name).string()},
+        {}, 10s);
     if (!ran) return fail(ran.error());
     if (!ran->errors.empty() || ran->status > 1)
-        return fail(ExitCode::unavailable, fmt::format("postmap cannot look into {}: {}", name, printable(ran->errors)));
+        return fail(ExitCode::unavailable,
+                    fmt::format("postmap cannot look into {}: {}", name, printable(ran->errors)));
     if (ran->status == 1) return std::optional<std::string>{};
     std::string value = ran->output;
     while (!value.empty() && value.back() == '\n') value.pop_back();

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Publishes lookup tables: a text file and the index that the operator's own postmap(1) builds from it. Blocks.
+// Publishes lookup tables: a text file and the index that the operator's own postmap(1) builds from it.
+// Blocks.
 //
-// A reader never meets a missing, empty or half table: both files are built aside in a folder on the same file system, checked,
-// synced, and renamed over the old ones, text first (Postfix complains of an index older than its text). Postfix opens a table anew when
-// the link count of its open file is 0, so the old index must never be hard-linked.
+// A reader never meets a missing, empty or half table: both files are built aside in a folder on the same
+// file system, checked, synced, and renamed over the old ones, text first (Postfix complains of an index
+// older than its text). Postfix opens a table anew when the link count of its open file is 0, so the old
+// index must never be hard-linked.
 #pragma once
 
 #include <filesystem>
@@ -32,7 +34,8 @@ struct TableContent {
 class TableFolder {
   public:
     // `type`: one that resolve_table_type() gave.
-    TableFolder(Settings settings, std::string type) : settings_(std::move(settings)), type_(std::move(type)) {}
+    TableFolder(Settings settings, std::string type)
+        : settings_(std::move(settings)), type_(std::move(type)) {}
 
     // Makes the folder if need be, checks that it can be written, drops what a killed publication left.
     Result<void> prepare() const;
@@ -42,7 +45,8 @@ class TableFolder {
     // The empty spares of `unknown` and `closed` beside them, for failsafe. Made anew where one is missing.
     Result<void> ensure_spares() const;
 
-    // Device, inode, size and time of the two files as one text: another text means that somebody else touched the table.
+    // Device, inode, size and time of the two files as one text: another text means that somebody else
+    // touched the table.
     std::string identity(const std::string& name) const;
 
     // The head of a table's text. Nothing where there is no such file, or no head in it.
@@ -58,7 +62,8 @@ class TableFolder {
     Result<std::optional<std::string>> look_up(const std::string& name, const std::string& key) const;
 
   private:
-    Result<void> build(const std::filesystem::path& folder, const std::string& name, const std::string& text) const;
+    Result<void> build(const std::filesystem::path& folder, const std::string& name,
+                       const std::string& text) const;
     Result<void> check(const std::filesystem::path& folder, const TableContent& content) const;
 
     Settings settings_;

@@ -8,7 +8,8 @@
 namespace postcensus::postfix {
 namespace {
 
-constexpr std::string_view kFirstLine = "# A Postfix lookup table made by Postcensus. Do not edit: it is overwritten.\n";
+constexpr std::string_view kFirstLine =
+    "# A Postfix lookup table made by Postcensus. Do not edit: it is overwritten.\n";
 constexpr std::string_view kLastLine = "# end of head\n";
 
 std::optional<std::int64_t> parse_number(std::string_view text) {
@@ -36,7 +37,8 @@ bool read_line(std::string_view name, std::string_view value, TableHead& head) {
     }
     if (name == "count") {
         const std::size_t space = value.rfind(' ');
-        const auto number = space == std::string_view::npos ? std::nullopt : parse_number(value.substr(space + 1));
+        const auto number =
+            space == std::string_view::npos ? std::nullopt : parse_number(value.substr(space + 1));
         if (!number) return false;
         head.counts[std::string(value.substr(0, space))] = *number;
     }
@@ -47,9 +49,11 @@ bool read_line(std::string_view name, std::string_view value, TableHead& head) {
 
 std::string format_head(std::string_view table, const TableHead& head) {
     std::string out(kFirstLine);
-    out += fmt::format("# table: {}\n# state: {}\n# generation: {}\n# written: {}\n", table, head.state_id, head.generation,
-                       format_time(head.written));
-    if (head.until) out += fmt::format("# until: {}\n", format_time(std::chrono::ceil<std::chrono::seconds>(*head.until)));
+    out += fmt::format("# table: {}\n# state: {}\n# generation: {}\n# written: {}\n", table, head.state_id,
+                       head.generation, format_time(head.written));
+    if (head.until)
+        out +=
+            fmt::format("# until: {}\n", format_time(std::chrono::ceil<std::chrono::seconds>(*head.until)));
     for (const auto& [domain, count] : head.counts) out += fmt::format("# count: {} {}\n", domain, count);
     out += kLastLine;
     return out;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The comment lines at the head of a table's text file: which state made it, which generation it is, and until when it is good.
-// Read again by failsafe (which has nothing else to go by) and after a crash or a restored backup. Pure.
+// The comment lines at the head of a table's text file: which state made it, which generation it is, and
+// until when it is good. Read again by failsafe (which has nothing else to go by) and after a crash or a
+// restored backup. Pure.
 #pragma once
 
 #include <cstdint>

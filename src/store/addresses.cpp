@@ -62,25 +62,32 @@ EvidenceReader::EvidenceReader(SQLite::Database& db)
                "SELECT address.address, answer, reason, until, listed_seq, left_seq, missed_seq, configured, "
                "coalesce(domain.accept_all, 0) AS accept_all, hold.address_id IS NOT NULL AS held, "
                "coalesce(hold.approved, 0) AS approved "
-               "FROM address LEFT JOIN domain USING (domain) LEFT JOIN hold ON hold.address_id = address.id WHERE address.id = ?"),
+               "FROM address LEFT JOIN domain USING (domain) LEFT JOIN hold ON hold.address_id = address.id "
+               "WHERE address.id = ?"),
       listings_(db, "SELECT count(*), coalesce(sum(closed), 0) FROM listing WHERE address_id = ?"),
       callouts_(db,
-                "SELECT class, at, began_seq FROM callout WHERE address_id = ? AND class IN ('deliverable', 'unknown', 'policy') "
+                "SELECT class, at, began_seq FROM callout WHERE address_id = ? AND class IN ('deliverable', "
+                "'unknown', 'policy') "
                 "ORDER BY began_seq, id") {}
 
 std::optional<Pending> EvidenceReader::load(AddressId id) {
     address_.reset();
     address_.bind(1, id);
     if (!address_.executeStep()) return std::nullopt;
-    Pending pending{.id = id, .address = stored_address(address_.getColumn("address").getString()), .evidence = {}};
-    pending.evidence.answered = census::parse_answer(address_.getColumn("answer").getString()).value_or(census::Answer::unsure);
-    pending.reason = census::parse_reason(address_.getColumn("reason").getString()).value_or(census::Reason::no_evidence);
-    if (const auto until = address_.getColumn("until"); !until.isNull()) pending.until = from_unix_ms(until.getInt64());
+    Pending pending{
+        .id = id, .address = stored_address(address_.getColumn("address").getString()), .evidence = {}};
+    pending.evidence.answered =
+        census::parse_answer(address_.getColumn("answer").getString()).value_or(census::Answer::unsure);
+    pending.reason =
+        census::parse_reason(address_.getColumn("reason").getString()).value_or(census::Reason::no_evidence);
+    if (const auto until = address_.getColumn("until"); !until.isNull())
+        pending.until = from_unix_ms(until.getInt64());
     pending.evidence.listed_at = address_.getColumn("listed_seq").getInt64();
     const auto left = optional_seq(address_.getColumn("left_seq"));
     const auto missed = optional_seq(address_.getColumn("missed_seq"));
     // A miss from before it was last accepted says nothing of now.
-    if (missed && !census::exists(pending.evidence.answered) && (!left || *missed > *left)) pending.evidence.missed = missed;
+    if (missed && !census::exists(pending.evidence.answered) && (!left || *missed > *left))
+        pending.evidence.missed = missed;
     pending.configured = address_.getColumn("configured").getInt() != 0;
     pending.evidence.accept_all = address_.getColumn("accept_all").getInt() != 0;
     pending.evidence.postmaster = pending.address.local() == "postmaster";
@@ -99,15 +106,18 @@ std::optional<Pending> EvidenceReader::load(AddressId id) {
     callouts_.bind(1, id);
     while (callouts_.executeStep())
         pending.evidence.callouts.push_back(
-            {census::parse_callout_class(callouts_.getColumn("class").getString()).value_or(census::CalloutClass::deliverable),
-             from_unix_ms(callouts_.getColumn("at").getInt64()), callouts_.getColumn("began_seq").getInt64()});
+            {census::parse_callout_class(callouts_.getColumn("class").getString())
+                 .value_or(census::CalloutClass::deliverable),
+             from_unix_ms(callouts_.getColumn("at").getInt64()),
+             callouts_.getColumn("began_seq").getInt64()});
     callouts_.reset();
     return pending;
 }
 
 std::vector<AddressId> next_undecided(SQLite::Database& db, UndecidedPosition& after, std::size_t most) {
     SQLite::Statement next(db,
-                           "SELECT rank, address_id FROM undecided WHERE (rank, address_id) > (?, ?) ORDER BY rank, address_id LIMIT ?");
+                           "SELECT rank, address_id FROM undecided WHERE (rank, address_id) > (?, ?) ORDER "
+                           "BY rank, address_id LIMIT ?");
     next.bind(1, after.rank);
     next.bind(2, after.id);
     next.bind(3, static_cast<std::int64_t>(most));
@@ -120,11 +130,13 @@ std::vector<AddressId> next_undecided(SQLite::Database& db, UndecidedPosition& a
 }
 
 CauseReader::CauseReader(SQLite::Database& db)
-    : listing_(db,
-               "SELECT directory.name, dn FROM listing JOIN object ON object.id = object_id "
-               "JOIN directory ON directory.id = directory_id WHERE address_id = ? ORDER BY object_id LIMIT 1"),
+    : listing_(
+          db,
+          "SELECT directory.name, dn FROM listing JOIN object ON object.id = object_id "
+          "JOIN directory ON directory.id = directory_id WHERE address_id = ? ORDER BY object_id LIMIT 1"),
       callout_(db,
-               "SELECT target, reply FROM callout WHERE address_id = ? AND class IN ('deliverable', 'unknown', 'policy') "
+               "SELECT target, reply FROM callout WHERE address_id = ? AND class IN ('deliverable', "
+               "'unknown', 'policy') "
                "ORDER BY began_seq DESC, id DESC LIMIT 1") {}
 
 std::string CauseReader::describe(AddressId id, census::Reason reason) {
@@ -134,7 +146,8 @@ std::string CauseReader::describe(AddressId id, census::Reason reason) {
         statement.bind(1, id);
         std::string words;
         if (statement.executeStep())
-            words = before + statement.getColumn(0).getString() + between + statement.getColumn(1).getString();
+            words =
+                before + statement.getColumn(0).getString() + between + statement.getColumn(1).getString();
         statement.reset();
         return words;
     };
@@ -167,15 +180,18 @@ AnswerWriter::AnswerWriter(Writer& writer, Time now)
               "accepted_seq = CASE WHEN :came THEN :seq ELSE accepted_seq END, "
               "left_seq = CASE WHEN :went THEN :seq ELSE left_seq END WHERE id = :id"),
       event_(writer.db,
-             "INSERT INTO event (address_id, seq, at, from_answer, to_answer, reason, cause, approved) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
+             "INSERT INTO event (address_id, seq, at, from_answer, to_answer, reason, cause, approved) "
+             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
       decided_(writer.db, "DELETE FROM undecided WHERE address_id = ?"),
       unhold_(writer.db, "DELETE FROM hold WHERE address_id = ?"),
-      hold_(writer.db, "INSERT INTO hold (address_id, at) VALUES (?, ?) ON CONFLICT (address_id) DO NOTHING") {}
+      hold_(writer.db,
+            "INSERT INTO hold (address_id, at) VALUES (?, ?) ON CONFLICT (address_id) DO NOTHING") {}
 
 void AnswerWriter::settle(const Pending& pending, const census::Verdict& verdict, const std::string& cause) {
     const bool was = census::exists(pending.evidence.answered);
     const bool is = census::exists(verdict.answer);
-    if (verdict.answer != pending.evidence.answered || verdict.reason != pending.reason || verdict.until != pending.until) {
+    if (verdict.answer != pending.evidence.answered || verdict.reason != pending.reason ||
+        verdict.until != pending.until) {
         update_.reset();
         update_.bind(":answer", std::string(census::name_of(verdict.answer)));
         update_.bind(":reason", std::string(census::name_of(verdict.reason)));
@@ -222,9 +238,10 @@ void AnswerWriter::hold(const Pending& pending) {
 }
 
 int mark_expired(Writer& writer, Time now) {
-    SQLite::Statement mark(writer.db,
-                           "INSERT INTO undecided (address_id, rank) SELECT id, 1 FROM address WHERE until <= ? "
-                           "ON CONFLICT (address_id) DO NOTHING");
+    SQLite::Statement mark(
+        writer.db,
+        "INSERT INTO undecided (address_id, rank) SELECT id, 1 FROM address WHERE until <= ? "
+        "ON CONFLICT (address_id) DO NOTHING");
     mark.bind(1, to_unix_ms(now));
     return mark.exec();
 }
@@ -236,17 +253,19 @@ std::optional<Time> next_expiry(SQLite::Database& db) {
 }
 
 std::int64_t count_existing(SQLite::Database& db, const std::string& domain) {
-    SQLite::Statement count(db, "SELECT count(*) FROM address WHERE domain = ? AND answer IN ('accept', 'closed')");
+    SQLite::Statement count(
+        db, "SELECT count(*) FROM address WHERE domain = ? AND answer IN ('accept', 'closed')");
     count.bind(1, domain);
     count.executeStep();
     return count.getColumn(0).getInt64();
 }
 
 std::int64_t count_lost(SQLite::Database& db, const std::string& domain, Time since) {
-    SQLite::Statement count(db,
-                            "SELECT count(DISTINCT address_id) FROM event JOIN address ON address.id = event.address_id "
-                            "WHERE event.at > ? AND domain = ? AND approved = 0 AND from_answer IN ('accept', 'closed') "
-                            "AND to_answer NOT IN ('accept', 'closed') AND answer NOT IN ('accept', 'closed')");
+    SQLite::Statement count(
+        db,
+        "SELECT count(DISTINCT address_id) FROM event JOIN address ON address.id = event.address_id "
+        "WHERE event.at > ? AND domain = ? AND approved = 0 AND from_answer IN ('accept', 'closed') "
+        "AND to_answer NOT IN ('accept', 'closed') AND answer NOT IN ('accept', 'closed')");
     count.bind(1, to_unix_ms(since));
     count.bind(2, domain);
     count.executeStep();
@@ -255,7 +274,9 @@ std::int64_t count_lost(SQLite::Database& db, const std::string& domain, Time si
 
 std::vector<std::string> approve_holds(Writer& writer) {
     std::vector<std::string> approved;
-    SQLite::Statement held(writer.db, "SELECT address, id FROM hold JOIN address ON address.id = hold.address_id WHERE approved = 0 ORDER BY address");
+    SQLite::Statement held(writer.db,
+                           "SELECT address, id FROM hold JOIN address ON address.id = hold.address_id WHERE "
+                           "approved = 0 ORDER BY address");
     AddressBook book(writer);
     while (held.executeStep()) {
         approved.push_back(held.getColumn("address").getString());
@@ -270,7 +291,9 @@ std::int64_t count_holds(SQLite::Database& db) {
 }
 
 std::vector<AddressId> asked_addresses(SQLite::Database& db, const std::string& domain) {
-    SQLite::Statement asked(db, "SELECT DISTINCT address_id FROM callout JOIN address ON address.id = address_id WHERE domain = ?");
+    SQLite::Statement asked(
+        db,
+        "SELECT DISTINCT address_id FROM callout JOIN address ON address.id = address_id WHERE domain = ?");
     asked.bind(1, domain);
     std::vector<AddressId> ids;
     while (asked.executeStep()) ids.push_back(asked.getColumn(0).getInt64());
@@ -278,7 +301,8 @@ std::vector<AddressId> asked_addresses(SQLite::Database& db, const std::string& 
 }
 
 void forget(Writer& writer, AddressId id) {
-    for (const char* sql : {"DELETE FROM callout WHERE address_id = ?", "DELETE FROM question WHERE address_id = ?"}) {
+    for (const char* sql :
+         {"DELETE FROM callout WHERE address_id = ?", "DELETE FROM question WHERE address_id = ?"}) {
         SQLite::Statement drop(writer.db, sql);
         drop.bind(1, id);
         drop.exec();

@@ -38,8 +38,8 @@ struct Pending {
     AddressId id = 0;
     mail::Address address;
     census::Evidence evidence;
-    bool approved = false;   // an operator approved the removal that the gate held
-    bool configured = false; // named by a route's accept
+    bool approved = false;    // an operator approved the removal that the gate held
+    bool configured = false;  // named by a route's accept
     census::Reason reason = census::Reason::no_evidence;  // of the last answer
     std::optional<Time> until;
 };
@@ -63,7 +63,8 @@ struct UndecidedPosition {
 };
 std::vector<AddressId> next_undecided(SQLite::Database& db, UndecidedPosition& after, std::size_t most);
 
-// What stands behind an answer, in words for its event: which directory object, which callout with which reply.
+// What stands behind an answer, in words for its event: which directory object, which callout with which
+// reply.
 class CauseReader {
   public:
     explicit CauseReader(SQLite::Database& db);
@@ -109,7 +110,8 @@ std::vector<AddressId> asked_addresses(SQLite::Database& db, const std::string& 
 // Drops what callouts said of an address, so that it is asked anew.
 void forget(Writer& writer, AddressId id);
 
-// Work that other processes left and the decider has seen: `settled` is the seq up to which all is decided and published.
+// Work that other processes left and the decider has seen: `settled` is the seq up to which all is decided
+// and published.
 Seq settled_seq(SQLite::Database& db);
 void set_settled(Writer& writer, Seq seq);
 

@@ -23,13 +23,17 @@ std::int64_t number(SQLite::Statement& statement) {
 
 census::DomainCounts count_domain(SQLite::Database& db, const std::string& domain, Time since, Time until) {
     census::DomainCounts counts{domain};
-    SQLite::Statement answers(db,
-                              "SELECT count(*) FILTER (WHERE answer IN ('accept', 'closed')) AS accepted, "
-                              "count(*) FILTER (WHERE answer = 'closed') AS closed, count(*) FILTER (WHERE answer = 'reject') AS unknown, "
-                              "count(*) FILTER (WHERE answer IN ('accept', 'closed') AND reason IN ('proven', 'closed-callout')) AS learned, "
-                              "count(*) FILTER (WHERE EXISTS (SELECT 1 FROM listing WHERE address_id = address.id)) AS listed, "
-                              "count(*) FILTER (WHERE EXISTS (SELECT 1 FROM hold WHERE address_id = address.id AND approved = 0)) AS held "
-                              "FROM address WHERE domain = ?");
+    SQLite::Statement answers(
+        db,
+        "SELECT count(*) FILTER (WHERE answer IN ('accept', 'closed')) AS accepted, "
+        "count(*) FILTER (WHERE answer = 'closed') AS closed, count(*) FILTER (WHERE answer = 'reject') AS "
+        "unknown, "
+        "count(*) FILTER (WHERE answer IN ('accept', 'closed') AND reason IN ('proven', 'closed-callout')) "
+        "AS learned, "
+        "count(*) FILTER (WHERE EXISTS (SELECT 1 FROM listing WHERE address_id = address.id)) AS listed, "
+        "count(*) FILTER (WHERE EXISTS (SELECT 1 FROM hold WHERE address_id = address.id AND approved = 0)) "
+        "AS held "
+        "FROM address WHERE domain = ?");
     answers.bind(1, domain);
     answers.executeStep();
     counts.accepted = answers.getColumn("accepted").getInt64();
@@ -39,7 +43,8 @@ census::DomainCounts count_domain(SQLite::Database& db, const std::string& domai
     counts.listed = answers.getColumn("listed").getInt64();
     counts.held = answers.getColumn("held").getInt64();
     SQLite::Statement misses(db,
-                             "SELECT count(*) AS misses, count(DISTINCT address_id) AS missed FROM miss JOIN address ON address.id = address_id "
+                             "SELECT count(*) AS misses, count(DISTINCT address_id) AS missed FROM miss JOIN "
+                             "address ON address.id = address_id "
                              "WHERE miss.at >= ? AND miss.at < ? AND domain = ?");
     misses.bind(1, to_unix_ms(since));
     misses.bind(2, to_unix_ms(until));
@@ -51,48 +56,57 @@ census::DomainCounts count_domain(SQLite::Database& db, const std::string& domai
 }
 
 void load_waiting(SQLite::Database& db, census::Report& report, const std::string& domain) {
-    SQLite::Statement waiting(db,
-                              "SELECT address, reason, min(miss.at) AS first, max(miss.at) AS last, count(*) AS misses, "
-                              "(SELECT class || ': ' || reply FROM callout WHERE callout.address_id = address.id ORDER BY began_seq DESC, id DESC LIMIT 1) "
-                              "AS last_callout "
-                              "FROM miss JOIN address ON address.id = miss.address_id "
-                              "WHERE miss.at >= :since AND miss.at < :until AND answer = 'unsure' AND (:domain = '' OR domain = :domain) "
-                              "GROUP BY address.id HAVING last - first >= :long ORDER BY misses DESC, address LIMIT :most");
+    SQLite::Statement waiting(
+        db,
+        "SELECT address, reason, min(miss.at) AS first, max(miss.at) AS last, count(*) AS misses, "
+        "(SELECT class || ': ' || reply FROM callout WHERE callout.address_id = address.id ORDER BY "
+        "began_seq DESC, id DESC LIMIT 1) "
+        "AS last_callout "
+        "FROM miss JOIN address ON address.id = miss.address_id "
+        "WHERE miss.at >= :since AND miss.at < :until AND answer = 'unsure' AND (:domain = '' OR domain = "
+        ":domain) "
+        "GROUP BY address.id HAVING last - first >= :long ORDER BY misses DESC, address LIMIT :most");
     waiting.bind(":since", to_unix_ms(report.since));
     waiting.bind(":until", to_unix_ms(report.until));
     waiting.bind(":domain", domain);
     waiting.bind(":long", static_cast<std::int64_t>(Milliseconds(kWaitsTooLong).count()));
     waiting.bind(":most", kMostLines);
     while (waiting.executeStep())
-        report.waiting.push_back({waiting.getColumn("address").getString(), from_unix_ms(waiting.getColumn("first").getInt64()),
-                                  from_unix_ms(waiting.getColumn("last").getInt64()), waiting.getColumn("misses").getInt64(),
-                                  waiting.getColumn("reason").getString(), waiting.getColumn("last_callout").getString()});
+        report.waiting.push_back(
+            {waiting.getColumn("address").getString(), from_unix_ms(waiting.getColumn("first").getInt64()),
+             from_unix_ms(waiting.getColumn("last").getInt64()), waiting.getColumn("misses").getInt64(),
+             waiting.getColumn("reason").getString(), waiting.getColumn("last_callout").getString()});
 }
 
 void load_readings(SQLite::Database& db, census::Report& report) {
-    SQLite::Statement readings(db,
-                               "SELECT name, kind, server, outcome, began, ended, added, removed, good FROM reading "
-                               "JOIN directory ON directory.id = directory_id WHERE ended >= ? AND ended < ? ORDER BY ended DESC LIMIT ?");
+    SQLite::Statement readings(
+        db,
+        "SELECT name, kind, server, outcome, began, ended, added, removed, good FROM reading "
+        "JOIN directory ON directory.id = directory_id WHERE ended >= ? AND ended < ? ORDER BY ended DESC "
+        "LIMIT ?");
     readings.bind(1, to_unix_ms(report.since));
     readings.bind(2, to_unix_ms(report.until));
     readings.bind(3, kMostLines);
     while (readings.executeStep())
-        report.readings.push_back({readings.getColumn("name").getString(), readings.getColumn("kind").getString(),
-                                   readings.getColumn("server").getString(), readings.getColumn("outcome").getString(),
-                                   from_unix_ms(readings.getColumn("began").getInt64()), from_unix_ms(readings.getColumn("ended").getInt64()),
-                                   readings.getColumn("added").getInt64(), readings.getColumn("removed").getInt64(),
-                                   readings.getColumn("good").getInt() != 0});
+        report.readings.push_back(
+            {readings.getColumn("name").getString(), readings.getColumn("kind").getString(),
+             readings.getColumn("server").getString(), readings.getColumn("outcome").getString(),
+             from_unix_ms(readings.getColumn("began").getInt64()),
+             from_unix_ms(readings.getColumn("ended").getInt64()), readings.getColumn("added").getInt64(),
+             readings.getColumn("removed").getInt64(), readings.getColumn("good").getInt() != 0});
 }
 
 void load_changes(SQLite::Database& db, census::Report& report, const std::string& domain) {
-    SQLite::Statement total(db,
-                            "SELECT count(*) FROM event JOIN address ON address.id = address_id "
-                            "WHERE event.at >= :since AND event.at < :until AND (:domain = '' OR domain = :domain)");
-    SQLite::Statement changes(db,
-                              "SELECT address, event.at AS at, from_answer, to_answer, event.reason AS reason, cause FROM event "
-                              "JOIN address ON address.id = address_id "
-                              "WHERE event.at >= :since AND event.at < :until AND (:domain = '' OR domain = :domain) "
-                              "ORDER BY event.at DESC, event.id DESC LIMIT 50");
+    SQLite::Statement total(
+        db,
+        "SELECT count(*) FROM event JOIN address ON address.id = address_id "
+        "WHERE event.at >= :since AND event.at < :until AND (:domain = '' OR domain = :domain)");
+    SQLite::Statement changes(
+        db,
+        "SELECT address, event.at AS at, from_answer, to_answer, event.reason AS reason, cause FROM event "
+        "JOIN address ON address.id = address_id "
+        "WHERE event.at >= :since AND event.at < :until AND (:domain = '' OR domain = :domain) "
+        "ORDER BY event.at DESC, event.id DESC LIMIT 50");
     for (SQLite::Statement* statement : {&total, &changes}) {
         statement->bind(":since", to_unix_ms(report.since));
         statement->bind(":until", to_unix_ms(report.until));
@@ -100,45 +114,58 @@ void load_changes(SQLite::Database& db, census::Report& report, const std::strin
     }
     report.changes_total = number(total);
     while (changes.executeStep())
-        report.changes.push_back({changes.getColumn("address").getString(), from_unix_ms(changes.getColumn("at").getInt64()),
-                                  changes.getColumn("from_answer").getString(), changes.getColumn("to_answer").getString(),
-                                  changes.getColumn("reason").getString(), changes.getColumn("cause").getString()});
+        report.changes.push_back(
+            {changes.getColumn("address").getString(), from_unix_ms(changes.getColumn("at").getInt64()),
+             changes.getColumn("from_answer").getString(), changes.getColumn("to_answer").getString(),
+             changes.getColumn("reason").getString(), changes.getColumn("cause").getString()});
 }
 
 void explain_evidence(SQLite::Database& db, const Pending& pending, census::Explanation& out) {
     if (pending.configured) out.evidence.push_back({"named by accept in the configuration", {}});
-    SQLite::Statement listings(db,
-                               "SELECT name, dn, closed, (SELECT max(ended) FROM reading WHERE directory_id = directory.id AND good = 1) AS read "
-                               "FROM listing JOIN object ON object.id = object_id JOIN directory ON directory.id = directory_id "
-                               "WHERE address_id = ? ORDER BY dn");
+    SQLite::Statement listings(
+        db,
+        "SELECT name, dn, closed, (SELECT max(ended) FROM reading WHERE directory_id = directory.id AND good "
+        "= 1) AS read "
+        "FROM listing JOIN object ON object.id = object_id JOIN directory ON directory.id = directory_id "
+        "WHERE address_id = ? ORDER BY dn");
     listings.bind(1, pending.id);
     while (listings.executeStep())
-        out.evidence.push_back({fmt::format("listed in directory {} by {}{}; last read", listings.getColumn("name").getString(),
-                                            listings.getColumn("dn").getString(),
-                                            listings.getColumn("closed").getInt() != 0 ? ", which refuses outside senders" : ""),
-                                from_unix_ms(listings.getColumn("read").getInt64())});
-    SQLite::Statement callouts(db, "SELECT class, target, reply, controls, at FROM callout WHERE address_id = ? ORDER BY began_seq DESC, id DESC");
+        out.evidence.push_back(
+            {fmt::format("listed in directory {} by {}{}; last read", listings.getColumn("name").getString(),
+                         listings.getColumn("dn").getString(),
+                         listings.getColumn("closed").getInt() != 0 ? ", which refuses outside senders" : ""),
+             from_unix_ms(listings.getColumn("read").getInt64())});
+    SQLite::Statement callouts(db,
+                               "SELECT class, target, reply, controls, at FROM callout WHERE address_id = ? "
+                               "ORDER BY began_seq DESC, id DESC");
     callouts.bind(1, pending.id);
     while (callouts.executeStep()) {
-        std::string text = fmt::format("callout to {}: {}", callouts.getColumn("target").getString(), callouts.getColumn("class").getString());
-        if (const std::string reply = callouts.getColumn("reply").getString(); !reply.empty()) text += fmt::format(" ({})", reply);
-        if (const std::string controls = callouts.getColumn("controls").getString(); !controls.empty()) text += "; " + controls;
+        std::string text = fmt::format("callout to {}: {}", callouts.getColumn("target").getString(),
+                                       callouts.getColumn("class").getString());
+        if (const std::string reply = callouts.getColumn("reply").getString(); !reply.empty())
+            text += fmt::format(" ({})", reply);
+        if (const std::string controls = callouts.getColumn("controls").getString(); !controls.empty())
+            text += "; " + controls;
         out.evidence.push_back({std::move(text), from_unix_ms(callouts.getColumn("at").getInt64())});
     }
     SQLite::Statement misses(db,
-                             "SELECT count(*) AS misses, count(DISTINCT client) AS clients, max(at) AS last, max(client) AS client FROM miss "
+                             "SELECT count(*) AS misses, count(DISTINCT client) AS clients, max(at) AS last, "
+                             "max(client) AS client FROM miss "
                              "WHERE address_id = ?");
     misses.bind(1, pending.id);
     misses.executeStep();
     if (const int count = misses.getColumn("misses").getInt(); count > 0)
-        out.evidence.push_back({fmt::format("missed by Postfix {} times for {} clients ({}), the last time", count,
-                                            misses.getColumn("clients").getInt(), misses.getColumn("client").getString()),
-                                from_unix_ms(misses.getColumn("last").getInt64())});
-    if (pending.evidence.held) out.evidence.push_back({"its removal is held by the gate; see `postcensus approve`", {}});
+        out.evidence.push_back(
+            {fmt::format("missed by Postfix {} times ({} clients, one of them {}), the last time", count,
+                         misses.getColumn("clients").getInt(), misses.getColumn("client").getString()),
+             from_unix_ms(misses.getColumn("last").getInt64())});
+    if (pending.evidence.held)
+        out.evidence.push_back({"its removal is held by the gate; see `postcensus approve`", {}});
 }
 
 void explain_next(SQLite::Database& db, const Pending& pending, census::Explanation& out) {
-    if (pending.until) out.next.push_back({"the answer ends by itself, and the next miss asks again", *pending.until});
+    if (pending.until)
+        out.next.push_back({"the answer ends by itself, and the next miss asks again", *pending.until});
     SQLite::Statement question(db, "SELECT cause, due FROM question WHERE address_id = ?");
     question.bind(1, pending.id);
     if (question.executeStep())
@@ -148,33 +175,40 @@ void explain_next(SQLite::Database& db, const Pending& pending, census::Explanat
 
 }  // namespace
 
-census::Report load_report(SQLite::Database& db, Time since, Time until, const std::string& domain, Time now) {
+census::Report load_report(SQLite::Database& db, Time since, Time until, const std::string& domain,
+                           Time now) {
     census::Report report{.since = since, .until = until};
-    SQLite::Statement domains(db, "SELECT domain, accept_all FROM domain WHERE ?1 = '' OR domain = ?1 ORDER BY domain");
+    SQLite::Statement domains(
+        db, "SELECT domain, accept_all FROM domain WHERE ?1 = '' OR domain = ?1 ORDER BY domain");
     domains.bind(1, domain);
     while (domains.executeStep()) {
         report.domains.push_back(count_domain(db, domains.getColumn("domain").getString(), since, until));
         report.domains.back().accept_all = domains.getColumn("accept_all").getInt() != 0;
     }
-    SQLite::Statement elsewhere(db,
-                                "SELECT count(DISTINCT address_id) FROM listing JOIN address ON address.id = address_id "
-                                "WHERE domain NOT IN (SELECT domain FROM domain)");
+    SQLite::Statement elsewhere(
+        db,
+        "SELECT count(DISTINCT address_id) FROM listing JOIN address ON address.id = address_id "
+        "WHERE domain NOT IN (SELECT domain FROM domain)");
     report.elsewhere = number(elsewhere);
     load_waiting(db, report, domain);
-    SQLite::Statement held(db,
-                           "SELECT address FROM hold JOIN address ON address.id = address_id WHERE approved = 0 "
-                           "AND (?1 = '' OR domain = ?1) ORDER BY address LIMIT 10");
+    SQLite::Statement held(
+        db,
+        "SELECT address FROM hold JOIN address ON address.id = address_id WHERE approved = 0 "
+        "AND (?1 = '' OR domain = ?1) ORDER BY address LIMIT 10");
     held.bind(1, domain);
     while (held.executeStep()) report.held.push_back(held.getColumn("address").getString());
     report.held_total = count_holds(db);
     load_readings(db, report);
-    SQLite::Statement counters(db, "SELECT name, sum(value) AS value FROM counter WHERE day BETWEEN ? AND ? GROUP BY name");
+    SQLite::Statement counters(
+        db, "SELECT name, sum(value) AS value FROM counter WHERE day BETWEEN ? AND ? GROUP BY name");
     counters.bind(1, to_unix_ms(since) / 86'400'000);
     counters.bind(2, to_unix_ms(std::min(until, now)) / 86'400'000);
-    while (counters.executeStep()) report.counters[counters.getColumn("name").getString()] = counters.getColumn("value").getInt64();
+    while (counters.executeStep())
+        report.counters[counters.getColumn("name").getString()] = counters.getColumn("value").getInt64();
     load_changes(db, report, domain);
     for (const auto& [table, publication] : load_publications(db))
-        report.tables.push_back({table, publication.generation, publication.entries, publication.at, publication.until});
+        report.tables.push_back(
+            {table, publication.generation, publication.entries, publication.at, publication.until});
     return report;
 }
 
@@ -196,18 +230,23 @@ census::Explanation load_explanation(SQLite::Database& db, const mail::Address& 
     if (out.answer == census::Answer::reject) out.table = "unknown";
     if (census::exists(out.answer)) {
         SQLite::Statement base(db,
-                               "SELECT EXISTS (SELECT 1 FROM address, publication WHERE address.id = ? AND name = 'directory' AND accepted_seq <= seq)");
+                               "SELECT EXISTS (SELECT 1 FROM address, publication WHERE address.id = ? AND "
+                               "name = 'directory' AND accepted_seq <= seq)");
         base.bind(1, *id);
         out.table = number(base) != 0 ? "directory" : "learned";
     }
     explain_evidence(db, *pending, out);
     explain_next(db, *pending, out);
-    SQLite::Statement events(db, "SELECT at, from_answer, to_answer, reason, cause FROM event WHERE address_id = ? ORDER BY at DESC, id DESC LIMIT 20");
+    SQLite::Statement events(db,
+                             "SELECT at, from_answer, to_answer, reason, cause FROM event WHERE address_id = "
+                             "? ORDER BY at DESC, id DESC LIMIT 20");
     events.bind(1, *id);
     while (events.executeStep())
-        out.history.push_back({fmt::format("{} -> {} ({}): {}", events.getColumn("from_answer").getString(), events.getColumn("to_answer").getString(),
-                                           events.getColumn("reason").getString(), events.getColumn("cause").getString()),
-                               from_unix_ms(events.getColumn("at").getInt64())});
+        out.history.push_back(
+            {fmt::format("{} -> {} ({}): {}", events.getColumn("from_answer").getString(),
+                         events.getColumn("to_answer").getString(), events.getColumn("reason").getString(),
+                         events.getColumn("cause").getString()),
+             from_unix_ms(events.getColumn("at").getInt64())});
     return out;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Reads what report and explain show. Everything is read into values first, so that a pipe left open holds no transaction.
-// Every function here runs inside Database::read() and may throw SQLite::Exception.
+// Reads what report and explain show. Everything is read into values first, so that a pipe left open holds no
+// transaction. Every function here runs inside Database::read() and may throw SQLite::Exception.
 #pragma once
 
 #include <optional>

@@ -18,16 +18,27 @@ Failure describe(const std::filesystem::path& path, const SQLite::Exception& err
         case SQLITE_LOCKED:
             return {ExitCode::try_again, state + " is locked by another process; try again", error.what()};
         case SQLITE_FULL:
-            return {ExitCode::cannot_write, state + " cannot grow: the disk is full; the published tables stay as they are", error.what()};
+            return {ExitCode::cannot_write,
+                    state + " cannot grow: the disk is full; the published tables stay as they are",
+                    error.what()};
         case SQLITE_READONLY:
         case SQLITE_PERM:
             return {ExitCode::cannot_write, state + " is not writable for this user", error.what()};
         case SQLITE_CANTOPEN:
-            return {ExitCode::cannot_write, "cannot open " + state + "; does its folder exist, and may this user write there?", error.what()};
+            return {ExitCode::cannot_write,
+                    "cannot open " + state + "; does its folder exist, and may this user write there?",
+                    error.what()};
         case SQLITE_NOTADB:
-            return {ExitCode::configuration, path.string() + " is not a Postcensus state (not a database); name another file in [general] state", error.what()};
+            return {ExitCode::configuration,
+                    path.string() +
+                        " is not a Postcensus state (not a database); name another file in [general] state",
+                    error.what()};
         case SQLITE_CORRUPT:
-            return {ExitCode::configuration, state + " is damaged; restore a copy, or move it away and sync again (published tables are kept)", error.what()};
+            return {
+                ExitCode::configuration,
+                state +
+                    " is damaged; restore a copy, or move it away and sync again (published tables are kept)",
+                error.what()};
         default:
             return {ExitCode::cannot_write, "cannot use " + state + ": " + error.what(), {}};
     }
@@ -35,19 +46,24 @@ Failure describe(const std::filesystem::path& path, const SQLite::Exception& err
 
 }  // namespace
 
-Result<Database> Database::open(const std::filesystem::path& path, Mode mode, std::chrono::milliseconds patience) {
+Result<Database> Database::open(const std::filesystem::path& path, Mode mode,
+                                std::chrono::milliseconds patience) {
     std::error_code ignored;
     if (mode != Mode::create && !std::filesystem::exists(path, ignored))
-        return fail(ExitCode::configuration, fmt::format("there is no state {} yet; `postcensus sync` or `watch` makes it", path.string()));
+        return fail(
+            ExitCode::configuration,
+            fmt::format("there is no state {} yet; `postcensus sync` or `watch` makes it", path.string()));
     try {
         int flags = SQLite::OPEN_READWRITE;
         if (mode == Mode::read_only) flags = SQLite::OPEN_READONLY;
         if (mode == Mode::create) flags |= SQLite::OPEN_CREATE;
-        auto db = std::make_unique<SQLite::Database>(path.string(), flags, static_cast<int>(patience.count()));
+        auto db =
+            std::make_unique<SQLite::Database>(path.string(), flags, static_cast<int>(patience.count()));
         Database database(path, std::move(db));
         if (mode == Mode::create) database.db_->exec("PRAGMA journal_mode = WAL");
         // FULL: after a power loss the state must not lag behind the tables that were published from it.
-        database.db_->exec("PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY");
+        database.db_->exec(
+            "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY");
         if (auto migrated = database.migrate(); !migrated) return fail(migrated.error());
         return database;
     } catch (const SQLite::Exception& error) {
@@ -77,28 +93,36 @@ Result<void> Database::migrate() {
     const int version = db_->execAndGet("PRAGMA user_version").getInt();
     if (version == newest) return {};
     if (version > newest)
-        return fail(ExitCode::try_again, fmt::format("the state {} was made by a newer Postcensus (schema {}, this one knows {}); "
-                                                     "install that version again, or restore the copy from before the upgrade",
-                                                     path_.string(), version, newest));
+        return fail(ExitCode::try_again,
+                    fmt::format("the state {} was made by a newer Postcensus (schema {}, this one knows {}); "
+                                "install that version again, or restore the copy from before the upgrade",
+                                path_.string(), version, newest));
     if (version == 0 && db_->execAndGet("SELECT count(*) FROM sqlite_master").getInt() != 0)
-        return fail(ExitCode::configuration, fmt::format("{} is a database, but not of Postcensus; name another file in [general] state", path_.string()));
+        return fail(
+            ExitCode::configuration,
+            fmt::format("{} is a database, but not of Postcensus; name another file in [general] state",
+                        path_.string()));
     SQLite::Transaction transaction(*db_, SQLite::TransactionBehavior::EXCLUSIVE);
     // Another process may have migrated while this one waited for the lock.
     for (int next = db_->execAndGet("PRAGMA user_version").getInt(); next < newest; ++next) {
         db_->exec(std::string(migrations()[static_cast<std::size_t>(next)]));
         db_->exec(fmt::format("PRAGMA user_version = {}", next + 1));
-        if (next == 0) db_->exec("INSERT INTO meta (key, value) VALUES ('state_id', lower(hex(randomblob(16))))");
+        if (next == 0)
+            db_->exec("INSERT INTO meta (key, value) VALUES ('state_id', lower(hex(randomblob(16))))");
     }
     transaction.commit();
     return {};
 }
 
 Result<Seq> Database::current_seq() {
-    return read([](SQLite::Database& db) -> Seq { return db.execAndGet("SELECT seq FROM sequence").getInt64(); });
+    return read(
+        [](SQLite::Database& db) -> Seq { return db.execAndGet("SELECT seq FROM sequence").getInt64(); });
 }
 
 Result<std::string> Database::state_id() {
-    return read([](SQLite::Database& db) { return db.execAndGet("SELECT value FROM meta WHERE key = 'state_id'").getString(); });
+    return read([](SQLite::Database& db) {
+        return db.execAndGet("SELECT value FROM meta WHERE key = 'state_id'").getString();
+    });
 }
 
 }  // namespace postcensus::store

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The state: one SQLite file in WAL mode. A Database is one connection and belongs to one thread at a time.
 //
-// read() and write() run a function inside a transaction. What SQLite reports (busy, full, read-only, corrupt) becomes a Failure, and
-// the transaction is undone; the functions of this folder that take a connection may throw SQLite::Exception only inside them.
-// Each write transaction takes the next seq: it begins IMMEDIATE, because a reader that turns into a writer fails at once.
+// read() and write() run a function inside a transaction. What SQLite reports (busy, full, read-only,
+// corrupt) becomes a Failure, and the transaction is undone; the functions of this folder that take a
+// connection may throw SQLite::Exception only inside them. Each write transaction takes the next seq: it
+// begins IMMEDIATE, because a reader that turns into a writer fails at once.
 #pragma once
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -35,8 +36,10 @@ class Database {
   public:
     enum class Mode { create, existing, read_only };
 
-    // `patience`: how long to wait for another process's write transaction (0: the caller tries again by itself).
-    static Result<Database> open(const std::filesystem::path& path, Mode mode, std::chrono::milliseconds patience);
+    // `patience`: how long to wait for another process's write transaction (0: the caller tries again by
+    // itself).
+    static Result<Database> open(const std::filesystem::path& path, Mode mode,
+                                 std::chrono::milliseconds patience);
 
     template <typename Body>
     auto read(Body&& body) -> Result<std::invoke_result_t<Body, SQLite::Database&>> {
@@ -83,7 +86,8 @@ class Database {
     const std::filesystem::path& path() const { return path_; }
 
   private:
-    Database(std::filesystem::path path, std::unique_ptr<SQLite::Database> db) : path_(std::move(path)), db_(std::move(db)) {}
+    Database(std::filesystem::path path, std::unique_ptr<SQLite::Database> db)
+        : path_(std::move(path)), db_(std::move(db)) {}
     std::optional<Failure> guarded(const std::function<void()>& body);
     Seq next_seq();
     Result<void> migrate();

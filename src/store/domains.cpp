@@ -9,9 +9,10 @@ namespace postcensus::store {
 namespace {
 
 void mark_domain(Writer& writer, const std::string& domain) {
-    SQLite::Statement mark(writer.db,
-                           "INSERT INTO undecided (address_id, rank) SELECT id, 1 FROM address WHERE domain = ? "
-                           "ON CONFLICT (address_id) DO NOTHING");
+    SQLite::Statement mark(
+        writer.db,
+        "INSERT INTO undecided (address_id, rank) SELECT id, 1 FROM address WHERE domain = ? "
+        "ON CONFLICT (address_id) DO NOTHING");
     mark.bind(1, domain);
     mark.exec();
 }
@@ -28,7 +29,8 @@ void exec_with(Writer& writer, const char* sql, const std::string& first, const 
 bool replace_domains(Writer& writer, const std::vector<DomainPolicy>& domains) {
     std::map<std::string, std::string> before;
     SQLite::Statement known(writer.db, "SELECT domain, policy FROM domain");
-    while (known.executeStep()) before[known.getColumn("domain").getString()] = known.getColumn("policy").getString();
+    while (known.executeStep())
+        before[known.getColumn("domain").getString()] = known.getColumn("policy").getString();
 
     bool changed = false;
     AddressBook book(writer);
@@ -39,9 +41,11 @@ bool replace_domains(Writer& writer, const std::vector<DomainPolicy>& domains) {
         if (same) continue;
         changed = true;
         exec_with(writer,
-                  "INSERT INTO domain (domain, policy) VALUES (?, ?) ON CONFLICT (domain) DO UPDATE SET policy = excluded.policy",
+                  "INSERT INTO domain (domain, policy) VALUES (?, ?) ON CONFLICT (domain) DO UPDATE SET "
+                  "policy = excluded.policy",
                   domain.domain, domain.policy);
-        exec_with(writer, "UPDATE address SET configured = 0 WHERE configured = 1 AND domain = ?", domain.domain);
+        exec_with(writer, "UPDATE address SET configured = 0 WHERE configured = 1 AND domain = ?",
+                  domain.domain);
         for (const mail::Address& address : domain.configured) {
             book.ensure(address);
             exec_with(writer, "UPDATE address SET configured = 1 WHERE address = ?", address.text());
@@ -58,7 +62,8 @@ bool replace_domains(Writer& writer, const std::vector<DomainPolicy>& domains) {
 }
 
 void set_accept_all(Writer& writer, const std::string& domain, bool accept_all) {
-    SQLite::Statement update(writer.db, "UPDATE domain SET accept_all = ? WHERE domain = ? AND accept_all <> ?");
+    SQLite::Statement update(writer.db,
+                             "UPDATE domain SET accept_all = ? WHERE domain = ? AND accept_all <> ?");
     update.bind(1, accept_all ? 1 : 0);
     update.bind(2, domain);
     update.bind(3, accept_all ? 1 : 0);

@@ -10,11 +10,12 @@
 
 namespace postcensus::store {
 
-// Makes the set of relayed domains and their policies what the configuration says; addresses of a domain that changed become undecided.
+// Makes the set of relayed domains and their policies what the configuration says; addresses of a domain that
+// changed become undecided.
 struct DomainPolicy {
     std::string domain;
-    std::string policy;                    // a digest of what decides
-    std::vector<mail::Address> configured; // the operator's accept, without @domain
+    std::string policy;                     // a digest of what decides
+    std::vector<mail::Address> configured;  // the operator's accept, without @domain
 };
 // True if something changed.
 bool replace_domains(Writer& writer, const std::vector<DomainPolicy>& domains);

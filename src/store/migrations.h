@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The numbered migrations of sql/migrations/, compiled in. The state's schema version (PRAGMA user_version) is how many ran.
+// The numbered migrations of sql/migrations/, compiled in. The state's schema version (PRAGMA user_version)
+// is how many ran.
 #pragma once
 
 #include <string_view>

@@ -17,7 +17,8 @@ std::vector<Row> rows_of(SQLite::Statement& statement) {
         auto address = mail::Address::from_internal(statement.getColumn("address").getString());
         if (!address) throw std::logic_error("the state holds an address that is none");
         std::optional<Time> until;
-        if (const auto column = statement.getColumn("until"); !column.isNull()) until = from_unix_ms(column.getInt64());
+        if (const auto column = statement.getColumn("until"); !column.isNull())
+            until = from_unix_ms(column.getInt64());
         rows.push_back({*std::move(address), until});
     }
     return rows;
@@ -27,22 +28,25 @@ std::vector<Row> rows_of(SQLite::Statement& statement) {
 
 std::map<std::string, Publication> load_publications(SQLite::Database& db) {
     std::map<std::string, Publication> publications;
-    SQLite::Statement all(db, "SELECT name, generation, seq, digest, identity, entries, until, at FROM publication");
+    SQLite::Statement all(
+        db, "SELECT name, generation, seq, digest, identity, entries, until, at FROM publication");
     while (all.executeStep()) {
         Publication& publication = publications[all.getColumn("name").getString()];
-        publication = {all.getColumn("generation").getInt64(), all.getColumn("seq").getInt64(),
-                       all.getColumn("digest").getString(),    all.getColumn("identity").getString(),
-                       all.getColumn("entries").getInt64(),    std::nullopt,
+        publication = {all.getColumn("generation").getInt64(),      all.getColumn("seq").getInt64(),
+                       all.getColumn("digest").getString(),         all.getColumn("identity").getString(),
+                       all.getColumn("entries").getInt64(),         std::nullopt,
                        from_unix_ms(all.getColumn("at").getInt64())};
-        if (const auto until = all.getColumn("until"); !until.isNull()) publication.until = from_unix_ms(until.getInt64());
+        if (const auto until = all.getColumn("until"); !until.isNull())
+            publication.until = from_unix_ms(until.getInt64());
     }
     return publications;
 }
 
 void note_publication(Writer& writer, const std::string& table, const Publication& publication) {
-    SQLite::Statement note(writer.db,
-                           "INSERT OR REPLACE INTO publication (name, generation, seq, digest, identity, entries, until, at) "
-                           "VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+    SQLite::Statement note(
+        writer.db,
+        "INSERT OR REPLACE INTO publication (name, generation, seq, digest, identity, entries, until, at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
     note.bind(1, table);
     note.bind(2, publication.generation);
     note.bind(3, publication.seq);
@@ -63,9 +67,10 @@ std::vector<Row> base_rows(SQLite::Database& db) {
 }
 
 std::vector<Row> learned_rows(SQLite::Database& db, Seq base_seq) {
-    SQLite::Statement rows(db,
-                           "SELECT address, until FROM address WHERE answer IN ('accept', 'closed') AND accepted_seq > ? "
-                           "UNION SELECT address, until FROM address WHERE configured = 1 AND answer IN ('accept', 'closed')");
+    SQLite::Statement rows(
+        db,
+        "SELECT address, until FROM address WHERE answer IN ('accept', 'closed') AND accepted_seq > ? "
+        "UNION SELECT address, until FROM address WHERE configured = 1 AND answer IN ('accept', 'closed')");
     rows.bind(1, base_seq);
     return rows_of(rows);
 }
@@ -76,12 +81,14 @@ std::vector<Row> closed_rows(SQLite::Database& db) {
 }
 
 std::vector<Row> unknown_rows(SQLite::Database& db, std::size_t most) {
-    SQLite::Statement rows(db, "SELECT address, until FROM address WHERE answer = 'reject' ORDER BY until DESC LIMIT ?");
+    SQLite::Statement rows(
+        db, "SELECT address, until FROM address WHERE answer = 'reject' ORDER BY until DESC LIMIT ?");
     rows.bind(1, static_cast<std::int64_t>(most));
     return rows_of(rows);
 }
 
-std::vector<mail::Address> accepted_extensions(SQLite::Database& db, const mail::Address& rejected, const std::string& delimiters) {
+std::vector<mail::Address> accepted_extensions(SQLite::Database& db, const mail::Address& rejected,
+                                               const std::string& delimiters) {
     std::vector<mail::Address> extensions;
     SQLite::Statement range(db,
                             "SELECT address FROM address WHERE address >= ? AND address < ? AND domain = ? "
@@ -103,11 +110,14 @@ std::vector<mail::Address> accepted_extensions(SQLite::Database& db, const mail:
 
 BaseAge base_age(SQLite::Database& db, Seq base_seq) {
     BaseAge age;
-    SQLite::Statement removed(db, "SELECT EXISTS (SELECT 1 FROM address WHERE left_seq > ? AND answer NOT IN ('accept', 'closed'))");
+    SQLite::Statement removed(
+        db,
+        "SELECT EXISTS (SELECT 1 FROM address WHERE left_seq > ? AND answer NOT IN ('accept', 'closed'))");
     removed.bind(1, base_seq);
     removed.executeStep();
     age.holds_removed = removed.getColumn(0).getInt() != 0;
-    SQLite::Statement learned(db, "SELECT count(*) FROM address WHERE answer IN ('accept', 'closed') AND accepted_seq > ?");
+    SQLite::Statement learned(
+        db, "SELECT count(*) FROM address WHERE answer IN ('accept', 'closed') AND accepted_seq > ?");
     learned.bind(1, base_seq);
     learned.executeStep();
     age.learned = learned.getColumn(0).getInt64();
@@ -117,17 +127,19 @@ BaseAge base_age(SQLite::Database& db, Seq base_seq) {
 std::optional<Time> last_good_evidence(SQLite::Database& db) {
     const SQLite::Column at = db.execAndGet(
         "SELECT max(at) FROM (SELECT max(ended) AS at FROM reading WHERE good = 1 "
-        "UNION ALL SELECT at FROM (SELECT max(at) AS at FROM callout WHERE class IN ('deliverable', 'unknown', 'policy')))");
+        "UNION ALL SELECT at FROM (SELECT max(at) AS at FROM callout WHERE class IN ('deliverable', "
+        "'unknown', 'policy')))");
     if (at.isNull()) return std::nullopt;
     return from_unix_ms(at.getInt64());
 }
 
 std::int64_t adopt(Writer& writer, const std::vector<mail::Address>& addresses, Time now) {
     AddressBook book(writer);
-    SQLite::Statement insert(writer.db,
-                             "INSERT INTO callout (address_id, class, at, began_seq, target, reply, controls) "
-                             "SELECT :id, 'deliverable', :at, :seq, :target, 'stood in the published table', '' "
-                             "WHERE NOT EXISTS (SELECT 1 FROM address WHERE id = :id AND answer IN ('accept', 'closed'))");
+    SQLite::Statement insert(
+        writer.db,
+        "INSERT INTO callout (address_id, class, at, began_seq, target, reply, controls) "
+        "SELECT :id, 'deliverable', :at, :seq, :target, 'stood in the published table', '' "
+        "WHERE NOT EXISTS (SELECT 1 FROM address WHERE id = :id AND answer IN ('accept', 'closed'))");
     std::int64_t adopted = 0;
     for (const mail::Address& address : addresses) {
         const AddressId id = book.ensure(address);
@@ -145,9 +157,10 @@ std::int64_t adopt(Writer& writer, const std::vector<mail::Address>& addresses, 
 
 void end_adoption(Writer& writer, const std::vector<std::string>& domains, Seq began) {
     AddressBook book(writer);
-    SQLite::Statement adopted(writer.db,
-                              "SELECT DISTINCT address_id FROM callout JOIN address ON address.id = address_id "
-                              "WHERE target = ? AND began_seq < ? AND domain = ?");
+    SQLite::Statement adopted(
+        writer.db,
+        "SELECT DISTINCT address_id FROM callout JOIN address ON address.id = address_id "
+        "WHERE target = ? AND began_seq < ? AND domain = ?");
     SQLite::Statement drop(writer.db, "DELETE FROM callout WHERE address_id = ? AND target = ?");
     for (const std::string& domain : domains) {
         adopted.reset();

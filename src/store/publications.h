@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What each table should hold, and what is out. The contents are read from a snapshot, in a worker; what was published is noted by the
-// decider afterwards.
-// Every function here runs inside Database::read() or write() and may throw SQLite::Exception.
+// What each table should hold, and what is out. The contents are read from a snapshot, in a worker; what was
+// published is noted by the decider afterwards. Every function here runs inside Database::read() or write()
+// and may throw SQLite::Exception.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,9 @@ namespace postcensus::store {
 
 struct Publication {
     std::int64_t generation = 0;
-    Seq seq = 0;            // what was decided up to here is in it
-    std::string digest;     // of its entries
-    std::string identity;   // of its files
+    Seq seq = 0;           // what was decided up to here is in it
+    std::string digest;    // of its entries
+    std::string identity;  // of its files
     std::int64_t entries = 0;
     std::optional<Time> until;
     Time at;
@@ -42,9 +42,11 @@ std::vector<Row> closed_rows(SQLite::Database& db);
 std::vector<Row> unknown_rows(SQLite::Database& db, std::size_t most);
 
 // Accepted addresses that Postfix would look up as `rejected` without its extension (access(5)).
-std::vector<mail::Address> accepted_extensions(SQLite::Database& db, const mail::Address& rejected, const std::string& delimiters);
+std::vector<mail::Address> accepted_extensions(SQLite::Database& db, const mail::Address& rejected,
+                                               const std::string& delimiters);
 
-// Whether a base of this seq names an address that is not accepted any more; how much `learned` has beyond it, since when.
+// Whether a base of this seq names an address that is not accepted any more; how much `learned` has beyond
+// it, since when.
 struct BaseAge {
     bool holds_removed = false;
     std::int64_t learned = 0;
@@ -54,8 +56,8 @@ BaseAge base_age(SQLite::Database& db, Seq base_seq);
 // When the last good evidence behind the closed recipients came: the lease of `closed` runs from there.
 std::optional<Time> last_good_evidence(SQLite::Database& db);
 
-// Addresses of tables that this state does not know of (it was lost, or restored from a backup) become accepted evidence of unknown age.
-// Returns how many were new to the state.
+// Addresses of tables that this state does not know of (it was lost, or restored from a backup) become
+// accepted evidence of unknown age. Returns how many were new to the state.
 std::int64_t adopt(Writer& writer, const std::vector<mail::Address>& addresses, Time now);
 
 // Domains without callouts: after a good full reading what was adopted for them counts no more.

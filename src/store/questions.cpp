@@ -9,8 +9,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// How long history is kept: of recipients that were accepted once, long enough for an auditor; of made-up ones, long enough
-// for a complaint.
+// How long history is kept: of recipients that were accepted once, long enough for an auditor; of made-up
+// ones, long enough for a complaint.
 constexpr auto kHistoryAccepted = 400 * 24h;
 constexpr auto kHistoryOther = 14 * 24h;
 
@@ -26,8 +26,9 @@ void record_misses(Writer& writer, const std::vector<StoredMiss>& misses, Time n
     AddressBook book(writer);
     SQLite::Statement insert(writer.db, "INSERT INTO miss (address_id, at, client) VALUES (?, ?, ?)");
     // The first miss after it was last accepted is the one that counts (census/decide.h).
-    SQLite::Statement missed(writer.db,
-                             "UPDATE address SET missed_seq = ? WHERE id = ? AND (missed_seq IS NULL OR missed_seq <= left_seq)");
+    SQLite::Statement missed(
+        writer.db,
+        "UPDATE address SET missed_seq = ? WHERE id = ? AND (missed_seq IS NULL OR missed_seq <= left_seq)");
     SQLite::Statement answered(writer.db, "SELECT answer FROM address WHERE id = ?");
     for (const StoredMiss& miss : misses) {
         const AddressId id = book.ensure(miss.recipient);
@@ -41,7 +42,8 @@ void record_misses(Writer& writer, const std::vector<StoredMiss>& misses, Time n
         missed.bind(2, id);
         missed.exec();
         book.mark_undecided(id, AddressBook::Rank::miss);
-        // One that is answered meanwhile needs no question: its sender met a table that was just being replaced.
+        // One that is answered meanwhile needs no question: its sender met a table that was just being
+        // replaced.
         answered.reset();
         answered.bind(1, id);
         answered.executeStep();
@@ -59,16 +61,18 @@ std::optional<std::string> load_mark(SQLite::Database& db, const std::string& so
 
 void save_mark(Writer& writer, const std::string& source, const std::string& mark) {
     SQLite::Statement save(writer.db,
-                           "INSERT INTO log_mark (source, mark) VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET mark = excluded.mark");
+                           "INSERT INTO log_mark (source, mark) VALUES (?, ?) ON CONFLICT (source) DO UPDATE "
+                           "SET mark = excluded.mark");
     save.bind(1, source);
     save.bind(2, mark);
     save.exec();
 }
 
 std::vector<Question> due_questions(SQLite::Database& db, Time now, std::size_t most) {
-    SQLite::Statement due(db,
-                          "SELECT address_id, address, cause, attempts FROM question JOIN address ON address.id = address_id "
-                          "WHERE due <= ? ORDER BY cause = 'miss' DESC, due, address_id LIMIT ?");
+    SQLite::Statement due(
+        db,
+        "SELECT address_id, address, cause, attempts FROM question JOIN address ON address.id = address_id "
+        "WHERE due <= ? ORDER BY cause = 'miss' DESC, due, address_id LIMIT ?");
     due.bind(1, to_unix_ms(now));
     due.bind(2, static_cast<std::int64_t>(most));
     std::vector<Question> questions;
@@ -85,13 +89,14 @@ std::optional<Time> next_due(SQLite::Database& db) {
 }
 
 void ask(Writer& writer, AddressId id, const std::string& cause, Time now, Time due) {
-    // A question that is backing off stays where it is when its sender comes back: a server that does not answer is not to be
-    // asked more often for that. One that waits for another cause is brought forward.
-    SQLite::Statement insert(writer.db,
-                             "INSERT INTO question (address_id, cause, asked, due) VALUES (:id, :cause, :now, :due) "
-                             "ON CONFLICT (address_id) DO UPDATE SET asked = excluded.asked, "
-                             "due = CASE WHEN attempts = 0 OR cause <> excluded.cause THEN min(due, excluded.due) ELSE due END, "
-                             "cause = CASE WHEN excluded.due <= due THEN excluded.cause ELSE cause END");
+    // A question that is backing off stays where it is when its sender comes back: a server that does not
+    // answer is not to be asked more often for that. One that waits for another cause is brought forward.
+    SQLite::Statement insert(
+        writer.db,
+        "INSERT INTO question (address_id, cause, asked, due) VALUES (:id, :cause, :now, :due) "
+        "ON CONFLICT (address_id) DO UPDATE SET asked = excluded.asked, "
+        "due = CASE WHEN attempts = 0 OR cause <> excluded.cause THEN min(due, excluded.due) ELSE due END, "
+        "cause = CASE WHEN excluded.due <= due THEN excluded.cause ELSE cause END");
     insert.bind(":id", id);
     insert.bind(":cause", cause);
     insert.bind(":now", to_unix_ms(now));
@@ -115,19 +120,22 @@ void end_question(Writer& writer, AddressId id) {
 
 std::vector<mail::Address> known_good(SQLite::Database& db, const std::string& domain, std::size_t most) {
     std::vector<mail::Address> found;
-    // Not always the same ones: a listed address may be unknown to the server, and must not stand for all others for ever.
+    // Not always the same ones: a listed address may be unknown to the server, and must not stand for all
+    // others for ever.
     const std::int64_t newest = db.execAndGet("SELECT coalesce(max(id), 0) FROM address").getInt64();
     const std::int64_t start = db.execAndGet("SELECT abs(random() / 2)").getInt64() % (newest + 1);
     const auto add = [&](const char* reason, std::int64_t from, std::int64_t below) {
-        SQLite::Statement some(db,
-                               "SELECT address FROM address WHERE domain = ? AND answer = 'accept' AND id >= ? AND id < ? "
-                               "AND reason = ? LIMIT ?");
+        SQLite::Statement some(
+            db,
+            "SELECT address FROM address WHERE domain = ? AND answer = 'accept' AND id >= ? AND id < ? "
+            "AND reason = ? LIMIT ?");
         some.bind(1, domain);
         some.bind(2, from);
         some.bind(3, below);
         some.bind(4, reason);
         some.bind(5, static_cast<std::int64_t>(most - found.size()));
-        while (found.size() < most && some.executeStep()) found.push_back(stored_address(some.getColumn("address")));
+        while (found.size() < most && some.executeStep())
+            found.push_back(stored_address(some.getColumn("address")));
     };
     for (const char* reason : {"listed", "proven"}) {
         add(reason, start, newest + 1);
@@ -140,23 +148,32 @@ void record_callout(Writer& writer, AddressId id, const census::CalloutOutcome& 
     const auto drop = [&](const char* sql) {
         SQLite::Statement statement(writer.db, sql);
         statement.bind(":id", id);
-        if (statement.getBindParameterCount() > 1) statement.bind(":class", std::string(census::name_of(outcome.klass)));
+        if (statement.getBindParameterCount() > 1)
+            statement.bind(":class", std::string(census::name_of(outcome.klass)));
         statement.exec();
     };
-    // Of the callouts that said nothing, only the last is kept. Of the others what decide() needs: those that began after the listings
-    // last changed, and of the newest run of one class its first and its last.
+    // Of the callouts that said nothing, only the last is kept. Of the others what decide() needs: those that
+    // began after the listings last changed, and of the newest run of one class its first and its last.
     if (!census::conclusive(outcome.klass)) {
-        drop("DELETE FROM callout WHERE address_id = :id AND class NOT IN ('deliverable', 'unknown', 'policy')");
+        drop(
+            "DELETE FROM callout WHERE address_id = :id AND class NOT IN ('deliverable', 'unknown', "
+            "'policy')");
     } else {
-        drop("DELETE FROM callout WHERE address_id = :id AND began_seq < (SELECT listed_seq FROM address WHERE id = :id)");
-        drop("DELETE FROM callout WHERE id = "
-             "(SELECT id FROM callout WHERE address_id = :id AND class IN ('deliverable', 'unknown', 'policy') "
-             "ORDER BY began_seq DESC, id DESC LIMIT 1) AND class = :class AND :class = "
-             "(SELECT class FROM callout WHERE address_id = :id AND class IN ('deliverable', 'unknown', 'policy') "
-             "ORDER BY began_seq DESC, id DESC LIMIT 1 OFFSET 1)");
+        drop(
+            "DELETE FROM callout WHERE address_id = :id AND began_seq < (SELECT listed_seq FROM address "
+            "WHERE id = :id)");
+        drop(
+            "DELETE FROM callout WHERE id = "
+            "(SELECT id FROM callout WHERE address_id = :id AND class IN ('deliverable', 'unknown', "
+            "'policy') "
+            "ORDER BY began_seq DESC, id DESC LIMIT 1) AND class = :class AND :class = "
+            "(SELECT class FROM callout WHERE address_id = :id AND class IN ('deliverable', 'unknown', "
+            "'policy') "
+            "ORDER BY began_seq DESC, id DESC LIMIT 1 OFFSET 1)");
     }
     SQLite::Statement insert(writer.db,
-                             "INSERT INTO callout (address_id, class, at, began_seq, target, reply, controls) VALUES (?, ?, ?, ?, ?, ?, ?)");
+                             "INSERT INTO callout (address_id, class, at, began_seq, target, reply, "
+                             "controls) VALUES (?, ?, ?, ?, ?, ?, ?)");
     insert.bind(1, id);
     insert.bind(2, std::string(census::name_of(outcome.klass)));
     insert.bind(3, to_unix_ms(at));
@@ -187,22 +204,28 @@ void prune(Writer& writer, Time now) {
         statement.exec();
     };
     drop("DELETE FROM miss WHERE at < ?", other);
-    drop("DELETE FROM event WHERE at < ? AND address_id IN (SELECT id FROM address WHERE accepted_seq IS NULL)", other);
+    drop(
+        "DELETE FROM event WHERE at < ? AND address_id IN (SELECT id FROM address WHERE accepted_seq IS "
+        "NULL)",
+        other);
     drop("DELETE FROM event WHERE at < ?", accepted);
-    drop("DELETE FROM callout WHERE at < ? AND class = 'unknown' AND address_id IN (SELECT id FROM address WHERE accepted_seq IS NULL)",
-         other);
+    drop(
+        "DELETE FROM callout WHERE at < ? AND class = 'unknown' AND address_id IN (SELECT id FROM address "
+        "WHERE accepted_seq IS NULL)",
+        other);
     drop("DELETE FROM question WHERE asked < ? AND cause = 'miss'", to_unix_ms(now - 5 * 24h));
     drop("DELETE FROM reading WHERE ended < ?", accepted);
     // An address of which nothing is left.
-    drop("DELETE FROM address WHERE ?1 = ?1 AND answer = 'unsure' AND accepted_seq IS NULL AND configured = 0 "
-         "AND NOT EXISTS (SELECT 1 FROM miss WHERE address_id = address.id) "
-         "AND NOT EXISTS (SELECT 1 FROM event WHERE address_id = address.id) "
-         "AND NOT EXISTS (SELECT 1 FROM callout WHERE address_id = address.id) "
-         "AND NOT EXISTS (SELECT 1 FROM listing WHERE address_id = address.id) "
-         "AND NOT EXISTS (SELECT 1 FROM undecided WHERE address_id = address.id) "
-         "AND NOT EXISTS (SELECT 1 FROM hold WHERE address_id = address.id) "
-         "AND NOT EXISTS (SELECT 1 FROM question WHERE address_id = address.id)",
-         0);
+    drop(
+        "DELETE FROM address WHERE ?1 = ?1 AND answer = 'unsure' AND accepted_seq IS NULL AND configured = 0 "
+        "AND NOT EXISTS (SELECT 1 FROM miss WHERE address_id = address.id) "
+        "AND NOT EXISTS (SELECT 1 FROM event WHERE address_id = address.id) "
+        "AND NOT EXISTS (SELECT 1 FROM callout WHERE address_id = address.id) "
+        "AND NOT EXISTS (SELECT 1 FROM listing WHERE address_id = address.id) "
+        "AND NOT EXISTS (SELECT 1 FROM undecided WHERE address_id = address.id) "
+        "AND NOT EXISTS (SELECT 1 FROM hold WHERE address_id = address.id) "
+        "AND NOT EXISTS (SELECT 1 FROM question WHERE address_id = address.id)",
+        0);
 }
 
 }  // namespace postcensus::store

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Misses, callouts, and the queue of what is to be asked. Marks of the log stand here too: a mark moves in the transaction
-// that stores what the lines before it said.
-// Every function here runs inside Database::read() or write() and may throw SQLite::Exception.
+// Misses, callouts, and the queue of what is to be asked. Marks of the log stand here too: a mark moves in
+// the transaction that stores what the lines before it said. Every function here runs inside Database::read()
+// or write() and may throw SQLite::Exception.
 #pragma once
 
 #include <cstdint>
@@ -43,16 +43,19 @@ void ask(Writer& writer, AddressId id, const std::string& cause, Time now, Time 
 void put_back(Writer& writer, const Question& question, Time due);
 void end_question(Writer& writer, AddressId id);
 
-// Known-good controls of a domain: addresses that a directory lists, not closed; then those that a callout proved.
+// Known-good controls of a domain: addresses that a directory lists, not closed; then those that a callout
+// proved.
 std::vector<mail::Address> known_good(SQLite::Database& db, const std::string& domain, std::size_t most);
 
-// Stores what a callout said; a conclusive one makes the address undecided. Keeps a bounded number for each address.
+// Stores what a callout said; a conclusive one makes the address undecided. Keeps a bounded number for each
+// address.
 void record_callout(Writer& writer, AddressId id, const census::CalloutOutcome& outcome, Seq began, Time at);
 
 // Adds to a count of the report.
 void count(Writer& writer, const std::string& name, Time now, std::int64_t number);
 
-// Drops history that is over: misses and events of addresses that were never accepted after `other`, of all others after `accepted`.
+// Drops history that is over: misses and events of addresses that were never accepted after `other`, of all
+// others after `accepted`.
 void prune(Writer& writer, Time now);
 
 }  // namespace postcensus::store

@@ -20,7 +20,8 @@ std::int64_t directory_id(Writer& writer, const std::string& name) {
 
 void insert_reading(Writer& writer, std::int64_t directory, const Reading& reading, const Applied& applied) {
     SQLite::Statement insert(writer.db,
-                             "INSERT INTO reading (directory_id, kind, server, began, ended, began_seq, seq, objects, added, removed, outcome, "
+                             "INSERT INTO reading (directory_id, kind, server, began, ended, began_seq, seq, "
+                             "objects, added, removed, outcome, "
                              "good) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     insert.bind(1, directory);
     insert.bind(2, reading.kind);
@@ -37,14 +38,16 @@ void insert_reading(Writer& writer, std::int64_t directory, const Reading& readi
     insert.exec();
 }
 
-// Changes listings object by object, and remembers for each address touched how many objects listed it before.
+// Changes listings object by object, and remembers for each address touched how many objects listed it
+// before.
 class ListingWriter {
   public:
     ListingWriter(Writer& writer, std::int64_t directory)
         : book_(writer),
           directory_(directory),
           find_(writer.db, "SELECT id FROM object WHERE directory_id = ? AND guid = ?"),
-          insert_(writer.db, "INSERT INTO object (directory_id, guid, dn, digest) VALUES (?, ?, ?, ?) RETURNING id"),
+          insert_(writer.db,
+                  "INSERT INTO object (directory_id, guid, dn, digest) VALUES (?, ?, ?, ?) RETURNING id"),
           update_(writer.db, "UPDATE object SET dn = ?, digest = ? WHERE id = ?"),
           remove_(writer.db, "DELETE FROM object WHERE id = ?"),
           listed_(writer.db, "SELECT address_id FROM listing WHERE object_id = ?"),
@@ -149,26 +152,32 @@ class ListingWriter {
 
 }  // namespace
 
-std::unordered_map<std::string, std::uint64_t> load_digests(SQLite::Database& db, const std::string& directory) {
+std::unordered_map<std::string, std::uint64_t> load_digests(SQLite::Database& db,
+                                                            const std::string& directory) {
     std::unordered_map<std::string, std::uint64_t> digests;
-    SQLite::Statement all(db, "SELECT guid, digest FROM object JOIN directory ON directory.id = directory_id WHERE name = ?");
+    SQLite::Statement all(
+        db, "SELECT guid, digest FROM object JOIN directory ON directory.id = directory_id WHERE name = ?");
     all.bind(1, directory);
     while (all.executeStep()) {
         const SQLite::Column guid = all.getColumn("guid");
-        digests.emplace(std::string(static_cast<const char*>(guid.getBlob()), static_cast<std::size_t>(guid.getBytes())),
-                        static_cast<std::uint64_t>(all.getColumn("digest").getInt64()));
+        digests.emplace(
+            std::string(static_cast<const char*>(guid.getBlob()), static_cast<std::size_t>(guid.getBytes())),
+            static_cast<std::uint64_t>(all.getColumn("digest").getInt64()));
     }
     return digests;
 }
 
 std::vector<std::string> directories_with_objects(SQLite::Database& db) {
     std::vector<std::string> names;
-    SQLite::Statement all(db, "SELECT name FROM directory WHERE EXISTS (SELECT 1 FROM object WHERE directory_id = directory.id) ORDER BY name");
+    SQLite::Statement all(db,
+                          "SELECT name FROM directory WHERE EXISTS (SELECT 1 FROM object WHERE directory_id "
+                          "= directory.id) ORDER BY name");
     while (all.executeStep()) names.push_back(all.getColumn("name").getString());
     return names;
 }
 
-std::vector<std::string> addresses_of(SQLite::Database& db, const std::string& directory, const std::string& guid) {
+std::vector<std::string> addresses_of(SQLite::Database& db, const std::string& directory,
+                                      const std::string& guid) {
     SQLite::Statement listed(db,
                              "SELECT address FROM object JOIN directory ON directory.id = directory_id "
                              "JOIN listing ON object_id = object.id JOIN address ON address.id = address_id "
@@ -188,7 +197,8 @@ Applied apply(Writer& writer, const Reading& reading, const Difference& differen
     for (const census::Listing& listing : difference.changed) listings.put(listing);
     listings.finish(applied);
     SQLite::Statement count(writer.db,
-                            "SELECT count(DISTINCT address_id) FROM object JOIN listing ON object_id = object.id WHERE directory_id = ?");
+                            "SELECT count(DISTINCT address_id) FROM object JOIN listing ON object_id = "
+                            "object.id WHERE directory_id = ?");
     count.bind(1, directory);
     count.executeStep();
     applied.listed = count.getColumn(0).getInt64();

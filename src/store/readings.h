@@ -19,19 +19,21 @@ struct Reading {
     std::string server;
     Time began;
     Time ended;
-    Seq began_seq = 0;          // noted before its first search
-    std::int64_t objects = 0;   // with at least one address
+    Seq began_seq = 0;         // noted before its first search
+    std::int64_t objects = 0;  // with at least one address
     std::string outcome = "applied";
     bool good = true;
 };
 
 // GUID -> digest of every object that a directory has in the state: what a reading is compared with.
-std::unordered_map<std::string, std::uint64_t> load_digests(SQLite::Database& db, const std::string& directory);
+std::unordered_map<std::string, std::uint64_t> load_digests(SQLite::Database& db,
+                                                            const std::string& directory);
 
 std::vector<std::string> directories_with_objects(SQLite::Database& db);
 
 // Addresses that the object with this GUID lists now, sorted.
-std::vector<std::string> addresses_of(SQLite::Database& db, const std::string& directory, const std::string& guid);
+std::vector<std::string> addresses_of(SQLite::Database& db, const std::string& directory,
+                                      const std::string& guid);
 
 struct Difference {
     std::vector<census::Listing> changed;  // new objects, and those whose digest is another
@@ -44,7 +46,8 @@ struct Applied {
     std::int64_t listed = 0;   // addresses listed by this directory now
 };
 
-// Applies what a whole, good reading found, in the caller's transaction; addresses whose listings changed become undecided.
+// Applies what a whole, good reading found, in the caller's transaction; addresses whose listings changed
+// become undecided.
 Applied apply(Writer& writer, const Reading& reading, const Difference& difference);
 
 // A reading that was not applied is remembered too: the report says so.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Lets one coroutine wait for what another one has for it, or for a time. One thread; a notification that nobody waits for is kept.
+// Lets one coroutine wait for what another one has for it, or for a time. One thread; a notification that
+// nobody waits for is kept.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -20,7 +21,8 @@ class Condition {
         timer_.cancel();
     }
 
-    // Returns at once if there was a notification since the last wait. True if it was one, false if the time was over.
+    // Returns at once if there was a notification since the last wait. True if it was one, false if the time
+    // was over.
     boost::asio::awaitable<bool> wait_until(std::chrono::steady_clock::time_point end) {
         if (!notified_) {
             timer_.expires_at(end);

@@ -29,9 +29,10 @@ bool is_removal(const store::Pending& pending, const census::Verdict& verdict) {
     return census::exists(pending.evidence.answered) && !census::exists(verdict.answer);
 }
 
-// What an answer makes us ask: a recipient that stopped being listed, one whose proof grows old, one that is in conflict.
-void queue_follow_up(store::Writer& writer, const config::Configuration& configuration, const store::Pending& pending,
-                     const census::Verdict& verdict, Time now) {
+// What an answer makes us ask: a recipient that stopped being listed, one whose proof grows old, one that is
+// in conflict.
+void queue_follow_up(store::Writer& writer, const config::Configuration& configuration,
+                     const store::Pending& pending, const census::Verdict& verdict, Time now) {
     const config::Route* route = configuration.route_of(pending.address.domain());
     if (route == nullptr || !route->asks()) return;
     const auto& callouts = pending.evidence.callouts;
@@ -39,11 +40,19 @@ void queue_follow_up(store::Writer& writer, const config::Configuration& configu
         store::ask(writer, pending.id, "listing-ended", now, now);
     else if (verdict.reason == census::Reason::proven && !callouts.empty())
         store::ask(writer, pending.id, "refresh", now, callouts.back().at + route->deliverable_refresh);
-    else if (verdict.reason == census::Reason::listed && !callouts.empty() && callouts.back().klass == census::CalloutClass::unknown)
-        store::ask(writer, pending.id, "contested", now, callouts.back().at + route->policy.confirmation_interval);
+    else if (verdict.reason == census::Reason::listed && !callouts.empty() &&
+             callouts.back().klass == census::CalloutClass::unknown)
+        store::ask(writer, pending.id, "contested", now,
+                   callouts.back().at + route->policy.confirmation_interval);
 }
 
-std::vector<census::DomainLosses> count_losses(SQLite::Database& db, const std::vector<store::Pending>& removals, Time now) {
+// Addresses of each domain that this batch has accepted: they are not out yet, and must not make a loss look
+// smaller.
+using Arrivals = std::map<std::string, std::int64_t>;
+
+std::vector<census::DomainLosses> count_losses(SQLite::Database& db,
+                                               const std::vector<store::Pending>& removals, Arrivals arrivals,
+                                               Time now) {
     std::map<std::string, census::DomainLosses> by_domain;
     for (const store::Pending& pending : removals) {
         if (pending.approved) continue;
@@ -53,7 +62,7 @@ std::vector<census::DomainLosses> count_losses(SQLite::Database& db, const std::
     std::vector<census::DomainLosses> all;
     for (auto& [domain, losses] : by_domain) {
         losses.domain = domain;
-        losses.published = store::count_existing(db, domain);
+        losses.published = store::count_existing(db, domain) - arrivals[domain];
         losses.lost_today = store::count_lost(db, domain, now - 24h);
         all.push_back(losses);
     }
@@ -62,17 +71,22 @@ std::vector<census::DomainLosses> count_losses(SQLite::Database& db, const std::
 
 void log_held(const std::vector<census::DomainLosses>& stopped, const std::vector<store::Pending>& removals) {
     for (const census::DomainLosses& losses : stopped)
-        spdlog::error("{}: {} of {} published recipients would be removed; more than the gate lets through, so they stay. See "
-                      "`postcensus report`; release them with `postcensus approve`",
-                      losses.domain, losses.losing, losses.published);
-    for (std::size_t i = 0; i < std::min<std::size_t>(removals.size(), 5); ++i) spdlog::error("held: {}", removals[i].address.external());
+        spdlog::error(
+            "{}: {} of {} published recipients would be removed; more than the gate lets through, so they "
+            "stay. See "
+            "`postcensus report`; release them with `postcensus approve`",
+            losses.domain, losses.losing, losses.published);
+    for (std::size_t i = 0; i < std::min<std::size_t>(removals.size(), 5); ++i)
+        spdlog::error("held: {}", removals[i].address.external());
 }
 
 // One transaction: all removals go, or all that nobody approved are held.
 Result<std::size_t> settle_removals(store::Database& state, const config::Configuration& configuration,
-                                    const std::vector<store::Pending>& removals, Time now, Decided& decided) {
+                                    const std::vector<store::Pending>& removals, const Arrivals& arrivals,
+                                    Time now, Decided& decided) {
     return state.write([&](store::Writer& writer) -> std::size_t {
-        const auto stopped = census::stopped_by_gate(count_losses(writer.db, removals, now), configuration.gate);
+        const auto stopped =
+            census::stopped_by_gate(count_losses(writer.db, removals, arrivals, now), configuration.gate);
         if (!stopped.empty()) log_held(stopped, removals);
         store::AnswerWriter answers(writer, now);
         store::CauseReader causes(writer.db);
@@ -101,9 +115,11 @@ Result<std::size_t> settle_removals(store::Database& state, const config::Config
 Result<Decided> decide_all(store::Database& state, const config::Configuration& configuration, Time now) {
     Decided decided;
     std::vector<store::Pending> removals;
+    Arrivals arrivals;
     store::UndecidedPosition position;
     for (;;) {
-        auto piece = state.read([&](SQLite::Database& db) { return store::next_undecided(db, position, kPiece); });
+        auto piece =
+            state.read([&](SQLite::Database& db) { return store::next_undecided(db, position, kPiece); });
         if (!piece) return fail(piece.error());
         if (piece->empty()) break;
         decided.looked_at += piece->size();
@@ -120,7 +136,10 @@ Result<Decided> decide_all(store::Database& state, const config::Configuration& 
                     continue;
                 }
                 const bool changed = verdict.answer != pending->evidence.answered;
-                answers.settle(*pending, verdict, changed ? causes.describe(pending->id, verdict.reason) : std::string{});
+                if (census::exists(verdict.answer) && !census::exists(pending->evidence.answered))
+                    ++arrivals[std::string(pending->address.domain())];
+                answers.settle(*pending, verdict,
+                               changed ? causes.describe(pending->id, verdict.reason) : std::string{});
                 queue_follow_up(writer, configuration, *pending, verdict, now);
                 if (changed) ++decided.changed;
             }
@@ -128,7 +147,7 @@ Result<Decided> decide_all(store::Database& state, const config::Configuration& 
         if (!settled) return fail(settled.error());
     }
     if (!removals.empty()) {
-        auto held = settle_removals(state, configuration, removals, now, decided);
+        auto held = settle_removals(state, configuration, removals, arrivals, now, decided);
         if (!held) return fail(held.error());
         decided.held = *held;
     }

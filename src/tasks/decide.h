@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Turns evidence into answers: empties the list of the undecided, misses first. Only the decider runs this (tasks/decider.h).
+// Turns evidence into answers: empties the list of the undecided, misses first. Only the decider runs this
+// (tasks/decider.h).
 #pragma once
 
 #include <cstddef>
@@ -15,7 +16,8 @@ struct Decided {
     std::size_t held = 0;     // removals that the gate stopped
 };
 
-// Answers go out in pieces of 500 a transaction. Removals wait until all is looked at, so that the gate counts them together.
+// Answers go out in pieces of 500 a transaction. Removals wait until all is looked at, so that the gate
+// counts them together.
 Result<Decided> decide_all(store::Database& state, const config::Configuration& configuration, Time now);
 
 }  // namespace postcensus::tasks

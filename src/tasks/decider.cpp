@@ -38,15 +38,18 @@ std::vector<store::DomainPolicy> domain_policies(const config::Configuration& co
     return policies;
 }
 
-// The addresses of a table that this state does not know to be out: of another state, of none, or newer than the state says.
-Result<std::vector<mail::Address>> foreign_addresses(const postfix::TableFolder& tables, const std::string& table, const std::string& state_id,
+// The addresses of a table that this state does not know to be out: of another state, of none, or newer than
+// the state says.
+Result<std::vector<mail::Address>> foreign_addresses(const postfix::TableFolder& tables,
+                                                     const std::string& table, const std::string& state_id,
                                                      const std::map<std::string, store::Publication>& known) {
     std::error_code ignored;
     if (!std::filesystem::exists(tables.text_path(table), ignored)) return std::vector<mail::Address>{};
     const auto head = tables.head(table);
     const auto publication = known.find(table);
     const std::int64_t generation = publication == known.end() ? 0 : publication->second.generation;
-    if (head && head->state_id == state_id && head->generation <= generation) return std::vector<mail::Address>{};
+    if (head && head->state_id == state_id && head->generation <= generation)
+        return std::vector<mail::Address>{};
     auto keys = tables.keys(table);
     if (!keys) return fail(keys.error());
     std::vector<mail::Address> addresses;
@@ -63,10 +66,15 @@ Result<std::optional<std::string>> delimiters_of(const config::Configuration& co
 
 }  // namespace
 
-std::filesystem::path lock_path(const config::Configuration& configuration) { return configuration.state.path.parent_path() / "decider"; }
-std::filesystem::path wake_path(const config::Configuration& configuration) { return configuration.state.path.parent_path() / "wake"; }
+std::filesystem::path lock_path(const config::Configuration& configuration) {
+    return configuration.state.path.parent_path() / "decider";
+}
+std::filesystem::path wake_path(const config::Configuration& configuration) {
+    return configuration.state.path.parent_path() / "wake";
+}
 
-Result<std::unique_ptr<Decider>> Decider::try_become(const config::Configuration& configuration, store::Database& state, Time now) {
+Result<std::unique_ptr<Decider>> Decider::try_become(const config::Configuration& configuration,
+                                                     store::Database& state, Time now) {
     auto lock = LockFile::try_lock(lock_path(configuration), lock_content(configuration));
     if (!lock) return fail(lock.error());
     if (!*lock) return std::unique_ptr<Decider>{};
@@ -101,7 +109,8 @@ Result<void> Decider::recover(store::Database& state, Time now) {
     // A rejection that this state has no evidence for is nobody's to keep.
     if (const auto head = tables.head("unknown"); head && head->state_id != *state_id) {
         spdlog::warn("the table unknown is of another state; it is emptied");
-        if (auto emptied = postfix::empty_table(configuration_.postfix.maps, "unknown"); !emptied) return emptied;
+        if (auto emptied = postfix::empty_table(configuration_.postfix.maps, "unknown"); !emptied)
+            return emptied;
     }
     const auto adopted = state.write([&](store::Writer& writer) {
         store::replace_domains(writer, domain_policies(configuration_));
@@ -109,9 +118,11 @@ Result<void> Decider::recover(store::Database& state, Time now) {
     });
     if (!adopted) return fail(adopted.error());
     if (*adopted > 0)
-        spdlog::warn("the tables are newer than this state, or of another one: {} recipients in them that it does not know stay accepted until "
-                     "a callout or a full reading says otherwise",
-                     *adopted);
+        spdlog::warn(
+            "the tables are newer than this state, or of another one: {} recipients in them that it does not "
+            "know stay accepted until "
+            "a callout or a full reading says otherwise",
+            *adopted);
     return {};
 }
 
@@ -147,7 +158,8 @@ Result<void> Decider::settle(store::Database& state, Time now) {
     return state.write([&](store::Writer& writer) { store::set_settled(writer, *seq); });
 }
 
-Result<bool> settle_or_wait(const config::Configuration& configuration, store::Database& state, std::chrono::milliseconds patience) {
+Result<bool> settle_or_wait(const config::Configuration& configuration, store::Database& state,
+                            std::chrono::milliseconds patience) {
     auto decider = Decider::try_become(configuration, state, now());
     if (!decider) return fail(decider.error());
     if (*decider) {
@@ -156,7 +168,8 @@ Result<bool> settle_or_wait(const config::Configuration& configuration, store::D
     }
     auto held = read_file(lock_path(configuration), 4096);
     if (held && held->find(configuration.digest) == std::string::npos)
-        spdlog::warn("the running `watch` has another configuration than {}; what it decides follows its own", configuration.file.string());
+        spdlog::warn("the running `watch` has another configuration than {}; what it decides follows its own",
+                     configuration.file.string());
     auto seq = state.current_seq();
     if (!seq) return fail(seq.error());
     if (auto woken = write_file(wake_path(configuration), "", 0640); !woken) return fail(woken.error());

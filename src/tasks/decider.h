@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The one decider. Whoever holds the lock `decider` in the state's folder turns evidence into answers and publishes: `watch` for
-// life, any other command only where no `watch` runs. So no two configurations or publishers ever compete.
+// The one decider. Whoever holds the lock `decider` in the state's folder turns evidence into answers and
+// publishes: `watch` for life, any other command only where no `watch` runs. So no two configurations or
+// publishers ever compete.
 #pragma once
 
 #include <chrono>
@@ -18,13 +19,16 @@ namespace postcensus::tasks {
 
 class Decider {
   public:
-    // Nothing if another process is the decider. Otherwise the state's domains are made what the configuration says, and tables that
-    // this state does not know of (it was lost or restored) are adopted, before anything is decided.
-    static Result<std::unique_ptr<Decider>> try_become(const config::Configuration& configuration, store::Database& state, Time now);
+    // Nothing if another process is the decider. Otherwise the state's domains are made what the
+    // configuration says, and tables that this state does not know of (it was lost or restored) are adopted,
+    // before anything is decided.
+    static Result<std::unique_ptr<Decider>> try_become(const config::Configuration& configuration,
+                                                       store::Database& state, Time now);
 
     const Publisher& publisher() const { return publisher_; }
 
-    // Decides and publishes until nothing is left to do, the base included. For commands that run without a `watch`.
+    // Decides and publishes until nothing is left to do, the base included. For commands that run without a
+    // `watch`.
     Result<void> settle(store::Database& state, Time now);
 
   private:
@@ -40,8 +44,9 @@ class Decider {
 std::filesystem::path lock_path(const config::Configuration& configuration);
 std::filesystem::path wake_path(const config::Configuration& configuration);
 
-// After a command wrote evidence: becomes the decider and settles it, or wakes the one there is and waits for it.
-// True: all up to now is decided and published. False: the decider did not get there in time.
-Result<bool> settle_or_wait(const config::Configuration& configuration, store::Database& state, std::chrono::milliseconds patience);
+// After a command wrote evidence: becomes the decider and settles it, or wakes the one there is and waits for
+// it. True: all up to now is decided and published. False: the decider did not get there in time.
+Result<bool> settle_or_wait(const config::Configuration& configuration, store::Database& state,
+                            std::chrono::milliseconds patience);
 
 }  // namespace postcensus::tasks

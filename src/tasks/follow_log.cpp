@@ -26,15 +26,16 @@ Result<std::filesystem::path> find_log(const config::Configuration& configuratio
     return file.empty() ? configuration.log.path : std::filesystem::path(file);
 }
 
-LogFollower::LogFollower(const config::Configuration& configuration, std::filesystem::path path, std::unique_ptr<maillog::FileTail> tail,
-                         std::string source)
+LogFollower::LogFollower(const config::Configuration& configuration, std::filesystem::path path,
+                         std::unique_ptr<maillog::FileTail> tail, std::string source)
     : configuration_(configuration),
       path_(std::move(path)),
       tail_(std::move(tail)),
       source_(std::move(source)),
       admission_(configuration.budget, random_key()) {}
 
-Result<std::unique_ptr<LogFollower>> LogFollower::open(const config::Configuration& configuration, store::Database& state) {
+Result<std::unique_ptr<LogFollower>> LogFollower::open(const config::Configuration& configuration,
+                                                       store::Database& state) {
     auto path = find_log(configuration);
     if (!path) return fail(path.error());
     const std::string source = "file:" + path->string();
@@ -89,7 +90,8 @@ Result<LogFollower::Step> LogFollower::step(store::Database& state) {
         std::vector<store::StoredMiss> misses;
         for (std::size_t i = 0; i < unstored.asked.size(); ++i) {
             const config::Route* route = configuration_.route_of(unstored.asked[i].first.domain());
-            misses.push_back({unstored.asked[i].first, unstored.asked[i].second, unstored.at[i], route != nullptr && route->asks()});
+            misses.push_back({unstored.asked[i].first, unstored.asked[i].second, unstored.at[i],
+                              route != nullptr && route->asks()});
         }
         store::record_misses(writer, misses, time);
         const auto count = [&](const char* name, std::size_t number) {
@@ -106,7 +108,8 @@ Result<LogFollower::Step> LogFollower::step(store::Database& state) {
     });
     if (!stored) return fail(stored.error());
     const bool any = !unstored.asked.empty();
-    for (const auto& [recipient, client] : unstored.asked) spdlog::debug("missed {} (client {})", recipient.external(), client);
+    for (const auto& [recipient, client] : unstored.asked)
+        spdlog::debug("missed {} (client {})", recipient.external(), client);
     unstored_.reset();
     mark_saved_ = true;
     return Step{any, more};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// From the log to evidence: reads lines, takes the misses that a route and the budget admit, and stores them together with the mark
-// of the place behind them. A state that is busy loses nothing: the batch is kept and stored at the next step; the log is the buffer.
+// From the log to evidence: reads lines, takes the misses that a route and the budget admit, and stores them
+// together with the mark of the place behind them. A state that is busy loses nothing: the batch is kept and
+// stored at the next step; the log is the buffer.
 #pragma once
 
 #include <memory>
@@ -16,7 +17,8 @@ namespace postcensus::tasks {
 
 class LogFollower {
   public:
-    static Result<std::unique_ptr<LogFollower>> open(const config::Configuration& configuration, store::Database& state);
+    static Result<std::unique_ptr<LogFollower>> open(const config::Configuration& configuration,
+                                                     store::Database& state);
 
     struct Step {
         bool stored_misses = false;  // there is something to decide and to ask
@@ -31,8 +33,8 @@ class LogFollower {
     bool file_present() const { return tail_->file_present(); }
 
   private:
-    LogFollower(const config::Configuration& configuration, std::filesystem::path path, std::unique_ptr<maillog::FileTail> tail,
-                std::string source);
+    LogFollower(const config::Configuration& configuration, std::filesystem::path path,
+                std::unique_ptr<maillog::FileTail> tail, std::string source);
     void take_lines(const maillog::Batch& batch, Time now);
 
     const config::Configuration& configuration_;
@@ -44,7 +46,7 @@ class LogFollower {
     // A batch that has been read and not yet stored.
     struct Unstored {
         maillog::Batch batch;
-        std::vector<std::pair<mail::Address, std::string>> asked;      // with its client
+        std::vector<std::pair<mail::Address, std::string>> asked;  // with its client
         std::vector<Time> at;
         std::size_t misses = 0, suppressed = 0, unrouted = 0, hostile = 0, cut = 0, invalid = 0;
     };
@@ -52,7 +54,8 @@ class LogFollower {
     bool mark_saved_ = false;
 };
 
-// The log that Postfix writes to: maillog_file of main.cf where the configuration leaves it to us, else the configured path.
+// The log that Postfix writes to: maillog_file of main.cf where the configuration leaves it to us, else the
+// configured path.
 Result<std::filesystem::path> find_log(const config::Configuration& configuration);
 
 }  // namespace postcensus::tasks

@@ -15,9 +15,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Postfix shows these words to strangers: nothing of the server behind, and never a value of digits alone, which would mean OK (access(5)).
-constexpr const char* kUnknownText = "550 5.1.1 Recipient address rejected: no such recipient here";
-constexpr const char* kClosedText = "550 5.7.1 Recipient address rejected: accepts mail from authenticated senders only";
+// Postfix shows these words to strangers: nothing of the server behind, and never a value of digits alone,
+// which would mean OK (access(5)).
+constexpr const char* kUnknownText = "550 5.1.1 User unknown: there is no such recipient here";
+constexpr const char* kClosedText = "550 5.7.1 This recipient accepts mail from authenticated senders only";
 
 constexpr std::size_t kMostUnknown = 50'000;
 constexpr std::int64_t kMostLearned = 5'000;
@@ -54,7 +55,8 @@ struct Publisher::Draft {
     bool renew = false;  // write it for its lease's sake, though no entry changed
 };
 
-Publisher::Publisher(const config::Configuration& configuration, postfix::TableFolder tables, std::string state_id)
+Publisher::Publisher(const config::Configuration& configuration, postfix::TableFolder tables,
+                     std::string state_id)
     : configuration_(configuration), tables_(std::move(tables)), state_id_(std::move(state_id)) {}
 
 Publisher::Draft Publisher::draft_unknown(SQLite::Database& db, Time now) const {
@@ -85,11 +87,14 @@ Publisher::Draft Publisher::draft_learned(SQLite::Database& db, store::Seq base_
 
 Publisher::Draft Publisher::draft_closed(SQLite::Database& db) const {
     Draft draft{"closed", to_entries(store::closed_rows(db), kClosedText), {}, 0, false};
-    if (const auto evidence = store::last_good_evidence(db); evidence && !draft.entries.empty()) draft.until = *evidence + kClosedLease;
+    if (const auto evidence = store::last_good_evidence(db); evidence && !draft.entries.empty())
+        draft.until = *evidence + kClosedLease;
     return draft;
 }
 
-Result<std::optional<Published>> Publisher::put_out(Draft draft, const std::map<std::string, store::Publication>& before, Time now) const {
+Result<std::optional<Published>> Publisher::put_out(Draft draft,
+                                                    const std::map<std::string, store::Publication>& before,
+                                                    Time now) const {
     std::sort(draft.entries.begin(), draft.entries.end());
     draft.entries.erase(std::unique(draft.entries.begin(), draft.entries.end(),
                                     [](const auto& a, const auto& b) { return a.key == b.key; }),
@@ -98,12 +103,16 @@ Result<std::optional<Published>> Publisher::put_out(Draft draft, const std::map<
     Published published{draft.table, {.generation = 1, .seq = draft.seq, .digest = digest_of(draft.entries)}};
     if (found != before.end()) {
         const bool intact = found->second.identity == tables_.identity(draft.table);
-        if (intact && found->second.digest == published.publication.digest && !draft.renew) return std::optional<Published>{};
+        if (intact && found->second.digest == published.publication.digest && !draft.renew)
+            return std::optional<Published>{};
         if (!intact) spdlog::warn("the table {} was changed by someone else; writing it again", draft.table);
         published.publication.generation = found->second.generation + 1;
     }
-    postfix::TableContent content{draft.table, {state_id_, published.publication.generation, now, draft.until, {}}, std::move(draft.entries)};
-    for (const postfix::TableEntry& entry : content.entries) ++content.head.counts[entry.key.substr(entry.key.rfind('@') + 1)];
+    postfix::TableContent content{draft.table,
+                                  {state_id_, published.publication.generation, now, draft.until, {}},
+                                  std::move(draft.entries)};
+    for (const postfix::TableEntry& entry : content.entries)
+        ++content.head.counts[entry.key.substr(entry.key.rfind('@') + 1)];
     const auto begun = std::chrono::steady_clock::now();
     if (auto out = tables_.publish(content); !out) return fail(out.error());
     const auto took = std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - begun);
@@ -111,7 +120,8 @@ Result<std::optional<Published>> Publisher::put_out(Draft draft, const std::map<
     published.publication.entries = static_cast<std::int64_t>(content.entries.size());
     published.publication.until = draft.until;
     published.publication.at = now;
-    spdlog::info("published {}: {} entries, generation {}, in {} ms", draft.table, content.entries.size(), content.head.generation, took.count());
+    spdlog::info("published {}: {} entries, generation {}, in {} ms", draft.table, content.entries.size(),
+                 content.head.generation, took.count());
     return std::optional<Published>(std::move(published));
 }
 
@@ -134,12 +144,16 @@ Result<std::vector<Published>> Publisher::publish_overlays(store::Database& read
         const std::string table = draft.table;
         // A lease is renewed at half time, never beyond what the evidence gives.
         if (const auto found = before.find(table); draft.until && found != before.end())
-            draft.renew = table == "closed" && (!found->second.until || (*found->second.until - now < kClosedLease / 2 && *draft.until > *found->second.until));
+            draft.renew = table == "closed" &&
+                          (!found->second.until || (*found->second.until - now < kClosedLease / 2 &&
+                                                    *draft.until > *found->second.until));
         auto out = put_out(std::move(draft), before, now);
         if (!out) {
-            // A rejection that cannot be withdrawn the usual way is withdrawn by the spare, and all the others with it.
+            // A rejection that cannot be withdrawn the usual way is withdrawn by the spare, and all the
+            // others with it.
             if (table == "unknown")
-                if (auto emptied = postfix::empty_table(configuration_.postfix.maps, table); !emptied) log_failure(emptied.error());
+                if (auto emptied = postfix::empty_table(configuration_.postfix.maps, table); !emptied)
+                    log_failure(emptied.error());
             return fail(out.error());
         }
         if (*out) published.push_back(**out);
@@ -180,7 +194,8 @@ Result<bool> Publisher::ready(store::Database& reader) const {
     });
 }
 
-std::vector<std::string> Publisher::touched(const std::map<std::string, store::Publication>& publications) const {
+std::vector<std::string> Publisher::touched(
+    const std::map<std::string, store::Publication>& publications) const {
     std::vector<std::string> tables;
     for (const auto& [table, publication] : publications)
         if (publication.identity != tables_.identity(table)) tables.push_back(table);

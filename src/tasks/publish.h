@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// From answers to tables. Reads a snapshot, builds what differs from what is out, and says what it published; the decider notes that
-// in the state. Blocks, so `watch` runs it in workers: one for the overlays, one for the base, each with a read-only connection of its own.
+// From answers to tables. Reads a snapshot, builds what differs from what is out, and says what it published;
+// the decider notes that in the state. Blocks, so `watch` runs it in workers: one for the overlays, one for
+// the base, each with a read-only connection of its own.
 #pragma once
 
 #include <optional>
@@ -23,14 +24,15 @@ class Publisher {
   public:
     Publisher(const config::Configuration& configuration, postfix::TableFolder tables, std::string state_id);
 
-    // The overlays, in the order that is safe in the direction that matters: unknown, learned, closed. What is unchanged is not written.
+    // The overlays, in the order that is safe in the direction that matters: unknown, learned, closed. What
+    // is unchanged is not written.
     Result<std::vector<Published>> publish_overlays(store::Database& reader, Time now) const;
 
     // The base. Whether it is due: base_due().
     Result<std::optional<Published>> publish_base(store::Database& reader, Time now) const;
 
-    // Why the base has to be built now, or an empty text. Before the first good reading of a configured directory there is nothing to
-    // publish at all, unless tables are out already.
+    // Why the base has to be built now, or an empty text. Before the first good reading of a configured
+    // directory there is nothing to publish at all, unless tables are out already.
     Result<std::string> base_due(store::Database& reader, Time now) const;
     Result<bool> ready(store::Database& reader) const;
 
@@ -44,7 +46,9 @@ class Publisher {
     Draft draft_unknown(SQLite::Database& db, Time now) const;
     Draft draft_learned(SQLite::Database& db, store::Seq base_seq) const;
     Draft draft_closed(SQLite::Database& db) const;
-    Result<std::optional<Published>> put_out(Draft draft, const std::map<std::string, store::Publication>& before, Time now) const;
+    Result<std::optional<Published>> put_out(Draft draft,
+                                             const std::map<std::string, store::Publication>& before,
+                                             Time now) const;
 
     const config::Configuration& configuration_;
     postfix::TableFolder tables_;

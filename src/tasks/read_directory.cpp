@@ -21,7 +21,9 @@ using namespace std::chrono_literals;
 // A wrong password that is tried again and again locks the account, the right password included.
 constexpr auto kRefusedPause = 1h;
 
-std::string refused_key(const directory::Settings& settings) { return "bind-refused." + settings.name; }
+std::string refused_key(const directory::Settings& settings) {
+    return "bind-refused." + settings.name;
+}
 
 // Salted with the state's id, so that equal passwords in two states look different.
 std::string credential_digest(const directory::Settings& settings, const std::string& salt) {
@@ -33,7 +35,8 @@ std::string credential_digest(const directory::Settings& settings, const std::st
     return hex;
 }
 
-Result<void> check_not_refused(store::Database& state, const directory::Settings& settings, const std::string& digest, Time now) {
+Result<void> check_not_refused(store::Database& state, const directory::Settings& settings,
+                               const std::string& digest, Time now) {
     auto refused = state.read([&](SQLite::Database& db) -> std::string {
         SQLite::Statement load(db, "SELECT value FROM meta WHERE key = ?");
         load.bind(1, refused_key(settings));
@@ -45,12 +48,14 @@ Result<void> check_not_refused(store::Database& state, const directory::Settings
     const Time since = parse_time(refused->substr(0, space)).value_or(Time{});
     if (now < since || now - since >= kRefusedPause) return {};
     return fail(ExitCode::unavailable,
-                fmt::format("{}: the directory refused this bind-dn and password at {}; they are not tried again until {}, because that can "
+                fmt::format("{}: the directory refused this bind-dn and password at {}; they are not tried "
+                            "again until {}, because that can "
                             "lock the account. Mend password-file (a new password is tried at once)",
                             settings.name, format_time(since), format_time(since + kRefusedPause)));
 }
 
-void remember_refused(store::Database& state, const directory::Settings& settings, const std::string& digest, Time now) {
+void remember_refused(store::Database& state, const directory::Settings& settings, const std::string& digest,
+                      Time now) {
     auto written = state.write([&](store::Writer& writer) {
         SQLite::Statement save(writer.db, "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)");
         save.bind(1, refused_key(settings));
@@ -96,16 +101,19 @@ class Comparison {
 };
 
 // The exact difference in addresses: those that no object lists any more, and those that none listed before.
-Result<void> describe_difference(store::Database& state, const std::string& directory, const store::Difference& difference, DirectoryRead& read) {
+Result<void> describe_difference(store::Database& state, const std::string& directory,
+                                 const store::Difference& difference, DirectoryRead& read) {
     return state.read([&](SQLite::Database& db) {
         std::map<std::string, int> balance;  // how many objects more (or fewer) list it
         for (const std::string& guid : difference.gone)
             for (const std::string& address : store::addresses_of(db, directory, guid)) --balance[address];
         for (const census::Listing& listing : difference.changed) {
-            for (const std::string& address : store::addresses_of(db, directory, listing.guid)) --balance[address];
+            for (const std::string& address : store::addresses_of(db, directory, listing.guid))
+                --balance[address];
             for (const mail::Address& address : listing.addresses) ++balance[address.text()];
         }
-        SQLite::Statement count(db, "SELECT count(*) FROM address JOIN listing ON address_id = address.id WHERE address = ?");
+        SQLite::Statement count(
+            db, "SELECT count(*) FROM address JOIN listing ON address_id = address.id WHERE address = ?");
         for (const auto& [address, change] : balance) {
             count.reset();
             count.bind(1, address);
@@ -134,8 +142,9 @@ std::vector<std::string> domains_without_callouts(const config::Configuration& c
 
 }  // namespace
 
-Result<DirectoryRead> read_directory(const config::Configuration& configuration, store::Database& state, const directory::Settings& settings,
-                                     bool dry_run, const directory::Progress& progress) {
+Result<DirectoryRead> read_directory(const config::Configuration& configuration, store::Database& state,
+                                     const directory::Settings& settings, bool dry_run,
+                                     const directory::Progress& progress) {
     auto salt = state.state_id();
     auto began_seq = state.current_seq();
     auto known = state.read([&](SQLite::Database& db) { return store::load_digests(db, settings.name); });
@@ -143,16 +152,20 @@ Result<DirectoryRead> read_directory(const config::Configuration& configuration,
     if (!began_seq) return fail(began_seq.error());
     if (!known) return fail(known.error());
     const std::string credentials = credential_digest(settings, *salt);
-    if (auto refused = check_not_refused(state, settings, credentials, now()); !refused) return fail(refused.error());
+    if (auto refused = check_not_refused(state, settings, credentials, now()); !refused)
+        return fail(refused.error());
 
     store::Reading reading{.directory = settings.name, .began = now(), .began_seq = *began_seq};
     Comparison comparison(*std::move(known), {settings.use_mail});
-    auto summary = directory::read_all(settings, [&](const census::DirectoryObject& object) { comparison.meet(object); }, progress);
+    auto summary = directory::read_all(
+        settings, [&](const census::DirectoryObject& object) { comparison.meet(object); }, progress);
     reading.ended = now();
     if (!summary) {
         Failure failure = summary.error();
-        failure.message = settings.name + ": " + failure.message + "; nothing was applied, the tables stay as they are";
-        if (directory::credentials_refused(failure) && !dry_run) remember_refused(state, settings, credentials, now());
+        failure.message =
+            settings.name + ": " + failure.message + "; nothing was applied, the tables stay as they are";
+        if (directory::credentials_refused(failure) && !dry_run)
+            remember_refused(state, settings, credentials, now());
         if (!dry_run) note_failure(state, reading, summary.error().message, now());
         return fail(failure);
     }
@@ -162,17 +175,23 @@ Result<DirectoryRead> read_directory(const config::Configuration& configuration,
     DirectoryRead read;
     read.invalid = comparison.invalid;
     if (comparison.invalid_values > 0)
-        spdlog::warn("{}: {} values of proxyAddresses are no valid address and were left out, for example of {}", settings.name,
-                     comparison.invalid_values, comparison.invalid.front());
+        spdlog::warn(
+            "{}: {} values of proxyAddresses are no valid address and were left out, for example of {}",
+            settings.name, comparison.invalid_values, comparison.invalid.front());
     // Success with nothing in it is what a lost read permission looks like.
     if (comparison.with_addresses == 0) {
-        const std::string why = "the read found no recipient at all: has the account lost the right to read, or is base wrong?";
+        const std::string why =
+            "the read found no recipient at all: has the account lost the right to read, or is base wrong?";
         if (!dry_run) note_failure(state, reading, why, now());
-        return fail(ExitCode::finding, fmt::format("{}: {} Nothing was applied, the tables stay as they are", settings.name, why));
+        return fail(ExitCode::finding, fmt::format("{}: {} Nothing was applied, the tables stay as they are",
+                                                   settings.name, why));
     }
     if (dry_run) {
-        if (auto described = describe_difference(state, settings.name, comparison.difference, read); !described) return fail(described.error());
-        read.summary = fmt::format("{}: full read at {}: {} would be added, {} removed", settings.name, reading.server, read.added.size(), read.removed.size());
+        if (auto described = describe_difference(state, settings.name, comparison.difference, read);
+            !described)
+            return fail(described.error());
+        read.summary = fmt::format("{}: full read at {}: {} would be added, {} removed", settings.name,
+                                   reading.server, read.added.size(), read.removed.size());
         return read;
     }
     auto applied = state.write([&](store::Writer& writer) {
@@ -181,8 +200,8 @@ Result<DirectoryRead> read_directory(const config::Configuration& configuration,
         return done;
     });
     if (!applied) return fail(applied.error());
-    read.summary = fmt::format("{}: full read at {}: {} added, {} removed; {} listed", settings.name, reading.server, applied->added,
-                               applied->removed, applied->listed);
+    read.summary = fmt::format("{}: full read at {}: {} added, {} removed; {} listed", settings.name,
+                               reading.server, applied->added, applied->removed, applied->listed);
     return read;
 }
 
@@ -190,17 +209,23 @@ Result<void> drop_unconfigured(const config::Configuration& configuration, store
     auto stored = state.read([](SQLite::Database& db) { return store::directories_with_objects(db); });
     if (!stored) return fail(stored.error());
     for (const std::string& name : *stored) {
-        const bool configured = std::any_of(configuration.directories.begin(), configuration.directories.end(),
-                                            [&name](const directory::Settings& settings) { return settings.name == name; });
+        const bool configured =
+            std::any_of(configuration.directories.begin(), configuration.directories.end(),
+                        [&name](const directory::Settings& settings) { return settings.name == name; });
         if (configured) continue;
         auto dropped = state.write([&](store::Writer& writer) {
             store::Difference all;
             for (const auto& [guid, digest] : store::load_digests(writer.db, name)) all.gone.push_back(guid);
-            const store::Reading reading{.directory = name, .kind = "dropped", .began = now(), .ended = now(), .began_seq = writer.seq};
+            const store::Reading reading{.directory = name,
+                                         .kind = "dropped",
+                                         .began = now(),
+                                         .ended = now(),
+                                         .began_seq = writer.seq};
             return store::apply(writer, reading, all).removed;
         });
         if (!dropped) return fail(dropped.error());
-        spdlog::warn("the configuration has no [directory.{}] any more: {} addresses lose its listing", name, *dropped);
+        spdlog::warn("the configuration has no [directory.{}] any more: {} addresses lose its listing", name,
+                     *dropped);
     }
     return {};
 }

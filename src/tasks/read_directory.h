@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Reads one directory into the state: whole, compared with what is there, applied in one transaction; or not at all.
+// Reads one directory into the state: whole, compared with what is there, applied in one transaction; or not
+// at all.
 #pragma once
 
 #include <cstdint>
@@ -20,12 +21,14 @@ struct DirectoryRead {
     std::vector<std::string> invalid;  // distinguished names with values that are no address, the first few
 };
 
-// With `dry_run` nothing is written. A reading that fails, or that is good but empty, leaves the state as it was, with a note of it.
-Result<DirectoryRead> read_directory(const config::Configuration& configuration, store::Database& state, const directory::Settings& settings,
-                                     bool dry_run, const directory::Progress& progress);
+// With `dry_run` nothing is written. A reading that fails, or that is good but empty, leaves the state as it
+// was, with a note of it.
+Result<DirectoryRead> read_directory(const config::Configuration& configuration, store::Database& state,
+                                     const directory::Settings& settings, bool dry_run,
+                                     const directory::Progress& progress);
 
-// Directories that the configuration no longer has list nothing any more: nobody could withdraw what they listed. Their removals pass
-// the gate like all others.
+// Directories that the configuration no longer has list nothing any more: nobody could withdraw what they
+// listed. Their removals pass the gate like all others.
 Result<void> drop_unconfigured(const config::Configuration& configuration, store::Database& state);
 
 }  // namespace postcensus::tasks

@@ -13,7 +13,8 @@ using namespace std::chrono_literals;
 
 constexpr auto kPatience = 10s;
 
-// A table that says something else than the state: for a moment after a change that is normal, for longer it is a fault.
+// A table that says something else than the state: for a moment after a change that is normal, for longer it
+// is a fault.
 void compare(const census::Explanation& explanation, std::vector<std::string>& trouble) {
     const auto found = [&explanation](const char* table) {
         const auto entry = explanation.postfix.find(table);
@@ -24,21 +25,27 @@ void compare(const census::Explanation& explanation, std::vector<std::string>& t
     if (rejected != (explanation.answer == census::Answer::reject) ||
         (accepted && !census::exists(explanation.answer) && explanation.answer != census::Answer::reject) ||
         (!accepted && census::exists(explanation.answer)))
-        trouble.push_back("the tables say something else than the state; if that lasts longer than a few seconds, is `postcensus watch` running?");
+        trouble.push_back(
+            "the tables say something else than the state; if that lasts longer than a few seconds, is "
+            "`postcensus watch` running?");
 }
 
 }  // namespace
 
-Result<census::Report> gather_report(const config::Configuration& configuration, Time since, Time until, const std::string& domain) {
+Result<census::Report> gather_report(const config::Configuration& configuration, Time since, Time until,
+                                     const std::string& domain) {
     auto state = store::Database::open(configuration.state.path, store::Database::Mode::read_only, kPatience);
     if (!state) return fail(state.error());
-    return state->read([&](SQLite::Database& db) { return store::load_report(db, since, until, domain, now()); });
+    return state->read(
+        [&](SQLite::Database& db) { return store::load_report(db, since, until, domain, now()); });
 }
 
-Result<census::Explanation> gather_explanation(const config::Configuration& configuration, const mail::Address& address) {
+Result<census::Explanation> gather_explanation(const config::Configuration& configuration,
+                                               const mail::Address& address) {
     auto state = store::Database::open(configuration.state.path, store::Database::Mode::read_only, kPatience);
     if (!state) return fail(state.error());
-    auto explanation = state->read([&](SQLite::Database& db) { return store::load_explanation(db, address, now()); });
+    auto explanation =
+        state->read([&](SQLite::Database& db) { return store::load_explanation(db, address, now()); });
     if (!explanation) return fail(explanation.error());
     if (configuration.route_of(address.domain()) == nullptr) {
         explanation->reason = census::Reason::not_relayed;

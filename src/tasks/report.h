@@ -9,8 +9,10 @@
 
 namespace postcensus::tasks {
 
-Result<census::Report> gather_report(const config::Configuration& configuration, Time since, Time until, const std::string& domain);
+Result<census::Report> gather_report(const config::Configuration& configuration, Time since, Time until,
+                                     const std::string& domain);
 
-Result<census::Explanation> gather_explanation(const config::Configuration& configuration, const mail::Address& address);
+Result<census::Explanation> gather_explanation(const config::Configuration& configuration,
+                                               const mail::Address& address);
 
 }  // namespace postcensus::tasks

@@ -18,13 +18,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kMostDue = 500;       // looked at at once
-constexpr std::size_t kMostRecipients = 20; // a session; unknown ones end it sooner
+constexpr std::size_t kMostDue = 500;        // looked at at once
+constexpr std::size_t kMostRecipients = 20;  // a session; unknown ones end it sooner
 constexpr auto kFirstPause = 5s;
 constexpr auto kLongestPause = 60s;
 constexpr auto kFirstRetry = 5s;
 constexpr auto kLongestRetry = 1h;
-constexpr int kMostRefused = 4;             // Exchange closes after 5 protocol errors by default
+constexpr int kMostRefused = 4;  // Exchange closes after 5 protocol errors by default
 
 std::chrono::milliseconds retry_pause(int attempts) {
     return std::min<std::chrono::milliseconds>(kLongestRetry, kFirstRetry * (1LL << std::min(attempts, 12)));
@@ -38,8 +38,8 @@ void Asker::Pause::stop(Clock::time_point now) {
     until = now + length;
 }
 
-Asker::Asker(boost::asio::any_io_executor executor, const config::Configuration& configuration, store::Database& state, std::string helo,
-             std::function<void()> on_evidence)
+Asker::Asker(boost::asio::any_io_executor executor, const config::Configuration& configuration,
+             store::Database& state, std::string helo, std::function<void()> on_evidence)
     : executor_(std::move(executor)),
       configuration_(configuration),
       state_(state),
@@ -47,8 +47,8 @@ Asker::Asker(boost::asio::any_io_executor executor, const config::Configuration&
       on_evidence_(std::move(on_evidence)) {}
 
 std::size_t Asker::stopped_targets() const {
-    return static_cast<std::size_t>(
-        std::count_if(targets_.begin(), targets_.end(), [](const auto& target) { return target.second.pause.stopped; }));
+    return static_cast<std::size_t>(std::count_if(
+        targets_.begin(), targets_.end(), [](const auto& target) { return target.second.pause.stopped; }));
 }
 
 Result<Asker::Clock::time_point> Asker::start_due() {
@@ -64,13 +64,15 @@ Result<Asker::Clock::time_point> Asker::start_due() {
     if (!due) return fail(due.error());
     std::map<std::string, std::vector<store::Question>> by_domain;
     for (store::Question& question : *due)
-        if (!in_flight_.contains(question.id)) by_domain[std::string(question.address.domain())].push_back(std::move(question));
+        if (!in_flight_.contains(question.id))
+            by_domain[std::string(question.address.domain())].push_back(std::move(question));
     for (auto& [domain, questions] : by_domain) start_domain(domain, std::move(questions), time, next);
     if (next_due && *next_due > now()) next = std::min(next, time + (*next_due - now()));
     return next;
 }
 
-void Asker::start_domain(const std::string& domain, std::vector<store::Question> questions, Clock::time_point now, Clock::time_point& next) {
+void Asker::start_domain(const std::string& domain, std::vector<store::Question> questions,
+                         Clock::time_point now, Clock::time_point& next) {
     const config::Route* route = configuration_.route_of(domain);
     if (route == nullptr || !route->asks()) {
         // Nobody can answer these any more: the route has gone, or it asks no one now.
@@ -93,9 +95,11 @@ void Asker::start_domain(const std::string& domain, std::vector<store::Question>
         }
         // A target or domain that was at fault is asked with the controls alone, by one session.
         const bool controls_only = server.pause.stopped || facts.pause.stopped;
-        const auto free = static_cast<std::size_t>(std::max(0, (controls_only ? 1 : route->callout.sessions) - server.sessions));
+        const auto free = static_cast<std::size_t>(
+            std::max(0, (controls_only ? 1 : route->callout.sessions) - server.sessions));
         if (free == 0) return;  // a session that ends calls again
-        const std::size_t share = std::clamp<std::size_t>((questions.size() + free - 1) / free, 1, kMostRecipients);
+        const std::size_t share =
+            std::clamp<std::size_t>((questions.size() + free - 1) / free, 1, kMostRecipients);
         auto began = state_.current_seq();
         if (!began) return;
         for (std::size_t i = 0, used = 0; used < free && i < questions.size(); ++used) {
@@ -117,7 +121,8 @@ void Asker::start_domain(const std::string& domain, std::vector<store::Question>
             ++server.sessions;
             ++active_;
             ++started_last_;
-            boost::asio::co_spawn(executor_, run(std::move(asked), std::move(mine), *began), boost::asio::detached);
+            boost::asio::co_spawn(executor_, run(std::move(asked), std::move(mine), *began),
+                                  boost::asio::detached);
             if (controls_only) break;
             i += size;
         }
@@ -128,20 +133,25 @@ void Asker::start_domain(const std::string& domain, std::vector<store::Question>
 std::vector<mail::Address> Asker::controls(const config::Route& route, const std::string& domain,
                                            const std::vector<store::Question>& questions) {
     std::vector<mail::Address> found;
-    if (route.callout.control && route.callout.control->domain() == domain) found.push_back(*route.callout.control);
+    if (route.callout.control && route.callout.control->domain() == domain)
+        found.push_back(*route.callout.control);
     if (const auto& last = domains_[domain].last_good) found.push_back(*last);
     auto known = state_.read([&](SQLite::Database& db) { return store::known_good(db, domain, 5); });
     if (known) found.insert(found.end(), known->begin(), known->end());
     std::vector<mail::Address> picked;
     for (const mail::Address& address : found) {
         // Nobody vouches for himself.
-        const bool asked = std::any_of(questions.begin(), questions.end(), [&](const store::Question& question) { return question.address == address; });
-        if (!asked && std::find(picked.begin(), picked.end(), address) == picked.end() && picked.size() < 3) picked.push_back(address);
+        const bool asked =
+            std::any_of(questions.begin(), questions.end(),
+                        [&](const store::Question& question) { return question.address == address; });
+        if (!asked && std::find(picked.begin(), picked.end(), address) == picked.end() && picked.size() < 3)
+            picked.push_back(address);
     }
     return picked;
 }
 
-boost::asio::awaitable<void> Asker::run(callout::Questions asked, std::vector<store::Question> questions, store::Seq began) {
+boost::asio::awaitable<void> Asker::run(callout::Questions asked, std::vector<store::Question> questions,
+                                        store::Seq began) {
     // GCC 12 wants its awaited values named.
     callout::SessionResult result;
     try {
@@ -159,7 +169,8 @@ boost::asio::awaitable<void> Asker::run(callout::Questions asked, std::vector<st
         // What was answered counts: it is kept until the state takes it.
         const bool busy = stored.error().code == ExitCode::try_again;
         if (!busy) log_failure(stored.error());
-        boost::asio::steady_timer timer(executor_, busy ? std::chrono::milliseconds(20) : std::chrono::milliseconds(5000));
+        boost::asio::steady_timer timer(
+            executor_, busy ? std::chrono::milliseconds(20) : std::chrono::milliseconds(5000));
         co_await timer.async_wait(boost::asio::use_awaitable);
     }
     for (const store::Question& question : questions) in_flight_.erase(question.id);
@@ -174,10 +185,12 @@ void Asker::learn(const callout::Questions& asked, const callout::SessionResult&
     DomainFacts& facts = domains_[domain];
     const auto time = Clock::now();
     if (result.control_accepted) facts.last_good = result.control_accepted;
-    if (result.limit_met) server.most_refused = std::max(2, std::min(server.most_refused, result.refused) - 1);
+    if (result.limit_met)
+        server.most_refused = std::max(2, std::min(server.most_refused, result.refused) - 1);
     switch (result.health) {
         case callout::Health::passed:
-            if (server.pause.stopped || facts.pause.stopped) spdlog::info("callouts to {} for {} work again", asked.target.text(), domain);
+            if (server.pause.stopped || facts.pause.stopped)
+                spdlog::info("callouts to {} for {} work again", asked.target.text(), domain);
             server.pause.pass();
             facts.pause.pass();
             // It answered none of the recipients: asking again at once would go on for ever.
@@ -186,22 +199,26 @@ void Asker::learn(const callout::Questions& asked, const callout::SessionResult&
             break;
         case callout::Health::accept_all:
             if (!facts.pause.stopped)
-                spdlog::error("{} accepts every recipient of {}: callouts prove nothing there, unknown recipients stay unsure (450). Enable "
-                              "recipient validation on it, or say accept = @{} if that is what you want",
-                              asked.target.text(), domain, domain);
+                spdlog::error(
+                    "{} accepts every recipient of {}: callouts prove nothing there, unknown recipients stay "
+                    "unsure (450). Enable "
+                    "recipient validation on it, or say accept = @{} if that is what you want",
+                    asked.target.text(), domain, domain);
             facts.pause.stop(time);
             break;
         case callout::Health::fault:
         case callout::Health::retry:
             // A session that answered something and was cut off is no reason to stop.
             if (!result.outcomes.empty()) break;
-            if (!server.pause.stopped) spdlog::error("callouts to {} stopped: {}", asked.target.text(), result.reason);
+            if (!server.pause.stopped)
+                spdlog::error("callouts to {} stopped: {}", asked.target.text(), result.reason);
             server.pause.stop(time);
             break;
     }
 }
 
-Result<void> Asker::store_result(const callout::Questions& asked, const std::vector<store::Question>& questions,
+Result<void> Asker::store_result(const callout::Questions& asked,
+                                 const std::vector<store::Question>& questions,
                                  const callout::SessionResult& result, store::Seq began) {
     const Time time = now();
     const std::string domain(asked.random_control.domain());
@@ -210,8 +227,9 @@ Result<void> Asker::store_result(const callout::Questions& asked, const std::vec
         if (result.health == callout::Health::passed) store::set_accept_all(writer, domain, false);
         store::count(writer, "callout-sessions", time, 1);
         for (const census::CalloutOutcome& outcome : result.outcomes) {
-            const auto question = std::find_if(questions.begin(), questions.end(),
-                                               [&](const store::Question& candidate) { return candidate.address == outcome.recipient; });
+            const auto question = std::find_if(
+                questions.begin(), questions.end(),
+                [&](const store::Question& candidate) { return candidate.address == outcome.recipient; });
             if (question == questions.end()) continue;
             store::count(writer, "callout-" + std::string(census::name_of(outcome.klass)), time, 1);
             store::record_callout(writer, question->id, outcome, began, time);
@@ -222,8 +240,9 @@ Result<void> Asker::store_result(const callout::Questions& asked, const std::vec
                 const auto pause = retry_pause(again.attempts++);
                 store::put_back(writer, again, time + pause);
             }
-            spdlog::info("callout {} at {}: {} ({}; {})", outcome.recipient.external(), outcome.target, census::name_of(outcome.klass),
-                         outcome.reply.empty() ? "no reply" : outcome.reply, outcome.controls);
+            spdlog::info("callout {} at {}: {} ({}; {})", outcome.recipient.external(), outcome.target,
+                         census::name_of(outcome.klass), outcome.reply.empty() ? "no reply" : outcome.reply,
+                         outcome.controls);
         }
     });
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Asks: takes the questions that are due from the queue, has them answered by callout sessions, and stores what was learned.
+// Asks: takes the questions that are due from the queue, has them answered by callout sessions, and stores
+// what was learned.
 //
-// Kind to the servers: at most `sessions` at once to one target, as few refused RCPTs a session as the server allows, a target or domain
-// that is at fault is left alone and tried again with the controls alone, after 5 s, then twice as long, at most 60 s.
-// One thread. What is remembered of targets and domains here is pacing, not evidence: it may be lost.
+// Kind to the servers: at most `sessions` at once to one target, as few refused RCPTs a session as the server
+// allows, a target or domain that is at fault is left alone and tried again with the controls alone, after 5
+// s, then twice as long, at most 60 s. One thread. What is remembered of targets and domains here is pacing,
+// not evidence: it may be lost.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -27,11 +29,13 @@ class Asker {
   public:
     using Clock = std::chrono::steady_clock;
 
-    // `helo`: Postfix's myhostname, for routes that configure none. `on_evidence` is called when something was stored.
-    Asker(boost::asio::any_io_executor executor, const config::Configuration& configuration, store::Database& state, std::string helo,
-          std::function<void()> on_evidence);
+    // `helo`: Postfix's myhostname, for routes that configure none. `on_evidence` is called when something
+    // was stored.
+    Asker(boost::asio::any_io_executor executor, const config::Configuration& configuration,
+          store::Database& state, std::string helo, std::function<void()> on_evidence);
 
-    // Starts sessions for what is due and can be asked now. Never waits. Returns when to call again at the latest.
+    // Starts sessions for what is due and can be asked now. Never waits. Returns when to call again at the
+    // latest.
     Result<Clock::time_point> start_due();
 
     // Sessions that run.
@@ -59,9 +63,12 @@ class Asker {
         std::optional<mail::Address> last_good;
     };
 
-    void start_domain(const std::string& domain, std::vector<store::Question> questions, Clock::time_point now, Clock::time_point& next);
-    boost::asio::awaitable<void> run(callout::Questions asked, std::vector<store::Question> questions, store::Seq began);
-    std::vector<mail::Address> controls(const config::Route& route, const std::string& domain, const std::vector<store::Question>& questions);
+    void start_domain(const std::string& domain, std::vector<store::Question> questions,
+                      Clock::time_point now, Clock::time_point& next);
+    boost::asio::awaitable<void> run(callout::Questions asked, std::vector<store::Question> questions,
+                                     store::Seq began);
+    std::vector<mail::Address> controls(const config::Route& route, const std::string& domain,
+                                        const std::vector<store::Question>& questions);
     void learn(const callout::Questions& asked, const callout::SessionResult& result);
     Result<void> store_result(const callout::Questions& asked, const std::vector<store::Question>& questions,
                               const callout::SessionResult& result, store::Seq began);

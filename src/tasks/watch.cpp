@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "tasks/watch.h"
 
-#include <fmt/format.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -36,11 +36,11 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kBusyPause = 20ms;
 constexpr auto kTroublePause = 5s;
-constexpr auto kTableCheck = 10s;   // how soon a table that somebody changed is written again
-constexpr auto kLogCheck = 5s;      // beside inotify, which does not see behind a symbolic link
-constexpr auto kLogPoll = 1s;       // where inotify is not to be had
+constexpr auto kTableCheck = 10s;  // how soon a table that somebody changed is written again
+constexpr auto kLogCheck = 5s;     // beside inotify, which does not see behind a symbolic link
+constexpr auto kLogPoll = 1s;      // where inotify is not to be had
 constexpr auto kHousekeeping = 24h;
-constexpr int kBasePause = 10;      // times the last build's duration
+constexpr int kBasePause = 10;  // times the last build's duration
 
 // Runs something that blocks in a pool and comes back to the caller's thread with its result.
 template <typename Work>
@@ -54,7 +54,8 @@ awaitable<std::invoke_result_t<Work>> in_worker(asio::thread_pool& pool, Work wo
 bool drain_wake(int fd, const std::string& name) {
     alignas(inotify_event) char buffer[4096];
     bool woken = false;
-    for (ssize_t count = ::read(fd, buffer, sizeof buffer); count > 0; count = ::read(fd, buffer, sizeof buffer))
+    for (ssize_t count = ::read(fd, buffer, sizeof buffer); count > 0;
+         count = ::read(fd, buffer, sizeof buffer))
         for (const char* at = buffer; at < buffer + count;) {
             const auto* event = reinterpret_cast<const inotify_event*>(at);
             woken = woken || (event->len > 0 && name == event->name) || (event->mask & IN_Q_OVERFLOW) != 0;
@@ -65,8 +66,9 @@ bool drain_wake(int fd, const std::string& name) {
 
 class Watch {
   public:
-    Watch(const config::Configuration& configuration, store::Database state, store::Database overlay_reader, store::Database base_reader,
-          std::unique_ptr<Decider> decider, std::unique_ptr<LogFollower> log, const std::string& helo)
+    Watch(const config::Configuration& configuration, store::Database state, store::Database overlay_reader,
+          store::Database base_reader, std::unique_ptr<Decider> decider, std::unique_ptr<LogFollower> log,
+          const std::string& helo)
         : configuration_(configuration),
           state_(std::move(state)),
           overlay_reader_(std::move(overlay_reader)),
@@ -106,7 +108,9 @@ class Watch {
 
   private:
     // The one catch around each task: it is started again, the others go on meanwhile.
-    void spawn(const char* name, awaitable<void> (Watch::*task)()) { asio::co_spawn(io_, guard(name, task), asio::detached); }
+    void spawn(const char* name, awaitable<void> (Watch::*task)()) {
+        asio::co_spawn(io_, guard(name, task), asio::detached);
+    }
 
     awaitable<void> guard(const char* name, awaitable<void> (Watch::*task)()) {
         while (!stopping_) {
@@ -155,7 +159,8 @@ class Watch {
                 co_await lines_.wait_for(log_->watch_fd() >= 0 ? kLogCheck : kLogPoll);
                 continue;
             }
-            asio::steady_timer timer(io_, step ? Clock::duration(0s) : trouble(step.error()));  // the others have their turn
+            asio::steady_timer timer(
+                io_, step ? Clock::duration(0s) : trouble(step.error()));  // the others have their turn
             co_await timer.async_wait(asio::use_awaitable);
         }
     }
@@ -187,7 +192,9 @@ class Watch {
                 until = Clock::now() + trouble(decided.error());
             } else {
                 auto expiry = state_.read([](SQLite::Database& db) { return store::next_expiry(db); });
-                if (expiry && *expiry) until = std::min(until, Clock::now() + std::max<Milliseconds>(**expiry - now(), 0ms) + 1ms);
+                if (expiry && *expiry)
+                    until =
+                        std::min(until, Clock::now() + std::max<Milliseconds>(**expiry - now(), 0ms) + 1ms);
                 if (expiry) last_trouble_.clear();
             }
             co_await evidence_.wait_until(until);
@@ -201,13 +208,16 @@ class Watch {
         auto expiry = state_.read([](SQLite::Database& db) { return store::next_expiry(db); });
         if (!expiry) return fail(expiry.error());
         if (*expiry && **expiry <= time) {
-            auto marked = state_.write([&](store::Writer& writer) { return store::mark_expired(writer, time); });
+            auto marked =
+                state_.write([&](store::Writer& writer) { return store::mark_expired(writer, time); });
             if (!marked) return fail(marked.error());
         }
         auto decided = decide_all(state_, configuration_, time);
         if (!decided) return fail(decided.error());
         decided_seq_ = *seq;
-        if (decided->looked_at > 0) spdlog::debug("decided {}, changed {}, held {}", decided->looked_at, decided->changed, decided->held);
+        if (decided->looked_at > 0)
+            spdlog::debug("decided {}, changed {}, held {}", decided->looked_at, decided->changed,
+                          decided->held);
         if (decided->looked_at > 0 || waiting_seq_ > 0) answers_.notify();
         if (decided->looked_at > 0) questions_.notify();
         return {};
@@ -249,7 +259,8 @@ class Watch {
             if (!wanted) continue;
             const Clock::time_point begun = Clock::now();
             ++busy_;
-            auto done = co_await in_worker(workers_, [this] { return decider_->publisher().publish_base(base_reader_, now()); });
+            auto done = co_await in_worker(
+                workers_, [this] { return decider_->publisher().publish_base(base_reader_, now()); });
             Clock::duration pause = (Clock::now() - begun) * kBasePause;
             if (!done)
                 pause = trouble(done.error());
@@ -340,10 +351,14 @@ class Watch {
     }
 
     std::string status() {
-        auto open = state_.read([](SQLite::Database& db) { return db.execAndGet("SELECT count(*) FROM question WHERE cause <> 'refresh'").getInt(); });
-        std::string text = fmt::format("following {}; {} questions open, {} sessions", log_->path().string(), open ? *open : 0, asker_.active());
+        auto open = state_.read([](SQLite::Database& db) {
+            return db.execAndGet("SELECT count(*) FROM question WHERE cause <> 'refresh'").getInt();
+        });
+        std::string text = fmt::format("following {}; {} questions open, {} sessions", log_->path().string(),
+                                       open ? *open : 0, asker_.active());
         if (!log_->file_present()) text = "waiting for the log " + log_->path().string();
-        if (const std::size_t stopped = asker_.stopped_targets(); stopped > 0) text += fmt::format(", callouts to {} hosts stopped", stopped);
+        if (const std::size_t stopped = asker_.stopped_targets(); stopped > 0)
+            text += fmt::format(", callouts to {} hosts stopped", stopped);
         if (!last_trouble_.empty()) text += "; " + last_trouble_;
         return text;
     }
@@ -374,7 +389,8 @@ class Watch {
             asio::steady_timer timer(io_, step ? Clock::duration(0s) : Clock::duration(kBusyPause));
             co_await timer.async_wait(asio::use_awaitable);
         }
-        // Questions are asked as long as any can be: one that must wait has its time in the future, and one whose server is at fault is paused.
+        // Questions are asked as long as any can be: one that must wait has its time in the future, and one
+        // whose server is at fault is paused.
         for (;;) {
             if (auto decided = decide_now(); !decided) co_return fail(decided.error());
             if (auto next = asker_.start_due(); !next) co_return fail(next.error());
@@ -409,14 +425,18 @@ class Watch {
 
 Result<WatchEnd> watch(const config::Configuration& configuration, bool once) {
     // No patience: the thread that owns the state tries and goes on. The first opening may have to migrate.
-    auto state = store::Database::open(configuration.state.path, store::Database::Mode::create, once ? 10s : 0s);
+    auto state =
+        store::Database::open(configuration.state.path, store::Database::Mode::create, once ? 10s : 0s);
     if (!state) return fail(state.error());
     auto decider = Decider::try_become(configuration, *state, now());
     if (!decider) return fail(decider.error());
     if (!*decider)
-        return fail(ExitCode::try_again, fmt::format("another process already decides for the state {}: is a `postcensus watch` running?",
-                                                     configuration.state.path.string()));
-    auto overlay_reader = store::Database::open(configuration.state.path, store::Database::Mode::read_only, 10s);
+        return fail(
+            ExitCode::try_again,
+            fmt::format("another process already decides for the state {}: is a `postcensus watch` running?",
+                        configuration.state.path.string()));
+    auto overlay_reader =
+        store::Database::open(configuration.state.path, store::Database::Mode::read_only, 10s);
     auto base_reader = store::Database::open(configuration.state.path, store::Database::Mode::read_only, 10s);
     if (!overlay_reader) return fail(overlay_reader.error());
     if (!base_reader) return fail(base_reader.error());
@@ -424,8 +444,8 @@ Result<WatchEnd> watch(const config::Configuration& configuration, bool once) {
     if (!log) return fail(log.error());
     auto parameters = postfix::read_parameters(configuration.postfix.config_dir, {"myhostname"});
     if (!parameters) return fail(parameters.error());
-    Watch service(configuration, *std::move(state), *std::move(overlay_reader), *std::move(base_reader), *std::move(decider), *std::move(log),
-                  (*parameters)["myhostname"]);
+    Watch service(configuration, *std::move(state), *std::move(overlay_reader), *std::move(base_reader),
+                  *std::move(decider), *std::move(log), (*parameters)["myhostname"]);
     const WatchEnd end = service.run(once);
     if (service.failure()) return fail(*service.failure());
     return end;

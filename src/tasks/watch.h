@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The service: follows the log, asks, decides, publishes. The order of the flow is the order of the coroutines in watch.cpp.
+// The service: follows the log, asks, decides, publishes. The order of the flow is the order of the
+// coroutines in watch.cpp.
 //
-// One thread owns the state and runs the io_context; tables are built in workers with read-only connections of their own.
+// One thread owns the state and runs the io_context; tables are built in workers with read-only connections
+// of their own.
 #pragma once
 
 #include "config/configuration.h"
@@ -14,7 +16,8 @@ enum class WatchEnd {
     reload,   // SIGHUP: the caller loads the configuration anew and calls again
 };
 
-// Becomes the decider or fails with ExitCode::try_again. With `once`: handles all that is there and due, then ends.
+// Becomes the decider or fails with ExitCode::try_again. With `once`: handles all that is there and due, then
+// ends.
 Result<WatchEnd> watch(const config::Configuration& configuration, bool once);
 
 }  // namespace postcensus::tasks
