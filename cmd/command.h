@@ -32,7 +32,8 @@ struct Command {
 
 extern const Command kSync, kWatch, kFailsafe, kReport, kExplain, kApprove, kForget;
 
-// Loads the configuration as root if we are root (it names secrets), then becomes the owner of the state's folder.
+// Loads the configuration as root if we are root (it names secrets), then becomes the owner of the state's
+// folder.
 Result<config::Configuration> load_configuration(const Globals& globals);
 
 // The values of an option that may be given several times; none if it was not given.

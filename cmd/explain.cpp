@@ -15,12 +15,14 @@ namespace {
 namespace po = boost::program_options;
 
 void add_options(po::options_description& options) {
-    options.add_options()("format", po::value<std::string>()->default_value("text"), "text (json comes with a later version)");
+    options.add_options()("format", po::value<std::string>()->default_value("text"),
+                          "text (json comes with a later version)");
 }
 
 Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     if (const std::string format = arguments["format"].as<std::string>(); format == "json")
-        return fail(ExitCode::unavailable, "explain --format json is not available yet; a later version brings it");
+        return fail(ExitCode::unavailable,
+                    "explain --format json is not available yet; a later version brings it");
     else if (format != "text")
         return fail(ExitCode::usage, "--format takes text or json");
     const std::vector<std::string> addresses = words(arguments, "address");
@@ -37,6 +39,12 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
 
 }  // namespace
 
-const Command kExplain{"explain", "ADDRESS [--format text]", "show the answer for one address, why, and all evidence", "warning", run, add_options, "address"};
+const Command kExplain{"explain",
+                       "ADDRESS [--format text]",
+                       "show the answer for one address, why, and all evidence",
+                       "warning",
+                       run,
+                       add_options,
+                       "address"};
 
 }  // namespace postcensus::cmd

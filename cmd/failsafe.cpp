@@ -18,7 +18,8 @@ namespace po = boost::program_options;
 constexpr const char* kDefaultMaps = "/var/lib/postcensus/maps";
 
 void add_options(po::options_description& options) {
-    options.add_options()("maps", po::value<std::string>(), "the folder of the tables; then no configuration is read");
+    options.add_options()("maps", po::value<std::string>(),
+                          "the folder of the tables; then no configuration is read");
 }
 
 Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
@@ -29,17 +30,22 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
         maps = configuration->postfix.maps;
     } else {
         maps = kDefaultMaps;
-        std::cerr << "postcensus: " << configuration.error().message << "; going on with " << maps.string() << "\n";
+        std::cerr << "postcensus: " << configuration.error().message << "; going on with " << maps.string()
+                  << "\n";
     }
-    if (auto became = become_owner_of(maps); !became) return fail(ExitCode::configuration, became.error().message);
+    if (auto became = become_owner_of(maps); !became)
+        return fail(ExitCode::configuration, became.error().message);
     auto lapsed = postfix::lapse_tables(maps, now());
     if (!lapsed) return fail(lapsed.error());
-    for (const postfix::Lapsed& table : *lapsed) std::cout << fmt::format("emptied {}: {}\n", (maps / table.table).string(), table.why);
+    for (const postfix::Lapsed& table : *lapsed)
+        std::cout << fmt::format("emptied {}: {}\n", (maps / table.table).string(), table.why);
     return ExitCode::done;
 }
 
 }  // namespace
 
-const Command kFailsafe{"failsafe", "[--maps DIR]", "empty the tables unknown and closed if nobody tends them", "warning", run, add_options, nullptr};
+const Command kFailsafe{
+    "failsafe",  "[--maps DIR]", "empty the tables unknown and closed if nobody tends them", "warning", run,
+    add_options, nullptr};
 
 }  // namespace postcensus::cmd

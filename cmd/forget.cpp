@@ -31,15 +31,18 @@ Result<std::vector<mail::Address>> parse_addresses(const std::vector<std::string
 Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     auto addresses = parse_addresses(words(arguments, "address"));
     if (!addresses) return fail(addresses.error());
-    const std::string domain = arguments.contains("domain") ? mail::fold(arguments["domain"].as<std::string>()) : "";
-    if (addresses->empty() == domain.empty()) return fail(ExitCode::usage, "forget wants addresses, or --domain D");
+    const std::string domain =
+        arguments.contains("domain") ? mail::fold(arguments["domain"].as<std::string>()) : "";
+    if (addresses->empty() == domain.empty())
+        return fail(ExitCode::usage, "forget wants addresses, or --domain D");
     auto configuration = load_configuration(globals);
     if (!configuration) return fail(configuration.error());
     auto state = store::Database::open(configuration->state.path, store::Database::Mode::existing, 10s);
     if (!state) return fail(state.error());
     auto forgotten = state->write([&](store::Writer& writer) {
         int count = 0;
-        for (const store::AddressId id : domain.empty() ? std::vector<store::AddressId>{} : store::asked_addresses(writer.db, domain)) {
+        for (const store::AddressId id :
+             domain.empty() ? std::vector<store::AddressId>{} : store::asked_addresses(writer.db, domain)) {
             store::forget(writer, id);
             ++count;
         }
@@ -55,12 +58,21 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     auto settled = tasks::settle_or_wait(*configuration, *state, 10s);
     if (!settled) return fail(settled.error());
     std::cout << fmt::format("forgot what callouts said of {} addresses\n", *forgotten);
-    if (!*settled) return fail(ExitCode::try_again, "the running `watch` has not published this within 10 s; it goes on with it (see its log)");
+    if (!*settled)
+        return fail(
+            ExitCode::try_again,
+            "the running `watch` has not published this within 10 s; it goes on with it (see its log)");
     return ExitCode::done;
 }
 
 }  // namespace
 
-const Command kForget{"forget", "ADDRESS... | --domain D", "drop what callouts said, so that it is asked anew", "warning", run, add_options, "address"};
+const Command kForget{"forget",
+                      "ADDRESS... | --domain D",
+                      "drop what callouts said, so that it is asked anew",
+                      "warning",
+                      run,
+                      add_options,
+                      "address"};
 
 }  // namespace postcensus::cmd

@@ -17,40 +17,64 @@ namespace {
 
 namespace po = boost::program_options;
 
-// What a later version brings: listed, so that scripts and people know the names, and refused with exit code 69.
-constexpr Command kProbe{"probe", "ADDRESS... [--transcript] [--record]", "make one live callout, and say what each reply means", "warning", nullptr, nullptr, nullptr};
-constexpr Command kScan{"scan", "FILE... [--events] [--format text|json]", "read old logs, and say what would have been learned", "warning", nullptr, nullptr, nullptr};
-constexpr Command kCheck{"check", "[--format text|json]", "test configuration, directory, callout target, tables and main.cf", "warning", nullptr, nullptr, nullptr};
+// What a later version brings: listed, so that scripts and people know the names, and refused with exit
+// code 69.
+constexpr Command kProbe{"probe",
+                         "ADDRESS... [--transcript] [--record]",
+                         "make one live callout, and say what each reply means",
+                         "warning",
+                         nullptr,
+                         nullptr,
+                         nullptr};
+constexpr Command kScan{"scan",
+                        "FILE... [--events] [--format text|json]",
+                        "read old logs, and say what would have been learned",
+                        "warning",
+                        nullptr,
+                        nullptr,
+                        nullptr};
+constexpr Command kCheck{"check",
+                         "[--format text|json]",
+                         "test configuration, directory, callout target, tables and main.cf",
+                         "warning",
+                         nullptr,
+                         nullptr,
+                         nullptr};
 
-const std::array<const Command*, 10> kCommands{&kSync,  &kWatch, &kFailsafe, &kProbe,   &kReport,
+const std::array<const Command*, 10> kCommands{&kSync,    &kWatch, &kFailsafe, &kProbe,   &kReport,
                                                &kExplain, &kScan,  &kCheck,    &kApprove, &kForget};
 
 std::string general_help() {
     std::string text =
         "Usage: postcensus [--config FILE] [--log-level LEVEL] COMMAND ...\n\n"
-        "Keeps a census of the mailboxes behind a Postfix gateway, and publishes it as lookup tables.\n\nCommands:\n";
+        "Keeps a census of the mailboxes behind a Postfix gateway, and publishes it as lookup "
+        "tables.\n\nCommands:\n";
     for (const Command* command : kCommands)
-        text += fmt::format("  {:<9} {}{}\n", command->name, command->summary, command->run == nullptr ? " (not available yet)" : "");
+        text += fmt::format("  {:<9} {}{}\n", command->name, command->summary,
+                            command->run == nullptr ? " (not available yet)" : "");
     text +=
         "\nOptions:\n"
         "  --config FILE      the configuration (default /etc/postcensus/postcensus.conf)\n"
         "  --log-level LEVEL  debug, info, warning or error, on standard error\n"
         "  --help             this text; behind a command, that command's\n"
         "  --version          the version\n"
-        "\nExit codes: 0 done, 1 a negative finding, 64 usage, 69 a server is unavailable, 73 cannot write, 75 try again, 78 configuration.\n"
+        "\nExit codes: 0 done, 1 a negative finding, 64 usage, 69 a server is unavailable, 73 cannot write, "
+        "75 try again, 78 configuration.\n"
         "See postcensus(8) and postcensus.conf(5).\n";
     return text;
 }
 
 po::options_description options_of(const Command& command) {
-    po::options_description options(fmt::format("Usage: postcensus [--config FILE] [--log-level LEVEL] {} {}\n\nTo {}.\n\nOptions", command.name,
-                                                command.arguments, command.summary));
+    po::options_description options(
+        fmt::format("Usage: postcensus [--config FILE] [--log-level LEVEL] {} {}\n\nTo {}.\n\nOptions",
+                    command.name, command.arguments, command.summary));
     if (command.add_options != nullptr) command.add_options(options);
     options.add_options()("help", "this text");
     return options;
 }
 
-Result<ExitCode> run_command(const Command& command, const Globals& globals, const std::vector<std::string>& rest) {
+Result<ExitCode> run_command(const Command& command, const Globals& globals,
+                             const std::vector<std::string>& rest) {
     po::options_description visible = options_of(command);
     po::options_description all;
     all.add(visible);
@@ -65,14 +89,16 @@ Result<ExitCode> run_command(const Command& command, const Globals& globals, con
                 std::cout << visible << "\nThis command is not available yet.\n";
                 return ExitCode::done;
             }
-        return fail(ExitCode::unavailable, fmt::format("{} is not available yet; a later version brings it", command.name));
+        return fail(ExitCode::unavailable,
+                    fmt::format("{} is not available yet; a later version brings it", command.name));
     }
     po::variables_map arguments;
     try {
         po::store(po::command_line_parser(rest).options(all).positional(positional).run(), arguments);
         po::notify(arguments);
     } catch (const po::error& error) {
-        return fail(ExitCode::usage, fmt::format("{}: {}; see postcensus {} --help", command.name, error.what(), command.name));
+        return fail(ExitCode::usage, fmt::format("{}: {}; see postcensus {} --help", command.name,
+                                                 error.what(), command.name));
     }
     if (arguments.contains("help")) {
         std::cout << visible;
@@ -97,7 +123,8 @@ Result<CommandLine> split_command_line(const std::vector<std::string>& words) {
         const std::size_t equals = word.find('=');
         const std::string name = word.substr(0, equals);
         if (name == "--config" || name == "--log-level") {
-            if (equals == std::string::npos && i + 1 == words.size()) return fail(ExitCode::usage, name + " wants a value");
+            if (equals == std::string::npos && i + 1 == words.size())
+                return fail(ExitCode::usage, name + " wants a value");
             const std::string value = equals == std::string::npos ? words[++i] : word.substr(equals + 1);
             if (name == "--config")
                 line.globals.config = value;
@@ -131,11 +158,13 @@ Result<ExitCode> run(const std::vector<std::string>& words) {
     }
     for (const Command* command : kCommands) {
         if (line->command != command->name) continue;
-        if (auto log = set_up_log(line->log_level.empty() ? command->log_level : line->log_level); !log) return fail(log.error());
+        if (auto log = set_up_log(line->log_level.empty() ? command->log_level : line->log_level); !log)
+            return fail(log.error());
         return run_command(*command, line->globals, line->rest);
     }
     if (line->command.empty()) return fail(ExitCode::usage, "name a command; see postcensus --help");
-    return fail(ExitCode::usage, fmt::format("there is no command '{}'; see postcensus --help", line->command));
+    return fail(ExitCode::usage,
+                fmt::format("there is no command '{}'; see postcensus --help", line->command));
 }
 
 }  // namespace
@@ -143,7 +172,8 @@ Result<ExitCode> run(const std::vector<std::string>& words) {
 Result<config::Configuration> load_configuration(const Globals& globals) {
     auto configuration = config::load(globals.config);
     if (!configuration) return configuration;
-    if (auto became = become_owner_of(configuration->state.path.parent_path()); !became) return fail(became.error());
+    if (auto became = become_owner_of(configuration->state.path.parent_path()); !became)
+        return fail(became.error());
     return configuration;
 }
 

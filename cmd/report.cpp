@@ -18,26 +18,35 @@ namespace {
 namespace po = boost::program_options;
 
 void add_options(po::options_description& options) {
-    options.add_options()("since", po::value<std::string>()->default_value("24h"), "a duration back from now, or a time: 24h, 2026-11-24T00:00:00Z")(
-        "until", po::value<std::string>()->default_value("0"), "likewise")("domain", po::value<std::string>()->default_value(""), "only this domain")(
-        "format", po::value<std::string>()->default_value("text"), "text (json, csv and html come with a later version)")(
-        "output", po::value<std::string>(), "a file, instead of standard output")("quiet", "say nothing unless something needs attention");
+    options.add_options()("since", po::value<std::string>()->default_value("24h"),
+                          "a duration back from now, or a time: 24h, 2026-11-24T00:00:00Z")(
+        "until", po::value<std::string>()->default_value("0"), "likewise")(
+        "domain", po::value<std::string>()->default_value(""), "only this domain")(
+        "format", po::value<std::string>()->default_value("text"),
+        "text (json, csv and html come with a later version)")("output", po::value<std::string>(),
+                                                               "a file, instead of standard output")(
+        "quiet", "say nothing unless something needs attention");
 }
 
 Result<Time> parse_moment(const std::string& text, const char* option, Time now) {
     if (auto time = parse_time(text)) return *time;
     if (auto back = parse_duration(text)) return now - *back;
-    return fail(ExitCode::usage, fmt::format("{}: '{}' is neither a duration (24h) nor a time (2026-11-24T00:00:00Z)", option, text));
+    return fail(
+        ExitCode::usage,
+        fmt::format("{}: '{}' is neither a duration (24h) nor a time (2026-11-24T00:00:00Z)", option, text));
 }
 
 bool needs_attention(const census::Report& report) {
-    return report.held_total > 0 || !report.waiting.empty() || (!report.readings.empty() && !report.readings.front().good);
+    return report.held_total > 0 || !report.waiting.empty() ||
+           (!report.readings.empty() && !report.readings.front().good);
 }
 
 Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     if (const std::string format = arguments["format"].as<std::string>(); format != "text") {
         if (format == "json" || format == "csv" || format == "html")
-            return fail(ExitCode::unavailable, fmt::format("report --format {} is not available yet; a later version brings it", format));
+            return fail(
+                ExitCode::unavailable,
+                fmt::format("report --format {} is not available yet; a later version brings it", format));
         return fail(ExitCode::usage, "--format takes text, json, csv or html");
     }
     const Time time = now();
@@ -68,7 +77,9 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     } else {
         for (std::string_view rest = text; !rest.empty();) {
             const ssize_t count = ::write(output.get(), rest.data(), rest.size());
-            if (count < 0) return fail(ExitCode::cannot_write, describe_errno("cannot write", arguments["output"].as<std::string>(), errno));
+            if (count < 0)
+                return fail(ExitCode::cannot_write,
+                            describe_errno("cannot write", arguments["output"].as<std::string>(), errno));
             rest.remove_prefix(static_cast<std::size_t>(count));
         }
     }

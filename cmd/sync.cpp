@@ -25,11 +25,14 @@ void add_options(po::options_description& options) {
 // A line that is drawn over itself, where somebody looks on.
 class ProgressLine {
   public:
-    explicit ProgressLine(std::string name) : name_(std::move(name)), terminal_(::isatty(STDERR_FILENO) == 1) {}
+    explicit ProgressLine(std::string name)
+        : name_(std::move(name)), terminal_(::isatty(STDERR_FILENO) == 1) {}
     void draw(const directory::ReadSummary& summary) {
         if (!terminal_) return;
-        const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun_).count();
-        std::cerr << fmt::format("\r{}: {} objects, {} pages, {:.0f}/s ", name_, summary.objects, summary.pages,
+        const double seconds =
+            std::chrono::duration<double>(std::chrono::steady_clock::now() - begun_).count();
+        std::cerr << fmt::format("\r{}: {} objects, {} pages, {:.0f}/s ", name_, summary.objects,
+                                 summary.pages,
                                  static_cast<double>(summary.objects) / std::max(seconds, 0.001));
         drawn_ = true;
     }
@@ -46,16 +49,21 @@ class ProgressLine {
     std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
 };
 
-Result<std::vector<directory::Settings>> pick(const config::Configuration& configuration, const std::vector<std::string>& names) {
+Result<std::vector<directory::Settings>> pick(const config::Configuration& configuration,
+                                              const std::vector<std::string>& names) {
     if (configuration.directories.empty())
-        return fail(ExitCode::configuration, fmt::format("{} has no [directory.NAME] section, so there is nothing to read", configuration.file.string()));
+        return fail(ExitCode::configuration,
+                    fmt::format("{} has no [directory.NAME] section, so there is nothing to read",
+                                configuration.file.string()));
     if (names.empty()) return configuration.directories;
     std::vector<directory::Settings> picked;
     for (const std::string& name : names) {
-        const auto found = std::find_if(configuration.directories.begin(), configuration.directories.end(),
-                                        [&name](const directory::Settings& settings) { return settings.name == name; });
+        const auto found =
+            std::find_if(configuration.directories.begin(), configuration.directories.end(),
+                         [&name](const directory::Settings& settings) { return settings.name == name; });
         if (found == configuration.directories.end())
-            return fail(ExitCode::usage, fmt::format("{} has no section [directory.{}]", configuration.file.string(), name));
+            return fail(ExitCode::usage,
+                        fmt::format("{} has no section [directory.{}]", configuration.file.string(), name));
         picked.push_back(*found);
     }
     return picked;
@@ -74,8 +82,9 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     std::vector<std::string> done;
     for (const directory::Settings& settings : *directories) {
         ProgressLine progress(settings.name);
-        auto read = tasks::read_directory(*configuration, *state, settings, dry_run,
-                                          [&progress](const directory::ReadSummary& summary) { progress.draw(summary); });
+        auto read = tasks::read_directory(
+            *configuration, *state, settings, dry_run,
+            [&progress](const directory::ReadSummary& summary) { progress.draw(summary); });
         if (!read) {
             if (directories->size() > 1) std::cerr << "postcensus: " << read.error().message << "\n";
             if (!first) first = read.error();
@@ -91,7 +100,8 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
         return ExitCode::done;
     }
     if (words(arguments, "directory").empty())
-        if (auto dropped = tasks::drop_unconfigured(*configuration, *state); !dropped) return fail(dropped.error());
+        if (auto dropped = tasks::drop_unconfigured(*configuration, *state); !dropped)
+            return fail(dropped.error());
     if (done.empty() && first) return fail(*first);
 
     const auto begun = std::chrono::steady_clock::now();
@@ -99,22 +109,34 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     if (!settled) return fail(settled.error());
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
     for (const std::string& line : done)
-        std::cout << line << (*settled ? fmt::format("; published in {:.2f} s", seconds) : std::string("; stored")) << "\n";
+        std::cout << line
+                  << (*settled ? fmt::format("; published in {:.2f} s", seconds) : std::string("; stored"))
+                  << "\n";
     if (first) return fail(*first);
     if (!*settled)
-        return fail(ExitCode::try_again, "the running `watch` has not published this within 10 s; it goes on with it (see its log)");
+        return fail(
+            ExitCode::try_again,
+            "the running `watch` has not published this within 10 s; it goes on with it (see its log)");
     auto held = state->read([](SQLite::Database& db) { return store::count_holds(db); });
     if (!held) return fail(held.error());
     if (*held > 0)
-        return fail(ExitCode::finding, fmt::format("{} removals are held, because they are more than [general] max-removals lets through; see "
-                                                   "`postcensus report`, release them with `postcensus approve`",
-                                                   *held));
+        return fail(
+            ExitCode::finding,
+            fmt::format(
+                "{} removals are held, because they are more than [general] max-removals lets through; see "
+                "`postcensus report`, release them with `postcensus approve`",
+                *held));
     return ExitCode::done;
 }
 
 }  // namespace
 
-const Command kSync{"sync", "[DIRECTORY...] [--full] [--dry-run]", "read the directories into the state, and publish what changes", "warning",
-                    run,    add_options,                           "directory"};
+const Command kSync{"sync",
+                    "[DIRECTORY...] [--full] [--dry-run]",
+                    "read the directories into the state, and publish what changes",
+                    "warning",
+                    run,
+                    add_options,
+                    "directory"};
 
 }  // namespace postcensus::cmd

@@ -15,7 +15,9 @@ namespace {
 namespace po = boost::program_options;
 using namespace std::chrono_literals;
 
-void add_options(po::options_description& options) { options.add_options()("once", "handle all that is there and due, then end"); }
+void add_options(po::options_description& options) {
+    options.add_options()("once", "handle all that is there and due, then end");
+}
 
 Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     auto configuration = load_configuration(globals);
@@ -35,6 +37,7 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
 
 }  // namespace
 
-const Command kWatch{"watch", "[--once]", "follow the log, ask, decide and publish", "info", run, add_options, nullptr};
+const Command kWatch{"watch",     "[--once]", "follow the log, ask, decide and publish", "info", run,
+                     add_options, nullptr};
 
 }  // namespace postcensus::cmd

@@ -151,6 +151,9 @@ TEST_CASE("other rejections and other lines are no event", "[mail][log_event]") 
     CHECK(with("relay recipient table", "virtual alias table").empty());
     CHECK(with("User unknown in relay recipient table", "undeliverable address: unknown").empty());
     CHECK(with("450 4.1.1", "454 4.7.1").empty());
+    // Our own rejection: an answer, not a question.
+    CHECK(with("User unknown in relay recipient table", "User unknown: there is no such recipient here")
+              .empty());
     CHECK(with("RCPT from", "MAIL from").empty());
     CHECK(with("reject: RCPT", "filter: RCPT").empty());
     CHECK(outcome("").empty());
