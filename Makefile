@@ -12,7 +12,7 @@ LAB_PACKAGES := postfix postfix-lmdb postfix-cdb samba-ad-dc samba-ad-provision 
 	openssl ca-certificates procps
 LINT_PACKAGES := clang clang-format clang-tidy
 
-.PHONY: all deps deps-lint build test unit lab demo lint fmt asan bench man clean
+.PHONY: all deps deps-lint build test unit lab demo lint fmt asan bench clean
 
 all: build
 
@@ -57,10 +57,6 @@ fmt:
 
 bench: deps build
 	@$(LAB) tests/bench/bench.py
-
-man:
-	@mkdir -p build/man
-	@for page in docs/man/*.scd; do scdoc < $$page > build/man/$$(basename $$page .scd) || exit 1; done
 
 clean:
 	rm -rf build build-asan

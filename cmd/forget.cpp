@@ -37,6 +37,8 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
         return fail(ExitCode::usage, "forget wants addresses, or --domain D");
     auto configuration = load_configuration(globals);
     if (!configuration) return fail(configuration.error());
+    if (!domain.empty() && configuration->route_of(domain) == nullptr)
+        return fail(ExitCode::usage, fmt::format("no route names the domain {}", domain));
     auto state = store::Database::open(configuration->state.path, store::Database::Mode::existing, 10s);
     if (!state) return fail(state.error());
     auto forgotten = state->write([&](store::Writer& writer) {

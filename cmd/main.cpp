@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // postcensus(8): the command table, the options that all commands share, and the single catch.
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <array>
 #include <boost/program_options/errors.hpp>
@@ -186,6 +187,7 @@ std::vector<std::string> words(const Arguments& arguments, const char* name) {
 
 int main(int argc, char** argv) {
     using postcensus::ExitCode;
+    ::umask(027);                   // the state holds addresses; tables get a mode of their own
     std::signal(SIGPIPE, SIG_IGN);  // a pipe or a server that has gone is an error like any other
     try {
         const auto ended = postcensus::cmd::run({argv + 1, argv + argc});

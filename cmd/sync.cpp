@@ -74,10 +74,13 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     if (!configuration) return fail(configuration.error());
     auto directories = pick(*configuration, words(arguments, "directory"));
     if (!directories) return fail(directories.error());
-    auto state = store::Database::open(configuration->state.path, store::Database::Mode::create, 10s);
-    if (!state) return fail(state.error());
-
     const bool dry_run = arguments.contains("dry-run");
+    // A dry run on a machine without a state compares with nothing, and leaves none behind.
+    std::error_code ignored;
+    const bool in_memory = dry_run && !std::filesystem::exists(configuration->state.path, ignored);
+    auto state = store::Database::open(in_memory ? ":memory:" : configuration->state.path,
+                                       store::Database::Mode::create, 10s);
+    if (!state) return fail(state.error());
     std::optional<Failure> first;
     std::vector<std::string> done;
     for (const directory::Settings& settings : *directories) {

@@ -16,9 +16,8 @@ namespace postcensus {
 Result<void> become_owner_of(const std::filesystem::path& folder) {
     struct stat facts {};
     if (::stat(folder.c_str(), &facts) != 0)
-        return fail(ExitCode::cannot_write,
-                    describe_errno("there is no folder for the state,", folder, errno) +
-                        "; create it for the user that runs Postcensus");
+        return fail(ExitCode::cannot_write, describe_errno("cannot find the folder", folder, errno) +
+                                                "; create it for the user that runs Postcensus");
     if (::geteuid() != 0 || facts.st_uid == 0) return {};
     const passwd* owner = ::getpwuid(facts.st_uid);  // NOLINT(concurrency-mt-unsafe): before any thread
     // The owner's other groups too: adm, which may read the log.

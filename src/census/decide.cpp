@@ -8,6 +8,9 @@
 namespace postcensus::census {
 namespace {
 
+// Clocks are set a little now and then.
+constexpr std::chrono::minutes kClockTolerance{1};
+
 struct ReasonWords {
     Reason reason;
     std::string_view name;
@@ -56,7 +59,9 @@ Verdict judge_unknown(const Evidence& evidence, const CalloutFact& proof, const 
     if (!evidence.missed || proof.began < *evidence.missed) return {Answer::unsure, Reason::not_missed, {}};
     if (evidence.postmaster) return {Answer::unsure, Reason::postmaster, {}};
     if (evidence.accept_all) return {Answer::unsure, Reason::accept_all, {}};
-    // Evidence dated after now counts as now, so a clock that was set back cannot prolong a lease.
+    // Evidence dated after now counts as now, so a clock that was set back cannot prolong a lease. Dated far
+    // after now, its clock was wrong: counted as now it would begin a new lease whenever one ends.
+    if (proof.at > now + kClockTolerance) return {Answer::unsure, Reason::lease_over, {}};
     const Time ends = std::min(proof.at, now) + policy.unknown_expire;
     if (ends <= now) return {Answer::unsure, Reason::lease_over, {}};
     return {Answer::reject, Reason::proven_unknown, ends};

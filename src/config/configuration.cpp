@@ -84,7 +84,7 @@ SectionBinder bind_directory(const std::string& file, const std::string& section
         .only("keytab", "")
         .key("starttls", "no", set_bool(draft.settings.starttls))
         .key("insecure", "no", set_bool(draft.settings.insecure))
-        .key("ca-file", "", set_path(draft.settings.ca_file))
+        .key("ca-file", "", set_path(draft.settings.ca_file, true))
         .only("filter", "")
         .only("attributes", "mail")
         .key("use-mail", "no", set_bool(draft.settings.use_mail))
@@ -254,48 +254,54 @@ SectionBinder bind_budget(const std::string& file, census::Budget& budget) {
     return binder;
 }
 
-Result<void> finish_directory(const std::string& where, DirectoryDraft& draft) {
-    const auto bad = [&where](const std::string& what) {
-        return fail(ExitCode::configuration, where + what);
+// "FILE:LINE: [SECTION] KEY: WHAT".
+tl::unexpected<Failure> mistake(const std::string& file, const IniSection& section, const std::string& key,
+                                const std::string& what) {
+    return fail(ExitCode::configuration, fmt::format("{}:{}: [{}] {}: {}", file, section.line_of(key),
+                                                     printable(section.name, 60), key, what));
+}
+
+Result<void> finish_directory(const std::string& file, const IniSection& section, DirectoryDraft& draft) {
+    const auto bad = [&](const std::string& key, const std::string& what) {
+        return mistake(file, section, key, what);
     };
     directory::Settings& settings = draft.settings;
     settings.uris = split_words(draft.uri);
     if (settings.uris.empty())
-        return bad("uri: name at least one server, for example ldaps://dc1.corp.example");
+        return bad("uri", "name at least one server, for example ldaps://dc1.corp.example");
     for (const std::string& uri : settings.uris) {
         const bool tls = uri.starts_with("ldaps://");
         if (!tls && !uri.starts_with("ldap://"))
-            return bad(
-                fmt::format("uri: '{}' begins neither with ldaps:// nor with ldap://", printable(uri, 80)));
+            return bad("uri",
+                       fmt::format("'{}' begins neither with ldaps:// nor with ldap://", printable(uri, 80)));
         if (!tls && !settings.starttls && !settings.insecure)
-            return bad(
-                "uri: a password would cross the network readable; use ldaps://, or starttls = yes (or "
-                "insecure = yes, if you must)");
+            return bad("uri",
+                       "a password would cross the network readable; use ldaps://, or starttls = yes (or "
+                       "insecure = yes, if you must)");
         if (tls && settings.starttls)
-            return bad("starttls: ldaps:// is encrypted from the start; use one of the two");
+            return bad("starttls", "ldaps:// is encrypted from the start; use one of the two");
     }
-    if (settings.bind_dn.empty()) return bad("bind-dn: an empty name would be an anonymous login");
+    if (settings.bind_dn.empty()) return bad("bind-dn", "an empty name would be an anonymous login");
     auto password = read_secret(draft.password_file);
-    if (!password) return bad("password-file: " + password.error().message);
+    if (!password) return bad("password-file", password.error().message);
     settings.password = *password;
     return {};
 }
 
-Result<void> finish(Configuration& out) {
+// What concerns several sections. `sections`: of the routes, in their order.
+Result<void> finish(Configuration& out, const std::vector<IniSection>& sections) {
+    const std::string file = out.file.string();
     for (std::size_t i = 0; i < out.routes.size(); ++i)
         for (const std::string& domain : out.routes[i].domains)
             if (!out.route_by_domain.emplace(domain, i).second)
-                return fail(ExitCode::configuration,
-                            fmt::format("{}: [route.{}] domains: {} is named twice", out.file.string(),
-                                        out.routes[i].name, domain));
-    for (const Route& route : out.routes) {
-        std::vector<std::string> named = route.accept_domains;
-        for (const mail::Address& address : route.accept) named.emplace_back(address.domain());
+                return mistake(file, sections[i], "domains", domain + " is named twice");
+    for (std::size_t i = 0; i < out.routes.size(); ++i) {
+        std::vector<std::string> named = out.routes[i].accept_domains;
+        for (const mail::Address& address : out.routes[i].accept) named.emplace_back(address.domain());
         for (const std::string& domain : named)
-            if (std::find(route.domains.begin(), route.domains.end(), domain) == route.domains.end())
-                return fail(ExitCode::configuration,
-                            fmt::format("{}: [route.{}] accept: {} is none of this route's domains",
-                                        out.file.string(), route.name, domain));
+            if (const auto owner = out.route_by_domain.find(domain);
+                owner == out.route_by_domain.end() || owner->second != i)
+                return mistake(file, sections[i], "accept", domain + " is none of this route's domains");
     }
     return {};
 }
@@ -337,6 +343,7 @@ Result<Configuration> load(const std::filesystem::path& file) {
     IniSection general{"general", 1, {}};
     IniSection log{"log", 1, {}};
     IniSection budget{"budget", 1, {}};
+    std::vector<IniSection> routes;
     for (IniSection& section : *sections) {
         const auto where =
             fmt::format("{}:{}: [{}] ", file.string(), section.line, printable(section.name, 60));
@@ -351,9 +358,11 @@ Result<Configuration> load(const std::filesystem::path& file) {
             draft.settings.name = section.name.substr(10);
             if (auto bound = bind_directory(file.string(), section.name, draft).bind(section); !bound)
                 return fail(bound.error());
-            if (auto finished = finish_directory(where, draft); !finished) return fail(finished.error());
+            if (auto finished = finish_directory(file.string(), section, draft); !finished)
+                return fail(finished.error());
             out.directories.push_back(std::move(draft.settings));
         } else if (section.name.starts_with("route.") && section.name.size() > 6) {
+            routes.push_back(section);
             Route& route = out.routes.emplace_back();
             route.name = section.name.substr(6);
             if (auto bound = bind_route(file.string(), section.name, route).bind(section); !bound)
@@ -367,7 +376,7 @@ Result<Configuration> load(const std::filesystem::path& file) {
     if (auto bound = bind_general(file.string(), out).bind(general); !bound) return fail(bound.error());
     if (auto bound = bind_log(file.string(), out).bind(log); !bound) return fail(bound.error());
     if (auto bound = bind_budget(file.string(), out.budget).bind(budget); !bound) return fail(bound.error());
-    if (auto finished = finish(out); !finished) return fail(finished.error());
+    if (auto finished = finish(out, routes); !finished) return fail(finished.error());
 
     std::string decides = *text;
     for (const Route& route : out.routes)

@@ -23,6 +23,12 @@ std::string_view without_comment(std::string_view line) {
 
 }  // namespace
 
+int IniSection::line_of(const std::string& key) const {
+    for (const IniKey& candidate : keys)
+        if (candidate.name == key) return candidate.line;
+    return line;
+}
+
 Result<std::vector<IniSection>> split_ini(std::string_view text, const std::string& file) {
     std::vector<IniSection> sections;
     int number = 0;

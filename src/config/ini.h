@@ -21,6 +21,9 @@ struct IniSection {
     std::string name;  // "route.exchange"
     int line = 0;
     std::vector<IniKey> keys;
+
+    // Where a key is set; where the section begins if it is not.
+    int line_of(const std::string& key) const;
 };
 
 // `#` starts a comment at the start of a line or after a blank. `file` is for the errors only.

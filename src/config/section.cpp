@@ -45,14 +45,9 @@ Result<void> SectionBinder::bind(const IniSection& section) const {
             value->default_value(key.default_value);
         description.add_options()(key.name.c_str(), value);
     }
-    const auto line_of = [&section](const std::string& name) {
-        for (const IniKey& key : section.keys)
-            if (key.name == name) return key.line;
-        return section.line;
-    };
     const auto bad = [&](const std::string& key, const std::string& what) {
-        return fail(ExitCode::configuration, fmt::format("{}:{}: [{}] {}: {}", file_, line_of(key), section_,
-                                                         printable(key, 60), what));
+        return fail(ExitCode::configuration, fmt::format("{}:{}: [{}] {}: {}", file_, section.line_of(key),
+                                                         section_, printable(key, 60), what));
     };
 
     po::parsed_options parsed(&description);

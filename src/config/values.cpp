@@ -51,9 +51,9 @@ Setter set_text(std::string& target) {
     };
 }
 
-Setter set_path(std::filesystem::path& target) {
-    return [&target](const std::string& text) -> Result<void> {
-        if (!text.empty() && text.front() != '/')
+Setter set_path(std::filesystem::path& target, bool may_be_empty) {
+    return [&target, may_be_empty](const std::string& text) -> Result<void> {
+        if (text.empty() ? !may_be_empty : text.front() != '/')
             return fail(ExitCode::configuration,
                         fmt::format("'{}' is not an absolute path", printable(text)));
         target = text;

@@ -12,7 +12,7 @@
 namespace postcensus::config {
 
 Setter set_text(std::string& target);
-Setter set_path(std::filesystem::path& target);
+Setter set_path(std::filesystem::path& target, bool may_be_empty = false);
 Setter set_duration(std::chrono::milliseconds& target, std::chrono::milliseconds least);
 Setter set_bool(bool& target);
 Setter set_number(int& target, int least, int most);

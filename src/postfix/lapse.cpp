@@ -4,12 +4,14 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <optional>
 
 #include "base/file.h"
 #include "base/process.h"
+#include "base/unique_fd.h"
 #include "postfix/table.h"
 #include "postfix/table_head.h"
 
@@ -69,8 +71,17 @@ bool torn(const std::filesystem::path& text, const std::filesystem::path& index)
     return a.tv_sec != b.tv_sec ? a.tv_sec < b.tv_sec : a.tv_nsec < b.tv_nsec;
 }
 
-std::string type_of(const std::string& suffix) {
-    return suffix == ".db" ? "hash" : suffix.substr(1);
+// Berkeley DB's two kinds share an ending; each has its magic number at offset 12, in the machine's byte
+// order.
+Result<std::string> type_of(const std::filesystem::path& index, const std::string& suffix) {
+    if (suffix != ".db") return suffix.substr(1);
+    const UniqueFd fd(::open(index.c_str(), O_RDONLY | O_CLOEXEC));
+    std::uint32_t magic = 0;
+    if (fd && ::pread(fd.get(), &magic, sizeof magic, 12) == sizeof magic) {
+        if (magic == 0x053162) return std::string("btree");
+        if (magic == 0x061561) return std::string("hash");
+    }
+    return fail(ExitCode::cannot_write, fmt::format("cannot tell what kind of table {} is", index.string()));
 }
 
 // No spare: an empty table is built aside. This is the one way that needs disk space.
@@ -80,7 +91,9 @@ Result<void> build_empty(const std::filesystem::path& maps, const std::string& n
     if (!folder) return fail(folder.error());
     const std::filesystem::path path = folder->path() / name;
     if (auto written = write_file(path, "", 0644); !written) return written;
-    auto ran = run_process({"postmap", type_of(suffix) + ":" + path.string()}, {}, 60s);
+    auto type = type_of(maps / (name + suffix), suffix);
+    if (!type) return fail(type.error());
+    auto ran = run_process({"postmap", *type + ":" + path.string()}, {}, 60s);
     if (!ran) return fail(ran.error());
     const std::filesystem::path index = folder->path() / (name + suffix);
     if (::chmod(index.c_str(), 0644) != 0)
@@ -92,15 +105,19 @@ Result<void> build_empty(const std::filesystem::path& maps, const std::string& n
 
 }  // namespace
 
+Result<void> empty_index(const std::filesystem::path& maps, const std::string& name,
+                         const std::string& suffix) {
+    return present(maps / (name + ".empty" + suffix)) ? move_spare(maps, name, suffix)
+                                                      : build_empty(maps, name, suffix);
+}
+
 Result<void> empty_table(const std::filesystem::path& maps, const std::string& name) {
     timespec time{};
     ::clock_gettime(CLOCK_REALTIME, &time);
     for (const std::string& suffix : index_suffixes()) {
         if (!present(maps / (name + suffix))) continue;
         set_times(maps / (name + ".empty" + suffix), time);
-        auto emptied = present(maps / (name + ".empty" + suffix)) ? move_spare(maps, name, suffix)
-                                                                  : build_empty(maps, name, suffix);
-        if (!emptied) return emptied;
+        if (auto emptied = empty_index(maps, name, suffix); !emptied) return emptied;
     }
     const std::filesystem::path spare = maps / (name + ".empty");
     if (present(spare)) {
@@ -124,10 +141,11 @@ Result<std::vector<Lapsed>> lapse_tables(const std::filesystem::path& maps, Time
     for (const std::string name : {"unknown", "closed"}) {
         const auto text = read_file(maps / name, kLargestText);
         bool any_index = false;
-        bool half = false;
+        bool half = true;  // an older index of another type is none of this text's
         for (const std::string& suffix : index_suffixes()) {
-            any_index = any_index || present(maps / (name + suffix));
-            half = half || torn(maps / name, maps / (name + suffix));
+            if (!present(maps / (name + suffix))) continue;
+            any_index = true;
+            half = half && torn(maps / name, maps / (name + suffix));
         }
         if (!any_index) continue;
         std::optional<std::string> why;

@@ -23,6 +23,10 @@ struct Lapsed {
 // returned.
 Result<std::vector<Lapsed>> lapse_tables(const std::filesystem::path& maps, Time now);
 
+// Empties the index with this ending (".lmdb") and leaves the text: an index that no text speaks of any more.
+Result<void> empty_index(const std::filesystem::path& maps, const std::string& name,
+                         const std::string& suffix);
+
 // Empties one table now, whatever its head says: a withdrawal that could not be published otherwise.
 Result<void> empty_table(const std::filesystem::path& maps, const std::string& name);
 

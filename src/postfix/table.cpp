@@ -15,6 +15,7 @@
 #include "base/printable.h"
 #include "base/process.h"
 #include "base/unique_fd.h"
+#include "postfix/lapse.h"
 
 namespace postcensus::postfix {
 namespace {
@@ -73,13 +74,22 @@ std::filesystem::path TableFolder::index_path(const std::string& name) const {
 
 Result<void> TableFolder::prepare() const {
     std::error_code error;
-    std::filesystem::create_directories(settings_.maps, error);
+    // Postfix has to get through, whatever the umask is.
+    if (std::filesystem::create_directories(settings_.maps, error)) ::chmod(settings_.maps.c_str(), 0755);
     if (!error && ::access(settings_.maps.c_str(), W_OK | X_OK) != 0)
         error = std::error_code(errno, std::generic_category());
     if (error)
         return fail(ExitCode::cannot_write, fmt::format("cannot write to the folder of the tables {}: {}; "
                                                         "give it to this user, or set [general] maps",
                                                         settings_.maps.string(), error.message()));
+    // After a change of table-type nobody tends the old type's overlays any more, and main.cf may still name
+    // them.
+    for (const char* name : {"unknown", "closed"})
+        for (const std::string& suffix : index_suffixes()) {
+            const std::filesystem::path index = settings_.maps / (name + suffix);
+            if (index == index_path(name) || !std::filesystem::exists(index)) continue;
+            if (auto emptied = empty_index(settings_.maps, name, suffix); !emptied) return emptied;
+        }
     for (const auto& entry : std::filesystem::directory_iterator(settings_.maps, error))
         if (entry.path().filename().string().starts_with(kBuildPrefix))
             std::filesystem::remove_all(entry.path(), error);
@@ -205,8 +215,10 @@ Result<std::vector<std::string>> TableFolder::keys(const std::string& name) cons
         if (line.empty() || line.front() == '#' || line.front() == ' ' || line.front() == '\t') continue;
         bool quoted = false;
         std::size_t length = 0;
-        for (; length < line.size() && (quoted || (line[length] != ' ' && line[length] != '\t')); ++length)
-            if (line[length] == '"' && (length == 0 || line[length - 1] != '\\')) quoted = !quoted;
+        for (; length < line.size() && (quoted || (line[length] != ' ' && line[length] != '\t')); ++length) {
+            if (line[length] == '"') quoted = !quoted;
+            if (line[length] == '\\') ++length;  // what follows is taken as it is
+        }
         keys.emplace_back(line.substr(0, length));
     }
     return keys;

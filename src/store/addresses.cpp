@@ -254,7 +254,9 @@ std::optional<Time> next_expiry(SQLite::Database& db) {
 
 std::int64_t count_existing(SQLite::Database& db, const std::string& domain) {
     SQLite::Statement count(
-        db, "SELECT count(*) FROM address WHERE domain = ? AND answer IN ('accept', 'closed')");
+        db,
+        "SELECT count(*) FROM address WHERE domain = ? AND answer IN ('accept', 'closed') "
+        "AND NOT EXISTS (SELECT 1 FROM hold WHERE address_id = address.id AND approved = 1)");
     count.bind(1, domain);
     count.executeStep();
     return count.getColumn(0).getInt64();

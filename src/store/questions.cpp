@@ -182,6 +182,14 @@ void record_callout(Writer& writer, AddressId id, const census::CalloutOutcome& 
     insert.bind(6, outcome.reply);
     insert.bind(7, outcome.controls);
     insert.exec();
+    // Older than the newest run, only what it contradicts is kept.
+    if (census::conclusive(outcome.klass))
+        drop(
+            "DELETE FROM callout WHERE address_id = :id AND class IN ('deliverable', 'unknown', 'policy') "
+            "AND id < "
+            "(SELECT max(id) FROM callout WHERE address_id = :id AND class IN ('deliverable', 'unknown', "
+            "'policy') "
+            "AND class <> :class)");
     if (census::conclusive(outcome.klass)) AddressBook(writer).mark_undecided(id, AddressBook::Rank::miss);
 }
 
@@ -210,7 +218,8 @@ void prune(Writer& writer, Time now) {
         other);
     drop("DELETE FROM event WHERE at < ?", accepted);
     drop(
-        "DELETE FROM callout WHERE at < ? AND class = 'unknown' AND address_id IN (SELECT id FROM address "
+        "DELETE FROM callout WHERE at < ? AND class NOT IN ('deliverable', 'policy') AND address_id IN "
+        "(SELECT id FROM address "
         "WHERE accepted_seq IS NULL)",
         other);
     drop("DELETE FROM question WHERE asked < ? AND cause = 'miss'", to_unix_ms(now - 5 * 24h));

@@ -53,6 +53,7 @@ void LogFollower::take_lines(const maillog::Batch& batch, Time now) {
     Unstored& unstored = unstored_.emplace();
     unstored.batch.mark = batch.mark;
     unstored.batch.lost = batch.lost;
+    unstored.cut = batch.overlong;
     for (const std::string& line : batch.lines) {
         const mail::LineResult result = mail::read_line(line, configuration_.log.syslog_names);
         if (result.dropped == mail::Dropped::hostile) ++unstored.hostile;
@@ -81,7 +82,9 @@ Result<LogFollower::Step> LogFollower::step(store::Database& state) {
         auto batch = tail_->poll();
         if (!batch) return fail(batch.error());
         more = batch->more;
-        if (batch->lines.empty() && batch->lost.empty() && mark_saved_) return Step{false, more};
+        if (batch->lines.empty() && batch->lost.empty() && batch->overlong == 0 &&
+            batch->mark.text() == saved_mark_)
+            return Step{false, more};
         if (!batch->lost.empty()) spdlog::warn("{}: {}", path_.string(), batch->lost);
         take_lines(*batch, time);
     }
@@ -110,8 +113,8 @@ Result<LogFollower::Step> LogFollower::step(store::Database& state) {
     const bool any = !unstored.asked.empty();
     for (const auto& [recipient, client] : unstored.asked)
         spdlog::debug("missed {} (client {})", recipient.external(), client);
+    saved_mark_ = unstored.batch.mark.text();
     unstored_.reset();
-    mark_saved_ = true;
     return Step{any, more};
 }
 

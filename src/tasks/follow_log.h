@@ -51,7 +51,7 @@ class LogFollower {
         std::size_t misses = 0, suppressed = 0, unrouted = 0, hostile = 0, cut = 0, invalid = 0;
     };
     std::optional<Unstored> unstored_;
-    bool mark_saved_ = false;
+    std::string saved_mark_;
 };
 
 // The log that Postfix writes to: maillog_file of main.cf where the configuration leaves it to us, else the

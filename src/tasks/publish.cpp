@@ -85,9 +85,13 @@ Publisher::Draft Publisher::draft_learned(SQLite::Database& db, store::Seq base_
     return draft;
 }
 
-Publisher::Draft Publisher::draft_closed(SQLite::Database& db) const {
+Publisher::Draft Publisher::draft_closed(SQLite::Database& db, Time now) const {
     Draft draft{"closed", to_entries(store::closed_rows(db), kClosedText), {}, 0, false};
-    if (const auto evidence = store::last_good_evidence(db); evidence && !draft.entries.empty())
+    // Never written beyond its lease: what failsafe has emptied stays empty until there is new evidence.
+    const auto evidence = store::last_good_evidence(db);
+    if (!evidence || *evidence + kClosedLease <= now)
+        draft.entries.clear();
+    else if (!draft.entries.empty())
         draft.until = *evidence + kClosedLease;
     return draft;
 }
@@ -132,7 +136,7 @@ Result<std::vector<Published>> Publisher::publish_overlays(store::Database& read
         std::vector<Draft> all;
         all.push_back(draft_unknown(db, now));
         all.push_back(draft_learned(db, before.contains("directory") ? before["directory"].seq : 0));
-        all.push_back(draft_closed(db));
+        all.push_back(draft_closed(db, now));
         const store::Seq seq = db.execAndGet("SELECT seq FROM sequence").getInt64();
         for (Draft& draft : all) draft.seq = seq;
         return all;

@@ -45,7 +45,7 @@ class Publisher {
     struct Draft;
     Draft draft_unknown(SQLite::Database& db, Time now) const;
     Draft draft_learned(SQLite::Database& db, store::Seq base_seq) const;
-    Draft draft_closed(SQLite::Database& db) const;
+    Draft draft_closed(SQLite::Database& db, Time now) const;
     Result<std::optional<Published>> put_out(Draft draft,
                                              const std::map<std::string, store::Publication>& before,
                                              Time now) const;

@@ -164,8 +164,7 @@ Result<DirectoryRead> read_directory(const config::Configuration& configuration,
         Failure failure = summary.error();
         failure.message =
             settings.name + ": " + failure.message + "; nothing was applied, the tables stay as they are";
-        if (directory::credentials_refused(failure) && !dry_run)
-            remember_refused(state, settings, credentials, now());
+        if (directory::credentials_refused(failure)) remember_refused(state, settings, credentials, now());
         if (!dry_run) note_failure(state, reading, summary.error().message, now());
         return fail(failure);
     }

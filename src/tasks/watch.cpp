@@ -64,6 +64,14 @@ bool drain_wake(int fd, const std::string& name) {
     return woken;
 }
 
+// Signals that come while no Watch listens (at the start, and between two at a reload) wait until one does.
+void hold_signals(bool hold) {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+    pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &signals, nullptr);
+}
+
 class Watch {
   public:
     Watch(const config::Configuration& configuration, store::Database state, store::Database overlay_reader,
@@ -365,7 +373,9 @@ class Watch {
 
     awaitable<void> wait_for_signals() {
         asio::signal_set signals(io_, SIGTERM, SIGINT, SIGHUP);
+        hold_signals(false);
         const int signal = co_await signals.async_wait(asio::use_awaitable);
+        hold_signals(true);
         spdlog::info("{}", signal == SIGHUP ? "reloading" : "ending");
         if (signal == SIGHUP)
             notify_reloading();
@@ -424,6 +434,7 @@ class Watch {
 }  // namespace
 
 Result<WatchEnd> watch(const config::Configuration& configuration, bool once) {
+    hold_signals(true);
     // No patience: the thread that owns the state tries and goes on. The first opening may have to migrate.
     auto state =
         store::Database::open(configuration.state.path, store::Database::Mode::create, once ? 10s : 0s);

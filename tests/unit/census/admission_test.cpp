@@ -24,7 +24,8 @@ Network network(std::string_view text) {
 }
 
 // How many of `tries` at this time are admitted.
-int admitted(Admission& admission, int tries, std::string_view domain, std::string_view client, Admission::Clock::time_point now = kStart) {
+int admitted(Admission& admission, int tries, std::string_view domain, std::string_view client,
+             Admission::Clock::time_point now = kStart) {
     int count = 0;
     for (int i = 0; i < tries; ++i) count += admission.admit(domain, client, now) ? 1 : 0;
     return count;
@@ -38,14 +39,20 @@ TEST_CASE("rates are read as written", "[census][admission]") {
         double per_second;
         double burst;
     };
-    for (const Case& one : {Case{"20/s", 20, 200}, {"5/s", 5, 50}, {"30/m", 0.5, 30}, {"3600/h", 1, 3600}, {"0.5/s", 0.5, 5}, {"0.5/m", 0.5 / 60, 1}}) {
+    for (const Case& one : {Case{"20/s", 20, 200},
+                            {"5/s", 5, 50},
+                            {"30/m", 0.5, 30},
+                            {"3600/h", 1, 3600},
+                            {"0.5/s", 0.5, 5},
+                            {"0.5/m", 0.5 / 60, 1}}) {
         CAPTURE(one.text);
         const auto rate = Rate::parse(one.text);
         REQUIRE(rate);
         CHECK(std::abs(rate->per_second - one.per_second) < 1e-9);
         CHECK(std::abs(rate->burst - one.burst) < 1e-9);
     }
-    for (const char* text : {"", "20", "/s", "20/d", "20/S", "20 /s", "20/s ", "0/s", "-1/s", "inf/s", "nan/s", "1e9/s", "x/s", "20s"}) {
+    for (const char* text : {"", "20", "/s", "20/d", "20/S", "20 /s", "20/s ", "0/s", "-1/s", "inf/s",
+                             "nan/s", "1e9/s", "x/s", "20s"}) {
         CAPTURE(text);
         const auto rate = Rate::parse(text);
         REQUIRE_FALSE(rate);
@@ -61,17 +68,28 @@ TEST_CASE("networks hold their addresses", "[census][admission]") {
         bool inside;
     };
     const std::vector<Case> cases{
-        {"192.0.2.0/24", "192.0.2.255", true},       {"192.0.2.0/24", "192.0.3.0", false},  {"192.0.2.77/24", "192.0.2.1", true},
-        {"192.0.2.128/25", "192.0.2.127", false},    {"192.0.2.128/25", "192.0.2.128", true}, {"192.0.2.1", "192.0.2.1", true},
-        {"192.0.2.1", "192.0.2.2", false},           {"0.0.0.0/0", "203.0.113.9", true},    {"0.0.0.0/0", "2001:db8::1", false},
-        {"2001:db8::/32", "2001:db8:ffff::1", true}, {"2001:db8::/32", "2001:db9::", false}, {"2001:db8::/33", "2001:db8:8000::", false},
-        {"::/0", "2001:db8::1", true},               {"::1", "::1", true},                  {"::1/128", "::2", false},
+        {"192.0.2.0/24", "192.0.2.255", true},
+        {"192.0.2.0/24", "192.0.3.0", false},
+        {"192.0.2.77/24", "192.0.2.1", true},
+        {"192.0.2.128/25", "192.0.2.127", false},
+        {"192.0.2.128/25", "192.0.2.128", true},
+        {"192.0.2.1", "192.0.2.1", true},
+        {"192.0.2.1", "192.0.2.2", false},
+        {"0.0.0.0/0", "203.0.113.9", true},
+        {"0.0.0.0/0", "2001:db8::1", false},
+        {"2001:db8::/32", "2001:db8:ffff::1", true},
+        {"2001:db8::/32", "2001:db9::", false},
+        {"2001:db8::/33", "2001:db8:8000::", false},
+        {"::/0", "2001:db8::1", true},
+        {"::1", "::1", true},
+        {"::1/128", "::2", false},
     };
     for (const Case& one : cases) {
         CAPTURE(one.network, one.address);
         CHECK(network(one.network).contains(network(one.address)) == one.inside);
     }
-    for (const char* text : {"", "192.0.2.0/33", "192.0.2.0/-1", "192.0.2.0/", "192.0.2/24", "2001:db8::/129", "mail.example", "192.0.2.0/24x", "unknown"}) {
+    for (const char* text : {"", "192.0.2.0/33", "192.0.2.0/-1", "192.0.2.0/", "192.0.2/24", "2001:db8::/129",
+                             "mail.example", "192.0.2.0/24x", "unknown"}) {
         CAPTURE(text);
         const auto parsed = Network::parse(text);
         REQUIRE_FALSE(parsed);
@@ -94,7 +112,9 @@ TEST_CASE("each network has its share", "[census][admission]") {
 TEST_CASE("an IPv6 /64 is one client", "[census][admission]") {
     Admission admission({.total = kAny, .domain = kAny, .network = {0.5, 30}}, kKey);
     int count = 0;
-    for (int i = 0; i < 1000; ++i) count += admission.admit("corp.example", fmt::format("2001:db8:1:2:{:x}::{:x}", i, i), kStart) ? 1 : 0;
+    for (int i = 0; i < 1000; ++i)
+        count +=
+            admission.admit("corp.example", fmt::format("2001:db8:1:2:{:x}::{:x}", i, i), kStart) ? 1 : 0;
     CHECK(count == 30);
     CHECK(admitted(admission, 100, "corp.example", "2001:db8:1:3::1") == 30);
     // The two ways to write an IPv4 address are one client.
@@ -120,13 +140,21 @@ TEST_CASE("each domain has its share", "[census][admission]") {
 TEST_CASE("all together have a limit", "[census][admission]") {
     Admission admission({.total = {20, 200}, .domain = kAny, .network = kAny}, kKey);
     int count = 0;
-    for (int i = 0; i < 1000; ++i) count += admission.admit(fmt::format("d{}.example", i), fmt::format("10.{}.{}.1", i / 250, i % 250), kStart) ? 1 : 0;
+    for (int i = 0; i < 1000; ++i)
+        count += admission.admit(fmt::format("d{}.example", i), fmt::format("10.{}.{}.1", i / 250, i % 250),
+                                 kStart)
+                     ? 1
+                     : 0;
     CHECK(count == 200);
     CHECK(admitted(admission, 1000, "corp.example", "192.0.2.1", kStart + 1s) == 20);
 }
 
 TEST_CASE("relays have no budget of their own", "[census][admission]") {
-    Admission admission({.total = kAny, .domain = {5, 50}, .network = {0.5, 3}, .relays = {network("192.0.2.0/28"), network("2001:db8::/32")}}, kKey);
+    Admission admission({.total = kAny,
+                         .domain = {5, 50},
+                         .network = {0.5, 3},
+                         .relays = {network("192.0.2.0/28"), network("2001:db8::/32")}},
+                        kKey);
     CHECK(admitted(admission, 40, "corp.example", "192.0.2.1") == 40);
     // They still keep to that of the domain.
     CHECK(admitted(admission, 40, "corp.example", "2001:db8::5") == 10);
@@ -146,7 +174,11 @@ TEST_CASE("a flood of made-up names keeps to the budget", "[census][admission]")
     Admission admission({}, kKey);
     int count = 0;
     for (int i = 0; i < 200'000; ++i)
-        count += admission.admit(fmt::format("d{}.example", i), fmt::format("{}.{}.{}.9", 1 + i % 200, i / 200 % 250, i % 251), kStart + i * 1ms) ? 1 : 0;
+        count +=
+            admission.admit(fmt::format("d{}.example", i),
+                            fmt::format("{}.{}.{}.9", 1 + i % 200, i / 200 % 250, i % 251), kStart + i * 1ms)
+                ? 1
+                : 0;
     CHECK(count >= 200 + 20 * 199 - 10);
     CHECK(count <= 200 + 20 * 200);
 }
@@ -157,7 +189,8 @@ TEST_CASE("the key chooses who shares a bucket", "[census][admission]") {
         Admission admission({.total = kAny, .domain = kAny, .network = {0.001, 1}}, key);
         std::vector<int> out;
         for (int i = 0; i < 2000; ++i)
-            if (!admission.admit("corp.example", fmt::format("10.{}.{}.1", i / 250, i % 250), kStart)) out.push_back(i);
+            if (!admission.admit("corp.example", fmt::format("10.{}.{}.1", i / 250, i % 250), kStart))
+                out.push_back(i);
         return out;
     };
     const std::vector<int> one = refused(1);

@@ -95,7 +95,8 @@ Answer expected(const Evidence& evidence, Time now) {
         const bool all_closed = evidence.listings > 0 && evidence.listings == evidence.closed_listings;
         answer = refuses_outsiders || all_closed ? Answer::closed : Answer::accept;
     } else if (last_unknown != nullptr && evidence.missed && *evidence.missed <= last_unknown->began &&
-               !evidence.postmaster && !evidence.accept_all && now - last_unknown->at < 1h) {
+               !evidence.postmaster && !evidence.accept_all && now - last_unknown->at < 1h &&
+               last_unknown->at - now <= 1min) {
         answer = Answer::reject;
     }
     if (evidence.held && exists(evidence.answered) && !exists(answer)) return evidence.answered;
@@ -273,8 +274,29 @@ TEST_CASE("a rejection is a lease", "[census][decide]") {
     CHECK(decide(evidence, policy, kNow + 10min).until == kNow + 30min);
     CHECK(decide(evidence, policy, kNow + 30min) ==
           Verdict{Answer::unsure, Reason::lease_over, std::nullopt});
-    // The clock was set back: the lease is not longer than any other.
-    CHECK(decide(evidence, policy, kNow - 24h).until == kNow - 24h + 30min);
+    // The clock was set back a little: the lease is not longer than any other. Far back: which clock was
+    // wrong?
+    CHECK(decide(evidence, policy, kNow - 30s).until == kNow - 30s + 30min);
+    CHECK(decide(evidence, policy, kNow - 24h) == Verdict{Answer::unsure, Reason::lease_over, std::nullopt});
+}
+
+TEST_CASE("a proof from the future is not renewed again and again", "[census][decide]") {
+    // The clock was ahead when it was noted, and was then set right.
+    for (const Milliseconds ahead :
+         {Milliseconds(1s), Milliseconds(1min), Milliseconds(5min), Milliseconds(8760h)}) {
+        const Evidence evidence = missed(11, {{kUnknown, kNow + ahead, 12}});
+        Time time = kNow;
+        int leases = 0;
+        for (; leases < 5; ++leases) {
+            const Verdict verdict = decide(evidence, kRules, time);
+            if (verdict.answer != Answer::reject) break;
+            REQUIRE(verdict.until);
+            time = *verdict.until;
+        }
+        CAPTURE(ahead.count());
+        CHECK(leases <= 2);
+        CHECK(time <= kNow + kRules.unknown_expire + 1min);
+    }
 }
 
 TEST_CASE("no evidence breaks the law", "[census][decide]") {
@@ -292,7 +314,8 @@ TEST_CASE("no evidence breaks the law", "[census][decide]") {
                                                              {true, Answer::accept},
                                                              {true, Answer::closed},
                                                              {true, Answer::unsure}}};
-    for (const Milliseconds age : {Milliseconds(10min), Milliseconds(2h), Milliseconds(-5min)})
+    for (const Milliseconds age :
+         {Milliseconds(10min), Milliseconds(2h), Milliseconds(-30s), Milliseconds(-5min)})
         for (const auto& callouts : sequences(age))
             for (const std::optional<Seq> miss : {std::optional<Seq>{}, {4}, {11}, {16}, {25}})
                 for (const auto& [listings, closed] : kListings)

@@ -53,7 +53,8 @@ TEST_CASE("the limits are the operator's", "[census][gate]") {
 
 TEST_CASE("the gate names the domains that stop a batch", "[census][gate]") {
     CHECK(stopped_by_gate({}, {}).empty());
-    const auto stopped = stopped_by_gate({{"a", 100, 0, 1}, {"b", 100, 0, 60}, {"c", 4, 0, 4}, {"d", 100, 0, 0}}, {});
+    const auto stopped =
+        stopped_by_gate({{"a", 100, 0, 1}, {"b", 100, 0, 60}, {"c", 4, 0, 4}, {"d", 100, 0, 0}}, {});
     REQUIRE(stopped.size() == 2);
     CHECK(stopped[0].domain == "b");
     CHECK(stopped[0].losing == 60);

@@ -16,7 +16,9 @@ std::vector<std::string> texts(const Listing& listing) {
     return all;
 }
 
-Listing judge_proxies(std::vector<std::string> proxies) { return judge({.proxy_addresses = std::move(proxies)}, {}); }
+Listing judge_proxies(std::vector<std::string> proxies) {
+    return judge({.proxy_addresses = std::move(proxies)}, {});
+}
 
 }  // namespace
 
@@ -30,12 +32,21 @@ TEST_CASE("which values are addresses", "[census][listing]") {
     };
     const std::vector<Case> cases{
         {"none", {}, {}, 0},
-        {"primary and other", {"SMTP:A@Corp.Example", "smtp:b@corp.example"}, {"a@corp.example", "b@corp.example"}, 0},
+        {"primary and other",
+         {"SMTP:A@Corp.Example", "smtp:b@corp.example"},
+         {"a@corp.example", "b@corp.example"},
+         0},
         {"a prefix in any case", {"sMtP:a@corp.example"}, {"a@corp.example"}, 0},
         {"other kinds", {"X500:/o=Corp/cn=a", "SIP:a@corp.example", "x400:c=US", "smtp"}, {}, 0},
-        {"sorted, each once", {"smtp:b@c.example", "SMTP:a@c.example", "smtp:B@c.example"}, {"a@c.example", "b@c.example"}, 0},
+        {"sorted, each once",
+         {"smtp:b@c.example", "SMTP:a@c.example", "smtp:B@c.example"},
+         {"a@c.example", "b@c.example"},
+         0},
         {"a blank within", {"smtp:j smith@corp.example"}, {"j smith@corp.example"}, 0},
-        {"no address", {"smtp:", "smtp:nobody", "smtp:@corp.example", "smtp:a@corp.example"}, {"a@corp.example"}, 3},
+        {"no address",
+         {"smtp:", "smtp:nobody", "smtp:@corp.example", "smtp:a@corp.example"},
+         {"a@corp.example"},
+         3},
         {"a comment in a table", {"smtp:#a@corp.example"}, {}, 1},
         {"a control character", {"smtp:a\n@corp.example", std::string("smtp:b\0@corp.example", 21)}, {}, 2},
         {"too long", {"smtp:" + std::string(65, 'a') + "@corp.example"}, {}, 1},
@@ -66,12 +77,16 @@ TEST_CASE("what is Exchange's own is nobody's mailbox", "[census][listing]") {
         std::optional<std::int64_t> kind;
         bool listed;
     };
-    const std::vector<Case> cases{{std::nullopt, true},  {1, true},         {4, true},          {2147483648, true},  {8192, false},
-                                  {16384, false},        {8388608, false},  {16777216, false},  {536870912, false},  {549755813888, false},
-                                  {8192 + 16384, true}};
+    const std::vector<Case> cases{{std::nullopt, true},  {1, true},           {4, true},
+                                  {2147483648, true},    {8192, false},       {16384, false},
+                                  {8388608, false},      {16777216, false},   {536870912, false},
+                                  {549755813888, false}, {8192 + 16384, true}};
     for (const Case& one : cases) {
         CAPTURE(one.kind.value_or(0));
-        const DirectoryObject object{.guid = "g", .dn = "cn=a", .proxy_addresses = {"SMTP:a@corp.example"}, .recipient_type_details = one.kind};
+        const DirectoryObject object{.guid = "g",
+                                     .dn = "cn=a",
+                                     .proxy_addresses = {"SMTP:a@corp.example"},
+                                     .recipient_type_details = one.kind};
         const Listing listing = judge(object, {});
         CHECK(listing.addresses.size() == (one.listed ? 1 : 0));
         CHECK(listing.guid == "g");
@@ -80,14 +95,16 @@ TEST_CASE("what is Exchange's own is nobody's mailbox", "[census][listing]") {
 }
 
 TEST_CASE("a name is made printable and bounded", "[census][listing]") {
-    const Listing listing = judge({.guid = std::string("\0\x1b", 2), .dn = "cn=\x1b[2J" + std::string(5000, 'a')}, {});
+    const Listing listing =
+        judge({.guid = std::string("\0\x1b", 2), .dn = "cn=\x1b[2J" + std::string(5000, 'a')}, {});
     CHECK(listing.dn.find('\x1b') == std::string::npos);
     CHECK(listing.dn.size() < 1100);
     CHECK(listing.guid == std::string("\0\x1b", 2));
 }
 
 TEST_CASE("the digest changes with what decides, and with nothing else", "[census][listing]") {
-    const DirectoryObject object{.guid = "g", .dn = "cn=a", .proxy_addresses = {"SMTP:a@corp.example", "smtp:b@corp.example"}};
+    const DirectoryObject object{
+        .guid = "g", .dn = "cn=a", .proxy_addresses = {"SMTP:a@corp.example", "smtp:b@corp.example"}};
     const std::uint64_t digest = judge(object, {}).digest();
 
     DirectoryObject moved = object;

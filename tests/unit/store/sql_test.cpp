@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Prepares every SQL statement of the sources against a fresh state: a name that no table has shows here, not in a customer's night.
+// Prepares every SQL statement of the sources against a fresh state: a name that no table has shows here, not
+// in a customer's night.
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -18,9 +19,9 @@ using namespace std::chrono_literals;
 namespace {
 
 struct Literal {
-    std::string text;          // adjacent literals in one
+    std::string text;  // adjacent literals in one
     std::size_t line = 0;
-    bool concatenated = false; // a + stands before or behind it
+    bool concatenated = false;  // a + stands before or behind it
 };
 
 class Scanner {
@@ -58,10 +59,13 @@ class Scanner {
     }
 
   private:
-    static bool is_word(char byte) { return std::isalnum(static_cast<unsigned char>(byte)) != 0 || byte == '_'; }
+    static bool is_word(char byte) {
+        return std::isalnum(static_cast<unsigned char>(byte)) != 0 || byte == '_';
+    }
 
     std::size_t line_of(std::size_t at) const {
-        return 1 + static_cast<std::size_t>(std::count(source_.begin(), source_.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+        return 1 + static_cast<std::size_t>(
+                       std::count(source_.begin(), source_.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
     }
 
     bool skip_blank_or_comment() {
@@ -102,15 +106,19 @@ class Scanner {
 };
 
 bool is_statement(const std::string& text) {
-    constexpr std::array<std::string_view, 6> kVerbs{"SELECT ", "INSERT ", "UPDATE ", "DELETE ", "REPLACE ", "WITH "};
-    return std::any_of(kVerbs.begin(), kVerbs.end(), [&text](std::string_view verb) { return text.starts_with(verb); });
+    constexpr std::array<std::string_view, 6> kVerbs{"SELECT ", "INSERT ",  "UPDATE ",
+                                                     "DELETE ", "REPLACE ", "WITH "};
+    return std::any_of(kVerbs.begin(), kVerbs.end(),
+                       [&text](std::string_view verb) { return text.starts_with(verb); });
 }
 
 std::vector<std::filesystem::path> sources() {
     std::vector<std::filesystem::path> files;
     for (const char* folder : {"src/store", "src/tasks", "cmd"})
-        for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(POSTCENSUS_SOURCE) / folder))
-            if (entry.path().extension() == ".cpp" || entry.path().extension() == ".h") files.push_back(entry.path());
+        for (const auto& entry :
+             std::filesystem::directory_iterator(std::filesystem::path(POSTCENSUS_SOURCE) / folder))
+            if (entry.path().extension() == ".cpp" || entry.path().extension() == ".h")
+                files.push_back(entry.path());
     return files;
 }
 
@@ -127,7 +135,8 @@ TEST_CASE("the scanner finds statements whole", "[store][sql]") {
     CHECK(found[0].line == 3);
     CHECK_FALSE(found[0].concatenated);
 
-    const auto joined = Scanner("f(\"SELECT a FROM \" + b, c + \"x\", 1'000, \"DELETE\\\"\", R\"(a\"b)\");").literals();
+    const auto joined =
+        Scanner("f(\"SELECT a FROM \" + b, c + \"x\", 1'000, \"DELETE\\\"\", R\"(a\"b)\");").literals();
     REQUIRE(joined.size() == 4);
     CHECK(joined[0].concatenated);
     CHECK(joined[1].concatenated);

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+#include "postfix/table.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <atomic>
+#include <thread>
+
+#include "base/unique_fd.h"
+#include "mail/address.h"
+#include "postfix/maps.h"
+
+using namespace postcensus;
+using namespace postcensus::postfix;
+using namespace std::chrono_literals;
+
+namespace {
+
+using Texts = std::vector<std::string>;
+
+unsigned mode_of(const std::filesystem::path& path) {
+    struct stat facts {};
+    REQUIRE(::stat(path.c_str(), &facts) == 0);
+    return facts.st_mode & 0777U;
+}
+
+Texts keys_of(const std::vector<TableEntry>& entries) {
+    Texts keys;
+    for (const TableEntry& entry : entries) keys.push_back(entry.key);
+    return keys;
+}
+
+}  // namespace
+
+TEST_CASE("Postfix finds what was published", "[postfix][table]") {
+    for (const std::string& type : usable_types()) {
+        CAPTURE(type);
+        const Maps maps(type);
+        const mode_t before = ::umask(077);
+        const auto published = maps.tables.publish(content(
+            "unknown", {{"a@c.example", "REJECT no such user"}, {"b@c.example", "DUNNO"}}, kNoon + 1h));
+        ::umask(before);
+        if (!published) FAIL(published.error().message);
+        CHECK(maps.find("unknown", "a@c.example") == "REJECT no such user");
+        CHECK(maps.find("unknown", "b@c.example") == "DUNNO");
+        CHECK(maps.find("unknown", "d@c.example") == "-");
+        CHECK(maps.files() == Texts{"unknown", maps.index("unknown").filename().string()});
+        // smtpd reads them as another user, whatever our umask.
+        CHECK(mode_of(maps.path("unknown")) == 0644);
+        CHECK(mode_of(maps.index("unknown")) == 0644);
+
+        const auto head = maps.tables.head("unknown");
+        REQUIRE(head);
+        CHECK(head->generation == 7);
+        CHECK(head->until == kNoon + 1h);
+        CHECK(maps.tables.keys("unknown") == Texts{"a@c.example", "b@c.example"});
+        // An empty table is a table.
+        REQUIRE(maps.tables.publish(content("unknown", {})));
+        CHECK(maps.find("unknown", "a@c.example") == "-");
+        CHECK(maps.tables.keys("unknown") == Texts{});
+    }
+}
+
+TEST_CASE("keys of every kind survive", "[postfix][table]") {
+    std::vector<TableEntry> entries{{"@d.example", "OK"}};
+    for (const char* local : {"plain",        "j smith", "j  smith", "a\"b",   "a\\b", "a@b", "a,b",  "a#b",
+                              ":include",     "'",       "\"",       "a\"b c", "a.b",  ".a",  "a..b", "-a",
+                              "\xC3\xA4rger", "a+b",     "a=b",      "a/b",    "a%b"}) {
+        const auto address = mail::Address::from_internal(std::string(local) + "@c.example");
+        CAPTURE(local);
+        REQUIRE(address);
+        entries.push_back({address->external(), "OK"});
+    }
+    std::sort(entries.begin(), entries.end());
+    for (const std::string& type : usable_types()) {
+        CAPTURE(type);
+        const Maps maps(type);
+        const auto published = maps.tables.publish(content("directory", entries));
+        if (!published) FAIL(published.error().message << " " << published.error().detail);
+        for (const TableEntry& entry : entries) {
+            CAPTURE(entry.key);
+            CHECK(maps.find("directory", entry.key) == "OK");
+        }
+        CHECK(maps.find("directory", "@c.example") == "-");
+        CHECK(maps.tables.keys("directory") == keys_of(entries));
+    }
+}
+
+TEST_CASE("a key that ends with a backslash is read again as it was", "[postfix][table]") {
+    const auto address = mail::Address::from_internal("a\\@c.example");
+    REQUIRE(address);
+    const Maps maps("lmdb");
+    REQUIRE(write_file(maps.path("learned"), address->external() + "\tOK\n\"b c\"@c.example\tOK\n", 0644));
+    CHECK(maps.tables.keys("learned") == Texts{address->external(), "\"b c\"@c.example"});
+}
+
+TEST_CASE("keys are read whoever wrote the table", "[postfix][table]") {
+    const Maps maps("lmdb");
+    REQUIRE(write_file(
+        maps.path("learned"),
+        "# by hand\n\na@c.example OK\n  continued\n\tcontinued\n\"j smith\"@c.example\t\tOK\n@d.example OK",
+        0644));
+    CHECK(maps.tables.keys("learned") == Texts{"a@c.example", "\"j smith\"@c.example", "@d.example"});
+    CHECK_FALSE(maps.tables.head("learned"));
+    CHECK_FALSE(maps.tables.keys("directory").has_value());
+    CHECK_FALSE(maps.tables.head("directory"));
+}
+
+TEST_CASE("a line that postmap skips stops the publication", "[postfix][table]") {
+    struct Case {
+        const char* name;
+        std::vector<TableEntry> entries;
+    };
+    const std::vector<Case> cases{
+        {"the same key twice", {{"b@c.example", "OK"}, {"b@c.example", "OK"}}},
+        {"no value", {{"b@c.example", ""}}},
+        {"a comment", {{"#b@c.example", "OK"}}},
+        {"no key", {{"", "OK"}}},
+        {"a key of two words", {{"b b@c.example", "OK"}}},
+        {"a value of two lines", {{"b@c.example", "OK\nx"}}},
+    };
+    for (const std::string& type : usable_types()) {
+        const Maps maps(type);
+        REQUIRE(maps.tables.publish(content("directory", {{"a@c.example", "OK"}})));
+        const std::string before = maps.tables.identity("directory");
+        const Texts files = maps.files();
+        for (const Case& one : cases) {
+            CAPTURE(type, one.name);
+            const auto published = maps.tables.publish(content("directory", one.entries));
+            REQUIRE_FALSE(published);
+            CHECK(published.error().code == ExitCode::cannot_write);
+            CHECK(published.error().message.find("directory") != std::string::npos);
+            CHECK(maps.tables.identity("directory") == before);
+            CHECK(maps.files() == files);
+        }
+        CHECK(maps.find("directory", "a@c.example") == "OK");
+    }
+}
+
+TEST_CASE("a table that somebody touched has another identity", "[postfix][table]") {
+    const Maps maps(usable_types().at(0));
+    const std::string missing = maps.tables.identity("learned");
+    REQUIRE(maps.tables.publish(content("learned", {{"a@c.example", "OK"}})));
+    const std::string first = maps.tables.identity("learned");
+    CHECK(first != missing);
+    CHECK(maps.tables.identity("learned") == first);
+    REQUIRE(maps.tables.publish(content("learned", {{"a@c.example", "OK"}})));
+    const std::string second = maps.tables.identity("learned");
+    CHECK(second != first);
+    const auto time = std::filesystem::last_write_time(maps.path("learned"));
+    std::filesystem::last_write_time(maps.path("learned"), time + 1ms);
+    CHECK(maps.tables.identity("learned") != second);
+    std::filesystem::last_write_time(maps.path("learned"), time);
+    CHECK(maps.tables.identity("learned") == second);
+    std::filesystem::remove(maps.index("learned"));
+    CHECK(maps.tables.identity("learned") != second);
+}
+
+TEST_CASE("the old index has no name any more", "[postfix][table]") {
+    // Postfix opens a table anew when the link count of the file that it has open is 0.
+    for (const std::string& type : usable_types()) {
+        CAPTURE(type);
+        const Maps maps(type);
+        REQUIRE(maps.tables.publish(content("unknown", {{"a@c.example", "REJECT"}})));
+        const UniqueFd open(::open(maps.index("unknown").c_str(), O_RDONLY | O_CLOEXEC));
+        REQUIRE(open);
+        REQUIRE(maps.tables.publish(content("unknown", {{"b@c.example", "REJECT"}})));
+        struct stat facts {};
+        REQUIRE(::fstat(open.get(), &facts) == 0);
+        CHECK(facts.st_nlink == 0);
+    }
+}
+
+TEST_CASE("what a killed publication left is dropped", "[postfix][table]") {
+    const Maps maps(usable_types().at(0));
+    REQUIRE(maps.tables.publish(content("learned", {{"a@c.example", "OK"}})));
+    const Texts files = maps.files();
+    std::filesystem::create_directory(maps.path(".build-abc"));
+    REQUIRE(write_file(maps.path(".build-abc") / "directory", "a@c.example\tOK\n", 0600));
+    REQUIRE(maps.tables.prepare());
+    CHECK(maps.files() == files);
+    CHECK(maps.find("learned", "a@c.example") == "OK");
+}
+
+TEST_CASE("a failure is never an answer", "[postfix][table]") {
+    const Maps maps(usable_types().at(0));
+    CHECK(maps.find("directory", "a@c.example").find("failure: ") == 0);
+    // No main.cf: postmap fails, and nothing is published.
+    std::filesystem::remove(maps.etc() / "main.cf");
+    CHECK_FALSE(maps.tables.publish(content("directory", {{"a@c.example", "OK"}})).has_value());
+    CHECK(maps.files().empty());
+}
+
+TEST_CASE("a reader meets no gap while a table is replaced", "[postfix][table]") {
+    for (const std::string& type : usable_types()) {
+        CAPTURE(type);
+        const Maps maps(type);
+        REQUIRE(maps.tables.publish(content("directory", {{"a@c.example", "0"}})));
+        std::atomic<bool> stop = false;
+        std::atomic<int> lookups = 0;
+        std::atomic<int> wrong = 0;
+        std::thread reader([&] {
+            while (!stop) {
+                const auto found = maps.tables.look_up("directory", "a@c.example");
+                if (!found || !*found || (*found)->empty()) ++wrong;
+                ++lookups;
+                lookups.notify_one();
+            }
+        });
+        bool published = true;
+        for (int i = 1; i <= 20; ++i) {
+            const int before = lookups;
+            std::vector<TableEntry> entries{{"a@c.example", std::to_string(i)}};
+            for (int more = 0; more < i * 20; ++more)
+                entries.push_back({"m" + std::to_string(more) + "@c.example", "OK"});
+            published = published && maps.tables.publish(content("directory", entries));
+            lookups.wait(before);
+        }
+        stop = true;
+        reader.join();
+        CHECK(published);
+        CHECK(wrong == 0);
+        CHECK(lookups >= 20);
+        CHECK(maps.find("directory", "a@c.example") == "20");
+    }
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+#include "store/addresses.h"
+
+#include "store/domains.h"
+#include "store/state.h"
+
+using namespace postcensus;
+using namespace postcensus::store;
+using namespace std::chrono_literals;
+using census::Answer;
+using census::Reason;
+
+namespace {
+
+using Texts = std::vector<std::string>;
+
+const std::string kA = "a@c.example";
+
+void hold(TestState& state, const std::string& text) {
+    state.write([&](Writer& writer) {
+        const auto id = find_address(writer.db, address(text));
+        REQUIRE(id);
+        AnswerWriter(writer, kNoon).hold(*EvidenceReader(writer.db).load(*id));
+    });
+}
+
+bool replace(TestState& state, const std::vector<DomainPolicy>& domains) {
+    return state.write([&](Writer& writer) { return replace_domains(writer, domains); });
+}
+
+}  // namespace
+
+TEST_CASE("an answer is written with its event", "[store][addresses]") {
+    TestState state;
+    state.miss(kA);
+    state.settle(kA, {Answer::accept, Reason::listed, {}});
+    CHECK(state.pending(kA).evidence.answered == Answer::accept);
+    CHECK(state.pending(kA).reason == Reason::listed);
+    CHECK_FALSE(state.pending(kA).until);
+    CHECK(state.undecided().empty());
+    const std::string accepted = "SELECT accepted_seq FROM address";
+    CHECK(state.count(accepted) == 2);
+
+    // Another reason for the same answer is no event, and no new acceptance; nor is closed after accept.
+    state.settle(kA, {Answer::accept, Reason::proven, {}});
+    CHECK(state.pending(kA).reason == Reason::proven);
+    CHECK(state.count("SELECT count(*) FROM event") == 1);
+    state.settle(kA, {Answer::closed, Reason::closed_callout, {}});
+    CHECK(state.count("SELECT count(*) FROM event") == 2);
+    CHECK(state.count(accepted) == 2);
+    CHECK(state.count("SELECT left_seq IS NULL FROM address") == 1);
+
+    state.settle(kA, {Answer::reject, Reason::proven_unknown, kNoon + 1h});
+    CHECK(state.pending(kA).until == kNoon + 1h);
+    CHECK(state.count("SELECT left_seq FROM address") == 5);
+    CHECK(state.count("SELECT count(*) FROM event WHERE from_answer = 'closed' AND to_answer = 'reject' AND "
+                      "cause = 'test'") == 1);
+    state.settle(kA, {Answer::accept, Reason::listed, {}});
+    CHECK(state.count(accepted) == 6);
+    CHECK_FALSE(state.pending(kA).until);
+}
+
+TEST_CASE("an answer whose time is over is decided anew", "[store][addresses]") {
+    TestState state;
+    state.settle(kA, {Answer::reject, Reason::proven_unknown, kNoon + 1h});
+    state.settle("b@c.example", {Answer::reject, Reason::proven_unknown, kNoon + 2h});
+    state.accept("d@c.example");
+    const auto expire = [&](Time now) {
+        return state.write([&](Writer& writer) { return mark_expired(writer, now); });
+    };
+    const auto next = [&] { return state.read([](SQLite::Database& db) { return next_expiry(db); }); };
+    CHECK(next() == kNoon + 1h);
+    CHECK(expire(kNoon + 1h - 1ms) == 0);
+    CHECK(expire(kNoon + 1h) == 1);
+    CHECK(state.undecided() == Texts{kA});
+    state.drop(kA);
+    CHECK(next() == kNoon + 2h);
+    state.drop("b@c.example");
+    CHECK(next() == std::optional<Time>{});
+}
+
+TEST_CASE("a held removal keeps its answer until it is approved", "[store][addresses]") {
+    TestState state;
+    state.accept(kA);
+    state.settle("b@c.example", {Answer::closed, Reason::closed_listing, {}});
+    const auto holds = [&] { return state.read([](SQLite::Database& db) { return count_holds(db); }); };
+    hold(state, kA);
+    hold(state, "b@c.example");
+    hold(state, kA);
+    CHECK(holds() == 2);
+    CHECK(state.pending(kA).evidence.held);
+    CHECK(state.pending(kA).evidence.answered == Answer::accept);
+    CHECK(state.pending(kA).reason == Reason::held);
+    CHECK(state.pending("b@c.example").evidence.answered == Answer::closed);
+    CHECK(state.undecided().empty());
+    CHECK(state.count("SELECT count(*) FROM event") == 2);  // the two acceptances
+
+    CHECK(state.write([](Writer& writer) { return approve_holds(writer); }) == Texts{kA, "b@c.example"});
+    CHECK(holds() == 0);
+    CHECK(state.undecided() == Texts{kA, "b@c.example"});
+    CHECK_FALSE(state.pending(kA).evidence.held);
+    CHECK(state.pending(kA).approved);
+    CHECK(state.write([](Writer& writer) { return approve_holds(writer); }).empty());
+
+    state.drop(kA);
+    CHECK_FALSE(state.pending(kA).approved);
+    CHECK(state.count("SELECT count(*) FROM hold") == 1);
+    CHECK(state.count("SELECT count(*) FROM event WHERE approved = 1 AND to_answer = 'unsure'") == 1);
+}
+
+TEST_CASE("what comes back leaves the hold", "[store][addresses]") {
+    TestState state;
+    state.accept(kA);
+    hold(state, kA);
+    // Still gone: it stays.
+    state.settle(kA, {Answer::accept, Reason::held, {}});
+    CHECK(state.pending(kA).evidence.held);
+    state.accept(kA);
+    CHECK_FALSE(state.pending(kA).evidence.held);
+    CHECK(state.pending(kA).reason == Reason::listed);
+    CHECK(state.count("SELECT count(*) FROM hold") == 0);
+}
+
+TEST_CASE("the gate counts what exists and what was lost", "[store][addresses]") {
+    TestState state;
+    for (const char* text : {"a@c.example", "b@c.example", "d@c.example", "e@other.example"})
+        state.accept(text);
+    const auto counts = [&](Time since) {
+        return state.read([&](SQLite::Database& db) {
+            return std::pair(count_existing(db, "c.example"), count_lost(db, "c.example", since));
+        });
+    };
+    using Counts = std::pair<std::int64_t, std::int64_t>;
+    CHECK(counts(kNoon - 24h) == Counts{3, 0});
+    state.drop("a@c.example");
+    state.drop("e@other.example");
+    CHECK(counts(kNoon - 24h) == Counts{2, 1});
+    CHECK(counts(kNoon) == Counts{2, 0});
+    // Gone twice is one loss; what came back is none.
+    state.accept("a@c.example");
+    CHECK(counts(kNoon - 24h) == Counts{3, 0});
+    state.drop("a@c.example");
+    CHECK(counts(kNoon - 24h) == Counts{2, 1});
+    // What an operator approved is none either.
+    hold(state, "b@c.example");
+    state.write([](Writer& writer) { return approve_holds(writer); });
+    state.drop("b@c.example");
+    CHECK(counts(kNoon - 24h) == Counts{1, 1});
+}
+
+TEST_CASE("a change of domains makes their addresses undecided", "[store][addresses]") {
+    TestState state;
+    state.accept(kA);
+    state.accept("b@other.example");
+    const DomainPolicy one{"c.example", "p1", {}};
+    const DomainPolicy two{"other.example", "p1", {}};
+    CHECK(replace(state, {one, two}));
+    CHECK(state.undecided() == Texts{kA, "b@other.example"});
+    state.clear_undecided();
+    CHECK_FALSE(replace(state, {one, two}));
+    CHECK(state.undecided().empty());
+
+    CHECK(replace(state, {{"c.example", "p2", {}}, two}));
+    CHECK(state.undecided() == Texts{kA});
+    state.clear_undecided();
+    // A domain that is gone takes its addresses along.
+    CHECK(replace(state, {{"c.example", "p2", {}}}));
+    CHECK(state.undecided() == Texts{"b@other.example"});
+    CHECK(state.count("SELECT count(*) FROM domain") == 1);
+}
+
+TEST_CASE("the operator's addresses come and go with the configuration", "[store][addresses]") {
+    TestState state;
+    CHECK(replace(state, {{"c.example", "p1", {address(kA), address("b@c.example")}}}));
+    CHECK(state.pending(kA).configured);
+    CHECK(state.undecided() == Texts{kA, "b@c.example"});
+    CHECK(replace(state, {{"c.example", "p2", {address("b@c.example")}}}));
+    CHECK_FALSE(state.pending(kA).configured);
+    CHECK(state.pending("b@c.example").configured);
+    CHECK(replace(state, {}));
+    CHECK_FALSE(state.pending("b@c.example").configured);
+}
+
+TEST_CASE("accept-all is a fact of the domain", "[store][addresses]") {
+    TestState state;
+    replace(state, {{"c.example", "p1", {}}});
+    state.drop(kA);
+    state.drop("b@other.example");
+    const auto set = [&](bool value) {
+        state.write([&](Writer& writer) { set_accept_all(writer, "c.example", value); });
+    };
+    set(false);
+    CHECK(state.undecided().empty());
+    set(true);
+    CHECK(state.undecided() == Texts{kA});
+    CHECK(state.pending(kA).evidence.accept_all);
+    CHECK_FALSE(state.pending("b@other.example").evidence.accept_all);
+    state.clear_undecided();
+    // Another policy of the domain leaves it as it was.
+    replace(state, {{"c.example", "p2", {}}});
+    CHECK(state.pending(kA).evidence.accept_all);
+    state.clear_undecided();
+    set(false);
+    CHECK(state.undecided() == Texts{kA});
+    CHECK_FALSE(state.pending(kA).evidence.accept_all);
+}
+
+TEST_CASE("postmaster is known by its name", "[store][addresses]") {
+    TestState state;
+    state.miss("postmaster@c.example");
+    state.miss("postmaster2@c.example");
+    CHECK(state.pending("postmaster@c.example").evidence.postmaster);
+    CHECK_FALSE(state.pending("postmaster2@c.example").evidence.postmaster);
+}
+
+TEST_CASE("a cause names what stands behind the answer", "[store][addresses]") {
+    TestState state;
+    state.apply("corp", {{listing("7", {kA})}, {}});
+    state.callout(kA, census::CalloutClass::deliverable);
+    const AddressId id = state.pending(kA).id;
+    const auto cause = [&](Reason reason) {
+        return state.read([&](SQLite::Database& db) { return CauseReader(db).describe(id, reason); });
+    };
+    CHECK(cause(Reason::listed) == "directory corp: cn=7");
+    CHECK(cause(Reason::proven).find("callout to ex1:2525: 250 2.1.5") == 0);
+    CHECK(cause(Reason::configured) == "configuration");
+    CHECK_FALSE(cause(Reason::no_evidence).empty());
+}

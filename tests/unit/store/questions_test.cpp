@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: MIT
+#include "store/questions.h"
+
+#include "store/domains.h"
+#include "store/state.h"
+
+using namespace postcensus;
+using namespace postcensus::store;
+using namespace std::chrono_literals;
+using census::Answer;
+using census::CalloutClass;
+using census::Reason;
+
+namespace {
+
+using Texts = std::vector<std::string>;
+
+const std::string kA = "a@c.example";
+
+// The classes of what is kept of an address, and when each was, in minutes.
+std::string kept(TestState& state) {
+    return state.read([](SQLite::Database& db) {
+        std::string text;
+        SQLite::Statement all(db, "SELECT class, at FROM callout ORDER BY began_seq, id");
+        while (all.executeStep())
+            text += (text.empty() ? "" : " ") + all.getColumn(0).getString() + "@" +
+                    std::to_string((all.getColumn(1).getInt64() - to_unix_ms(kNoon)) / 60'000);
+        return text;
+    });
+}
+
+void ask_for(TestState& state, const std::string& cause, Milliseconds due) {
+    state.write([&](Writer& writer) {
+        ask(writer, AddressBook(writer).ensure(address(kA)), cause, kNoon, kNoon + due);
+    });
+}
+
+void back_off(TestState& state, int attempts, Milliseconds due) {
+    state.write([&](Writer& writer) {
+        put_back(writer, {AddressBook(writer).ensure(address(kA)), address(kA), "", attempts}, kNoon + due);
+    });
+}
+
+}  // namespace
+
+TEST_CASE("misses are decided first", "[store][questions]") {
+    TestState state;
+    state.apply("corp", {{listing("1", {"z@c.example", "b@c.example"})}, {}});
+    state.miss("m@c.example");
+    state.miss("z@c.example");
+    // Within a rank, in the order in which the state met them.
+    CHECK(state.undecided() == Texts{"z@c.example", "m@c.example", "b@c.example"});
+    // What was missed does not lose its place.
+    state.write([](Writer& writer) {
+        AddressBook(writer).mark_undecided(*find_address(writer.db, address("m@c.example")),
+                                           AddressBook::Rank::other);
+    });
+    CHECK(state.undecided() == Texts{"z@c.example", "m@c.example", "b@c.example"});
+
+    const auto pieces = state.read([](SQLite::Database& db) {
+        UndecidedPosition position;
+        std::vector<std::size_t> sizes;
+        for (std::size_t size = 1; size != 0; sizes.push_back(size))
+            size = next_undecided(db, position, 2).size();
+        return sizes;
+    });
+    CHECK(pieces == std::vector<std::size_t>{2, 1, 0});
+    state.accept("m@c.example");
+    CHECK(state.undecided() == Texts{"z@c.example", "b@c.example"});
+}
+
+TEST_CASE("a miss counts if it came after the address was last accepted", "[store][questions]") {
+    TestState state;
+    const auto missed = [&] { return state.pending(kA).evidence.missed; };
+    const Seq first = state.miss(kA);
+    CHECK(missed() == first);
+    state.miss(kA);
+    CHECK(missed() == first);  // the first of them
+    state.accept(kA);
+    CHECK_FALSE(missed());
+    state.miss(kA);  // Postfix met an old table
+    CHECK_FALSE(missed());
+    state.drop(kA);
+    CHECK_FALSE(missed());
+    const Seq second = state.miss(kA);
+    CHECK(missed() == second);
+    state.settle(kA, {Answer::closed, Reason::closed_callout, {}});
+    CHECK_FALSE(missed());
+    state.settle(kA, {Answer::reject, Reason::proven_unknown, kNoon + 1h});
+    CHECK_FALSE(missed());
+    const Seq third = state.miss(kA);
+    CHECK(missed() == third);
+    // Between answers that accept nothing it goes on counting.
+    state.drop(kA);
+    CHECK(missed() == third);
+}
+
+TEST_CASE("a miss is a question while its address is unsure", "[store][questions]") {
+    TestState state;
+    state.miss(kA, kNoon + 5s);
+    CHECK(state.question(kA) == "miss 0 5");
+    state.accept("b@c.example");
+    state.miss("b@c.example");
+    CHECK(state.question("b@c.example").empty());
+    state.settle("r@c.example", {Answer::reject, Reason::proven_unknown, kNoon + 1h});
+    state.miss("r@c.example");
+    CHECK(state.question("r@c.example").empty());
+    state.write([](Writer& writer) {
+        record_misses(writer, {{address("d@c.example"), "192.0.2.1", kNoon, false}}, kNoon);
+    });
+    CHECK(state.question("d@c.example").empty());
+    CHECK(state.count("SELECT count(*) FROM miss") == 4);
+}
+
+TEST_CASE("a question is brought forward, never delayed", "[store][questions]") {
+    TestState state;
+    ask_for(state, "refresh", 7 * 24h);
+    CHECK(state.question(kA) == "refresh 0 604800");
+    ask_for(state, "miss", 0s);
+    CHECK(state.question(kA) == "miss 0 0");
+    ask_for(state, "refresh", 7 * 24h);
+    CHECK(state.question(kA) == "miss 0 0");
+    ask_for(state, "miss", 10s);
+    CHECK(state.question(kA) == "miss 0 0");
+    state.write([](Writer& writer) { end_question(writer, *find_address(writer.db, address(kA))); });
+    CHECK(state.question(kA).empty());
+}
+
+TEST_CASE("a question that backs off stays where it is", "[store][questions]") {
+    TestState state;
+    ask_for(state, "miss", 0s);
+    back_off(state, 3, 10min);
+    CHECK(state.question(kA) == "miss 3 600");
+    ask_for(state, "miss", 1s);
+    CHECK(state.question(kA) == "miss 3 600");
+    // One that waits for another cause is brought forward.
+    back_off(state, 3, 10min);
+    ask_for(state, "listing-ended", 1s);
+    CHECK(state.question(kA) == "listing-ended 3 1");
+    back_off(state, 4, 10min);
+    ask_for(state, "miss", 2s);
+    CHECK(state.question(kA) == "miss 4 2");
+}
+
+TEST_CASE("senders who wait are asked for first", "[store][questions]") {
+    TestState state;
+    ask_for(state, "refresh", 0s);
+    state.miss("m@c.example", kNoon + 5s);
+    const auto due = [&](Time now, std::size_t most) {
+        return state.read([&](SQLite::Database& db) {
+            Texts texts;
+            for (const Question& question : due_questions(db, now, most))
+                texts.push_back(question.address.text());
+            return texts;
+        });
+    };
+    CHECK(due(kNoon + 5s, 10) == Texts{"m@c.example", kA});
+    CHECK(due(kNoon + 5s, 1) == Texts{"m@c.example"});
+    CHECK(due(kNoon, 10) == Texts{kA});
+    CHECK(due(kNoon - 1s, 10).empty());
+    const auto next = [&] { return state.read([](SQLite::Database& db) { return next_due(db); }); };
+    CHECK(next() == kNoon);
+    state.write([](Writer& writer) { writer.db.exec("DELETE FROM question"); });
+    CHECK(next() == std::optional<Time>{});
+}
+
+TEST_CASE("of a run of callouts the first and the last are kept", "[store][questions]") {
+    TestState state;
+    for (int minute = 0; minute < 100; ++minute)
+        state.callout(kA, CalloutClass::unknown, kNoon + minute * 1min);
+    CHECK(kept(state) == "unknown@0 unknown@99");
+    state.callout(kA, CalloutClass::deliverable, kNoon + 100min);
+    state.callout(kA, CalloutClass::unknown, kNoon + 101min);
+    state.callout(kA, CalloutClass::unknown, kNoon + 102min);
+    state.callout(kA, CalloutClass::unknown, kNoon + 103min);
+    const auto& callouts = state.pending(kA).evidence.callouts;
+    REQUIRE(callouts.size() >= 3);
+    CHECK(callouts[callouts.size() - 3].klass == CalloutClass::deliverable);
+    CHECK(callouts[callouts.size() - 2].at == kNoon + 101min);
+    CHECK(callouts.back().at == kNoon + 103min);
+    CHECK(callouts.back().klass == CalloutClass::unknown);
+}
+
+TEST_CASE("of callouts that say nothing the last is kept", "[store][questions]") {
+    TestState state;
+    state.callout(kA, CalloutClass::deliverable);
+    state.clear_undecided();
+    for (const auto klass : {CalloutClass::retry, CalloutClass::fault, CalloutClass::accept_all})
+        state.callout(kA, klass, kNoon + 1min);
+    CHECK(kept(state) == "deliverable@0 accept-all@1");
+    CHECK(state.undecided().empty());
+    CHECK(state.pending(kA).evidence.callouts.size() == 1);
+    state.callout(kA, CalloutClass::unknown, kNoon + 2min);
+    CHECK(state.undecided() == Texts{kA});
+}
+
+TEST_CASE("callouts from before the listings changed are dropped", "[store][questions]") {
+    TestState state;
+    state.callout(kA, CalloutClass::unknown);
+    state.callout(kA, CalloutClass::unknown, kNoon + 1min);
+    state.apply("corp", {{listing("1", {kA})}, {}});
+    state.callout(kA, CalloutClass::unknown, kNoon + 2min);
+    CHECK(kept(state) == "unknown@2");
+}
+
+TEST_CASE("callouts whose answers differ each time do not pile up", "[store][questions]") {
+    TestState state;
+    for (int minute = 0; minute < 100; ++minute)
+        state.callout(kA, minute % 2 == 0 ? CalloutClass::unknown : CalloutClass::deliverable,
+                      kNoon + minute * 1min);
+    CHECK(state.pending(kA).evidence.callouts.back().at == kNoon + 99min);
+    CHECK(state.count("SELECT count(*) FROM callout") <= 10);
+}
+
+TEST_CASE("forgotten callouts leave a question to decide", "[store][questions]") {
+    TestState state;
+    state.callout(kA, CalloutClass::deliverable);
+    ask_for(state, "refresh", 1h);
+    state.callout("b@other.example", CalloutClass::deliverable);
+    state.clear_undecided();
+    const auto asked = state.read([](SQLite::Database& db) { return asked_addresses(db, "c.example"); });
+    REQUIRE(asked.size() == 1);
+    state.write([&](Writer& writer) { forget(writer, asked[0]); });
+    CHECK(kept(state) == "deliverable@0");
+    CHECK(state.question(kA).empty());
+    CHECK(state.undecided() == Texts{kA});
+}
+
+TEST_CASE("known-good addresses are those that exist for everybody", "[store][questions]") {
+    TestState state;
+    state.settle("listed@c.example", {Answer::accept, Reason::listed, {}});
+    state.settle("proven@c.example", {Answer::accept, Reason::proven, {}});
+    state.settle("closed@c.example", {Answer::closed, Reason::closed_listing, {}});
+    state.settle("named@c.example", {Answer::accept, Reason::configured, {}});
+    state.settle("gone@c.example", {Answer::unsure, Reason::no_evidence, {}});
+    state.settle("listed@other.example", {Answer::accept, Reason::listed, {}});
+    for (int i = 0; i < 20; ++i) {
+        const auto known = state.read([](SQLite::Database& db) { return known_good(db, "c.example", 10); });
+        REQUIRE(known.size() == 2);
+        CHECK(known[0].text() == "listed@c.example");
+        CHECK(known[1].text() == "proven@c.example");
+        CHECK(state.read([](SQLite::Database& db) { return known_good(db, "c.example", 1); }).size() == 1);
+    }
+}
+
+TEST_CASE("marks and counts", "[store][questions]") {
+    TestState state;
+    const auto mark = [&] {
+        return state.read([](SQLite::Database& db) { return load_mark(db, "/var/log/mail.log"); });
+    };
+    CHECK(mark() == std::optional<std::string>{});
+    for (const char* text : {"one", "two"}) {
+        state.write([&](Writer& writer) { save_mark(writer, "/var/log/mail.log", text); });
+        CHECK(mark() == std::optional<std::string>(text));
+    }
+    state.write([](Writer& writer) {
+        count(writer, "misses", kNoon, 3);
+        count(writer, "misses", kNoon + 1min, 4);
+        count(writer, "misses", kNoon + 24h, 5);
+    });
+    CHECK(state.count("SELECT max(value) FROM counter") == 7);
+    CHECK(state.count("SELECT count(*) FROM counter") == 2);
+}

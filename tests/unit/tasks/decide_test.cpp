@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: MIT
+#include "tasks/decide.h"
+
+#include <spdlog/sinks/null_sink.h>
+#include <spdlog/spdlog.h>
+
+#include "store/domains.h"
+#include "store/state.h"
+
+using namespace postcensus;
+using namespace postcensus::store;
+using namespace std::chrono_literals;
+using census::Answer;
+using census::Reason;
+using tasks::Decided;
+
+namespace {
+
+using Texts = std::vector<std::string>;
+
+// A state, a configuration of two routes, and a directory in which each address is an object of its own.
+class Town {
+  public:
+    Town() {
+        // What the gate stops is an error in the log, not in the output of a test.
+        spdlog::set_default_logger(
+            std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::null_sink_mt>()));
+        for (const char* domain : {"c.example", "d.example"}) {
+            configuration.route_by_domain.emplace(domain, configuration.routes.size());
+            configuration.routes.push_back({.name = domain, .domains = {domain}});
+        }
+    }
+
+    void list(const Texts& addresses, bool closed = false) {
+        Difference difference;
+        for (const std::string& text : addresses) difference.changed.push_back(listing(text, {text}, closed));
+        state.apply("corp", difference, now);
+    }
+    void unlist(const Texts& addresses) { state.apply("corp", {{}, addresses}, now); }
+
+    Decided decide() {
+        const auto decided = tasks::decide_all(state.database(), configuration, now);
+        REQUIRE(decided);
+        CHECK(state.undecided().empty());
+        return *decided;
+    }
+
+    void approve() {
+        state.write([](Writer& writer) { return approve_holds(writer); });
+    }
+
+    std::string answer(const std::string& text) {
+        return std::string(census::name_of(state.pending(text).evidence.answered));
+    }
+    std::int64_t accepted() {
+        return state.count("SELECT count(*) FROM address WHERE answer IN ('accept', 'closed')");
+    }
+    std::int64_t holds() {
+        return state.read([](SQLite::Database& db) { return count_holds(db); });
+    }
+
+    TestState state;
+    config::Configuration configuration;
+    Time now = kNoon;
+};
+
+// n0@c.example, n1@c.example…
+Texts many(int from, int below, const std::string& domain = "c.example") {
+    Texts texts;
+    for (int i = from; i < below; ++i) texts.push_back("n" + std::to_string(i) + "@" + domain);
+    return texts;
+}
+
+}  // namespace
+
+TEST_CASE("evidence becomes answers", "[tasks][decide]") {
+    Town town;
+    town.list({"a@c.example", "elsewhere@other.example"});
+    town.list({"closed@c.example"}, true);
+    town.state.miss("m@c.example");
+    town.state.callout("u@c.example", census::CalloutClass::unknown, kNoon);
+    town.state.miss("r@c.example");
+    town.state.callout("r@c.example", census::CalloutClass::unknown, kNoon);
+    town.configuration.routes[0].accept.push_back(address("op@c.example"));
+    town.state.write([&](Writer& writer) {
+        replace_domains(writer, {{"c.example", "", town.configuration.routes[0].accept}});
+    });
+
+    const Decided decided = town.decide();
+    CHECK(decided.looked_at == 7);
+    CHECK(decided.changed == 4);
+    CHECK(decided.held == 0);
+    CHECK(town.answer("a@c.example") == "accept");
+    CHECK(town.answer("closed@c.example") == "closed");
+    CHECK(town.answer("op@c.example") == "accept");
+    CHECK(town.answer("r@c.example") == "reject");
+    CHECK(town.answer("m@c.example") == "unsure");
+    CHECK(town.answer("u@c.example") == "unsure");
+    CHECK(town.answer("elsewhere@other.example") == "unsure");
+    CHECK(town.state.pending("r@c.example").until == kNoon + 1h);
+    CHECK(town.state.pending("elsewhere@other.example").reason == Reason::not_relayed);
+    CHECK(town.decide().looked_at == 0);
+
+    // The lease ends by itself.
+    town.now = kNoon + 1h;
+    CHECK(town.state.write([&](Writer& writer) { return mark_expired(writer, town.now); }) == 1);
+    CHECK(town.decide().changed == 1);
+    CHECK(town.answer("r@c.example") == "unsure");
+    CHECK(town.state.pending("r@c.example").reason == Reason::lease_over);
+}
+
+TEST_CASE("one removal passes the gate", "[tasks][decide]") {
+    Town town;
+    town.list(many(0, 5));
+    town.decide();
+    town.unlist(many(0, 1));
+    const Decided decided = town.decide();
+    CHECK(decided.held == 0);
+    CHECK(decided.changed == 1);
+    CHECK(town.answer("n0@c.example") == "unsure");
+    CHECK(town.accepted() == 4);
+    // So does the only one of a domain.
+    town.list({"a@d.example"});
+    town.decide();
+    town.unlist({"a@d.example"});
+    CHECK(town.decide().held == 0);
+    CHECK(town.answer("a@d.example") == "unsure");
+}
+
+TEST_CASE("the gate holds all of a domain, and lets arrivals out", "[tasks][decide]") {
+    Town town;
+    town.list(many(0, 3));
+    town.list({"a@d.example", "b@d.example", "c@d.example"});
+    town.decide();
+    town.unlist(many(0, 3));
+    town.unlist({"a@d.example"});
+    town.list({"new@c.example", "new@d.example"});
+    const Decided decided = town.decide();
+    // The whole batch's removals, those of the other domain too.
+    CHECK(decided.held == 4);
+    CHECK(decided.changed == 2);
+    CHECK(town.holds() == 4);
+    for (const std::string& text : many(0, 3)) CHECK(town.answer(text) == "accept");
+    CHECK(town.answer("a@d.example") == "accept");
+    CHECK(town.answer("new@c.example") == "accept");
+    CHECK(town.answer("new@d.example") == "accept");
+    CHECK(town.state.pending("n0@c.example").reason == Reason::held);
+    CHECK(town.decide().looked_at == 0);
+}
+
+TEST_CASE("the gate holds more than fifty and a tenth", "[tasks][decide]") {
+    Town town;
+    town.list(many(0, 600));
+    town.decide();
+    CHECK(town.accepted() == 600);
+    town.unlist(many(0, 61));
+    CHECK(town.decide().held == 61);
+    CHECK(town.accepted() == 600);
+
+    SECTION("what comes back leaves the hold") {
+        town.list(many(0, 60));
+        CHECK(town.decide().held == 0);
+        CHECK(town.holds() == 1);
+        CHECK(town.state.pending("n60@c.example").evidence.held);
+        CHECK(town.accepted() == 600);
+    }
+    SECTION("an operator approves") {
+        town.approve();
+        const Decided decided = town.decide();
+        CHECK(decided.held == 0);
+        CHECK(decided.changed == 61);
+        CHECK(town.accepted() == 539);
+        CHECK(town.holds() == 0);
+        CHECK(town.state.count("SELECT count(*) FROM hold") == 0);
+        // What was approved counts no more: fifty may go on the same day.
+        town.unlist(many(100, 150));
+        CHECK(town.decide().held == 0);
+        CHECK(town.accepted() == 489);
+    }
+    SECTION("an operator approves, and one of them is back") {
+        town.approve();
+        town.list(many(0, 1));
+        CHECK(town.decide().changed == 60);
+        CHECK(town.answer("n0@c.example") == "accept");
+        CHECK(town.state.count("SELECT count(*) FROM hold") == 0);
+    }
+    SECTION("a closed one keeps its answer too") {
+        town.list({"n70@c.example"}, true);
+        town.decide();
+        town.unlist(many(70, 140));
+        CHECK(town.decide().held == 70);
+        CHECK(town.answer("n70@c.example") == "closed");
+    }
+}
+
+TEST_CASE("fifty and a tenth pass, and the day adds up", "[tasks][decide]") {
+    Town town;
+    town.list(many(0, 600));
+    town.decide();
+    town.unlist(many(0, 50));
+    CHECK(town.decide().held == 0);
+    town.now += 23h;
+    town.unlist(many(50, 61));
+    CHECK(town.decide().held == 11);
+    CHECK(town.accepted() == 550);
+    // A day later the first ones count no more, but these were held already, and wait for the operator.
+    town.now += 2h;
+    town.unlist(many(61, 100));
+    CHECK(town.decide().held == 0);
+    CHECK(town.holds() == 11);
+    CHECK(town.accepted() == 511);
+}
+
+TEST_CASE("a route that is gone is a removal like any other", "[tasks][decide]") {
+    Town town;
+    town.list(many(0, 4));
+    town.state.write([](Writer& writer) {
+        replace_domains(writer, {{"c.example", "", {}}, {"d.example", "", {}}});
+    });
+    town.decide();
+    town.configuration.route_by_domain.erase("c.example");
+    town.state.write([](Writer& writer) { replace_domains(writer, {{"d.example", "", {}}}); });
+    CHECK(town.decide().held == 4);
+    CHECK(town.answer("n0@c.example") == "accept");
+    town.approve();
+    CHECK(town.decide().changed == 4);
+    CHECK(town.state.pending("n0@c.example").reason == Reason::not_relayed);
+}
+
+TEST_CASE("more than one piece is counted together", "[tasks][decide]") {
+    Town town;
+    town.list(many(0, 1200));
+    town.decide();
+    // Under the limit in the first piece of 500, over it in all.
+    Texts gone = many(0, 60);
+    const Texts late = many(1100, 1170);
+    gone.insert(gone.end(), late.begin(), late.end());
+    town.unlist(gone);
+    Texts news;
+    for (int i = 60; i < 1100; ++i) news.push_back("n" + std::to_string(i) + "@c.example");
+    town.list(news);
+    CHECK(town.decide().held == 130);
+    CHECK(town.accepted() == 1200);
+}
+
+TEST_CASE("what an operator approved goes, whatever the gate stops beside it", "[tasks][decide]") {
+    Town town;
+    town.list(many(0, 3));
+    town.list(many(0, 3, "d.example"));
+    town.decide();
+    town.unlist(many(0, 3));
+    REQUIRE(town.decide().held == 3);
+    town.approve();
+    town.unlist(many(0, 3, "d.example"));
+    const Decided decided = town.decide();
+    CHECK(decided.held == 3);
+    CHECK(decided.changed == 3);
+    CHECK(town.answer("n0@c.example") == "unsure");
+    CHECK(town.answer("n0@d.example") == "accept");
+}
+
+TEST_CASE("what an operator approved is in none of the gate's counts", "[tasks][decide]") {
+    Town town;
+    town.list(many(0, 5));
+    town.decide();
+    town.unlist(many(0, 5));
+    REQUIRE(town.decide().held == 5);
+    town.list(many(3, 5));
+    town.decide();
+    REQUIRE(town.holds() == 3);
+    town.approve();
+    // Before the approved ones are gone, the other two, now all of the domain, go as well.
+    town.unlist(many(3, 5));
+    CHECK(town.decide().held == 2);
+    CHECK(town.accepted() == 2);
+}
+
+TEST_CASE("answers queue what has to be asked", "[tasks][decide]") {
+    Town town;
+    town.configuration.routes[0].callout.targets = {{"ex1.c.example", 2525}};
+    town.configuration.routes[0].deliverable_refresh = 7 * 24h;
+    town.list({"a@c.example", "b@c.example", "x@d.example", "y@d.example"});
+    town.state.callout("p@c.example", census::CalloutClass::deliverable, kNoon);
+    town.state.callout("b@c.example", census::CalloutClass::unknown, kNoon);
+    town.decide();
+    CHECK(town.state.question("a@c.example").empty());
+    CHECK(town.state.question("p@c.example") == "refresh 0 604800");
+    CHECK(town.state.question("b@c.example") == "contested 0 900");
+
+    town.unlist({"a@c.example", "x@d.example"});
+    town.now = kNoon + 1min;
+    CHECK(town.decide().changed == 2);
+    CHECK(town.state.question("a@c.example") == "listing-ended 0 60");
+    // No callouts, no questions.
+    CHECK(town.state.question("x@d.example").empty());
+}
