@@ -3,7 +3,8 @@
 
 #include <fmt/format.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
+
+#include <ctime>
 
 namespace postcensus {
 

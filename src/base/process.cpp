@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <signal.h>
 #include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -13,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <system_error>
 
 #include "base/unique_fd.h"
@@ -20,7 +20,7 @@
 namespace postcensus {
 namespace {
 
-constexpr std::size_t kMostErrors = 64 * 1024;
+constexpr std::size_t kMostErrors = 64UL * 1024;
 
 struct Pipe {
     UniqueFd read;
@@ -42,7 +42,7 @@ std::string find_program(const std::string& name) {
     folders += ":/usr/sbin:/sbin:/usr/bin:/bin";
     for (std::size_t start = 0; start <= folders.size();) {
         const std::size_t end = std::min(folders.find(':', start), folders.size());
-        const std::string candidate = folders.substr(start, end - start) + "/" + name;
+        std::string candidate = folders.substr(start, end - start) + "/" + name;
         if (::access(candidate.c_str(), X_OK) == 0) return candidate;
         start = end + 1;
     }

@@ -84,7 +84,7 @@ asio::awaitable<Resolved> resolve(Target target, Milliseconds limit) {
     co_return out;
 }
 
-Connection::Connection(asio::any_io_executor executor) : socket_(executor), timer_(executor) {}
+Connection::Connection(const asio::any_io_executor& executor) : socket_(executor), timer_(executor) {}
 
 void Connection::start_deadline(Milliseconds limit) {
     timer_.expires_after(limit);

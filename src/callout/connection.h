@@ -30,7 +30,7 @@ boost::asio::awaitable<Resolved> resolve(Target target, Milliseconds limit);
 
 class Connection : public std::enable_shared_from_this<Connection> {
   public:
-    explicit Connection(boost::asio::any_io_executor executor);
+    explicit Connection(const boost::asio::any_io_executor& executor);
 
     // Starts a deadline in place of the one before. When it passes, the socket is closed and what waits for
     // it ends.

@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kLargestFile = 1024 * 1024;
+constexpr std::size_t kLargestFile = 1024UL * 1024;
 constexpr std::size_t kLargestDomainFile = 16UL * 1024 * 1024;
 constexpr std::uint16_t kHubTransport = 2525;
 
@@ -380,7 +380,7 @@ Result<Configuration> load(const std::filesystem::path& file) {
 
     std::string decides = *text;
     for (const Route& route : out.routes)
-        for (const std::string& domain : route.domains) decides += "\n" + domain;
+        for (const std::string& domain : route.domains) decides.append("\n").append(domain);
     out.digest = fmt::format("{:016x}", std::hash<std::string>{}(decides));
     return out;
 }

@@ -33,8 +33,8 @@ std::optional<std::string> expand(const std::string& text) {
             out += text[i++];
             continue;
         }
-        const char* value = std::getenv(
-            text.substr(i + 2, end - i - 2).c_str());  // NOLINT(concurrency-mt-unsafe): nobody changes it
+        const std::string name = text.substr(i + 2, end - i - 2);
+        const char* value = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): nobody changes it
         if (value == nullptr) return std::nullopt;
         out += value;
         i = end + 1;

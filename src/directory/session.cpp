@@ -176,6 +176,7 @@ Result<int> Session::send_page(const std::string& base, const std::string& filte
         return fail(describe(handle_.get(), server_, "cannot be asked in pages", LDAP_NO_MEMORY));
     const ControlPtr control(raw);
     std::vector<char*> names;
+    names.reserve(attributes.size() + 1);
     for (const std::string& name : attributes) names.push_back(const_cast<char*>(name.c_str()));
     names.push_back(nullptr);
     std::array<LDAPControl*, 2> controls{raw, nullptr};
@@ -269,6 +270,7 @@ Result<void> Session::search_paged(const std::string& base, const std::string& f
 
 Result<Entry> Session::read_entry(const std::string& dn, const std::vector<std::string>& attributes) {
     std::vector<char*> names;
+    names.reserve(attributes.size() + 1);
     for (const std::string& name : attributes) names.push_back(const_cast<char*>(name.c_str()));
     names.push_back(nullptr);
     LDAPMessage* raw = nullptr;

@@ -18,9 +18,9 @@ namespace {
 
 // Four times what Postfix writes at most.
 constexpr std::size_t kLongestLine = 8192;
-constexpr std::size_t kBlock = 64 * 1024;
+constexpr std::size_t kBlock = 64UL * 1024;
 // One poll never takes much longer than a few milliseconds, whatever the file holds.
-constexpr std::size_t kMostBytes = 1024 * 1024;
+constexpr std::size_t kMostBytes = 1024UL * 1024;
 
 std::filesystem::path folder_of(const std::filesystem::path& path) {
     return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");

@@ -116,7 +116,7 @@ Result<void> empty_table(const std::filesystem::path& maps, const std::string& n
     ::clock_gettime(CLOCK_REALTIME, &time);
     for (const std::string& suffix : index_suffixes()) {
         if (!present(maps / (name + suffix))) continue;
-        set_times(maps / (name + ".empty" + suffix), time);
+        set_times(maps / fmt::format("{}.empty{}", name, suffix), time);
         if (auto emptied = empty_index(maps, name, suffix); !emptied) return emptied;
     }
     const std::filesystem::path spare = maps / (name + ".empty");
