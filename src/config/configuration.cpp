@@ -391,7 +391,7 @@ std::vector<std::string> known_keys() {
     Route route;
     std::vector<std::string> keys;
     const auto add = [&keys](const std::string& section, const SectionBinder& binder) {
-        for (const std::string& name : binder.names()) keys.push_back(section + " " + name);
+        for (const std::string& name : binder.names()) keys.push_back(fmt::format("{} {}", section, name));
     };
     add("general", bind_general({}, configuration));
     add("log", bind_log({}, configuration));

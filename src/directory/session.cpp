@@ -3,9 +3,13 @@
 
 #include <fmt/format.h>
 #include <ldap.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
 
 #include "base/printable.h"
 
@@ -94,6 +98,67 @@ timeval to_timeval(std::chrono::seconds seconds) {
     return {static_cast<time_t>(seconds.count()), 0};
 }
 
+// LDAP_OPT_NETWORK_TIMEOUT does not reach into the TLS handshake: against a server that accepts the
+// connection and then hangs, libldap with GnuTLS reads on for ever. While a LoginLimit lives, the socket that
+// this thread's libldap connects is shut down once its time is over.
+class LoginLimit {
+  public:
+    explicit LoginLimit(std::chrono::seconds limit) : thread_([this, limit] { wait(limit); }) {
+        current = this;
+    }
+    ~LoginLimit() {
+        current = nullptr;
+        {
+            const std::lock_guard lock(mutex_);
+            done_ = true;
+        }
+        ended_.notify_one();
+        thread_.join();
+    }
+    LoginLimit(const LoginLimit&) = delete;
+    LoginLimit& operator=(const LoginLimit&) = delete;
+
+    void take_socket(int fd) {
+        const std::lock_guard lock(mutex_);
+        fd_ = fd;
+    }
+
+    bool over() {
+        const std::lock_guard lock(mutex_);
+        return over_;
+    }
+
+    static thread_local LoginLimit* current;
+
+  private:
+    void wait(std::chrono::seconds limit) {
+        std::unique_lock lock(mutex_);
+        if (ended_.wait_for(lock, limit, [this] { return done_; })) return;
+        over_ = true;
+        if (fd_ >= 0) ::shutdown(fd_, SHUT_RDWR);
+    }
+
+    std::mutex mutex_;
+    std::condition_variable ended_;
+    int fd_ = -1;
+    bool done_ = false;
+    bool over_ = false;
+    std::thread thread_;  // last: it uses all the others
+};
+thread_local LoginLimit* LoginLimit::current = nullptr;
+
+int take_socket(LDAP*, Sockbuf* buffer, LDAPURLDesc*, sockaddr*, ldap_conncb*) {
+    int fd = -1;
+    if (LoginLimit::current != nullptr && ber_sockbuf_ctrl(buffer, LBER_SB_OPT_GET_FD, &fd) == 1)
+        LoginLimit::current->take_socket(fd);
+    return 0;
+}
+
+// The socket is about to be closed: its number may soon be somebody else's.
+void forget_socket(LDAP*, Sockbuf*, ldap_conncb*) {
+    if (LoginLimit::current != nullptr) LoginLimit::current->take_socket(-1);
+}
+
 Result<void> set_options(LDAP* handle, const Settings& settings) {
     const int version = LDAP_VERSION3;
     const timeval connect = to_timeval(settings.connect_timeout);
@@ -137,10 +202,18 @@ Result<Session> Session::open(const Settings& settings, const std::string& uri) 
         return fail(ExitCode::configuration,
                     fmt::format("cannot use uri {}: {}", uri, ldap_err2string(result)));
     std::unique_ptr<ldap, Unbind> handle(raw);
+    static ldap_conncb callback{take_socket, forget_socket, nullptr};  // libldap keeps the pointer
+    ldap_set_option(raw, LDAP_OPT_CONNECT_CB, &callback);
+    LoginLimit login_limit(2 * settings.connect_timeout);
+    const auto slow = [&] {
+        return fail(
+            ExitCode::unavailable,
+            uri + " accepted the connection and then did not answer in time; is it overloaded or hung?");
+    };
     if (auto set = set_options(raw, settings); !set) return fail(set.error());
     if (settings.starttls)
         if (const int result = ldap_start_tls_s(raw, nullptr, nullptr); result != LDAP_SUCCESS)
-            return fail(describe(raw, uri, "did not start TLS", result));
+            return login_limit.over() ? slow() : fail(describe(raw, uri, "did not start TLS", result));
 
     berval secret{};
     secret.bv_val = const_cast<char*>(settings.password.data());
@@ -149,7 +222,7 @@ Result<Session> Session::open(const Settings& settings, const std::string& uri) 
     if (const int result = ldap_sasl_bind(raw, settings.bind_dn.c_str(), LDAP_SASL_SIMPLE, &secret, nullptr,
                                           nullptr, &message_id);
         result != LDAP_SUCCESS)
-        return fail(describe(raw, uri, "cannot be reached", result));
+        return login_limit.over() ? slow() : fail(describe(raw, uri, "cannot be reached", result));
     LDAPMessage* answer = nullptr;
     timeval limit = to_timeval(settings.connect_timeout + settings.connect_timeout);
     const int kind = ldap_result(raw, message_id, LDAP_MSG_ALL, &limit, &answer);

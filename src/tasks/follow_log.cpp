@@ -18,6 +18,8 @@ std::uint64_t random_key() {
 
 }  // namespace
 
+LogFollower::Unstored::Unstored() = default;
+
 Result<std::filesystem::path> find_log(const config::Configuration& configuration) {
     if (!configuration.log_from_main_cf) return configuration.log.path;
     auto values = postfix::read_parameters(configuration.postfix.config_dir, {"maillog_file"});

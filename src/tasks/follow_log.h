@@ -45,6 +45,7 @@ class LogFollower {
 
     // A batch that has been read and not yet stored.
     struct Unstored {
+        Unstored();
         maillog::Batch batch;
         std::vector<std::pair<mail::Address, std::string>> asked;  // with its client
         std::vector<Time> at;

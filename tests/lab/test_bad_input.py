@@ -56,6 +56,15 @@ def test_an_unreachable_directory(published, samba):
     assert done.returncode == 69 and "dc1.corp.example:6360" in done.stderr and "is it up" in done.stderr
 
 
+def test_a_directory_that_hangs_in_the_handshake(published, samba):
+    samba.freeze()
+    try:
+        done = published.run("sync", seconds=60)
+    finally:
+        samba.thaw()
+    assert done.returncode == 69 and "did not answer in time" in done.stderr
+
+
 def test_a_wrong_password_is_not_tried_again(published, samba):
     right = published.folder / "corp.password"
     published.set("directory.corp", password_file=published.secret("wrong.password", "Not-The-Password-1"))
