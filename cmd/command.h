@@ -36,6 +36,10 @@ extern const Command kSync, kWatch, kFailsafe, kReport, kExplain, kApprove, kFor
 // folder.
 Result<config::Configuration> load_configuration(const Globals& globals);
 
+// Has what a command wrote decided and published, here or by the running `watch`. 75 if that one does not get
+// there in time.
+Result<void> settle(const config::Configuration& configuration, store::Database& state);
+
 // The values of an option that may be given several times; none if it was not given.
 std::vector<std::string> words(const Arguments& arguments, const char* name);
 

@@ -6,7 +6,6 @@
 
 #include "cmd/command.h"
 #include "store/addresses.h"
-#include "tasks/decider.h"
 
 namespace postcensus::cmd {
 namespace {
@@ -57,13 +56,8 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
         return count;
     });
     if (!forgotten) return fail(forgotten.error());
-    auto settled = tasks::settle_or_wait(*configuration, *state, 10s);
-    if (!settled) return fail(settled.error());
     std::cout << fmt::format("forgot what callouts said of {} addresses\n", *forgotten);
-    if (!*settled)
-        return fail(
-            ExitCode::try_again,
-            "the running `watch` has not published this within 10 s; it goes on with it (see its log)");
+    if (auto settled = settle(*configuration, *state); !settled) return fail(settled.error());
     return ExitCode::done;
 }
 

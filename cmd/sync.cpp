@@ -8,7 +8,6 @@
 
 #include "cmd/command.h"
 #include "store/addresses.h"
-#include "tasks/decider.h"
 #include "tasks/read_directory.h"
 
 namespace postcensus::cmd {
@@ -81,12 +80,14 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     auto state = store::Database::open(in_memory ? ":memory:" : configuration->state.path,
                                        store::Database::Mode::create, 10s);
     if (!state) return fail(state.error());
+    auto began = state->current_seq();
+    if (!began) return fail(began.error());
     std::optional<Failure> first;
     std::vector<std::string> done;
     for (const directory::Settings& settings : *directories) {
         ProgressLine progress(settings.name);
         auto read = tasks::read_directory(
-            *configuration, *state, settings, dry_run,
+            *state, settings, dry_run,
             [&progress](const directory::ReadSummary& summary) { progress.draw(summary); });
         if (!read) {
             if (directories->size() > 1) std::cerr << "postcensus: " << read.error().message << "\n";
@@ -102,24 +103,20 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
         if (first) return fail(*first);
         return ExitCode::done;
     }
-    if (words(arguments, "directory").empty())
-        if (auto dropped = tasks::drop_unconfigured(*configuration, *state); !dropped)
-            return fail(dropped.error());
-    if (done.empty() && first) return fail(*first);
+    if (done.empty()) return fail(first.value());
+    if (!first && words(arguments, "directory").empty())
+        if (auto finished = tasks::finish_reading(*configuration, *state, *began); !finished)
+            return fail(finished.error());
 
     const auto begun = std::chrono::steady_clock::now();
-    auto settled = tasks::settle_or_wait(*configuration, *state, 10s);
-    if (!settled) return fail(settled.error());
+    auto settled = settle(*configuration, *state);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
     for (const std::string& line : done)
         std::cout << line
-                  << (*settled ? fmt::format("; published in {:.2f} s", seconds) : std::string("; stored"))
+                  << (settled ? fmt::format("; published in {:.2f} s", seconds) : std::string("; stored"))
                   << "\n";
+    if (!settled) return fail(settled.error());
     if (first) return fail(*first);
-    if (!*settled)
-        return fail(
-            ExitCode::try_again,
-            "the running `watch` has not published this within 10 s; it goes on with it (see its log)");
     auto held = state->read([](SQLite::Database& db) { return store::count_holds(db); });
     if (!held) return fail(held.error());
     if (*held > 0)

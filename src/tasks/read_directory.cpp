@@ -142,9 +142,8 @@ std::vector<std::string> domains_without_callouts(const config::Configuration& c
 
 }  // namespace
 
-Result<DirectoryRead> read_directory(const config::Configuration& configuration, store::Database& state,
-                                     const directory::Settings& settings, bool dry_run,
-                                     const directory::Progress& progress) {
+Result<DirectoryRead> read_directory(store::Database& state, const directory::Settings& settings,
+                                     bool dry_run, const directory::Progress& progress) {
     auto salt = state.state_id();
     auto began_seq = state.current_seq();
     auto known = state.read([&](SQLite::Database& db) { return store::load_digests(db, settings.name); });
@@ -172,7 +171,6 @@ Result<DirectoryRead> read_directory(const config::Configuration& configuration,
     reading.server = summary->server;
     reading.objects = comparison.with_addresses;
     DirectoryRead read;
-    read.invalid = comparison.invalid;
     if (comparison.invalid_values > 0)
         spdlog::warn(
             "{}: {} values of proxyAddresses are no valid address and were left out, for example of {}",
@@ -193,18 +191,16 @@ Result<DirectoryRead> read_directory(const config::Configuration& configuration,
                                    reading.server, read.added.size(), read.removed.size());
         return read;
     }
-    auto applied = state.write([&](store::Writer& writer) {
-        const store::Applied done = store::apply(writer, reading, comparison.difference);
-        store::end_adoption(writer, domains_without_callouts(configuration), reading.began_seq);
-        return done;
-    });
+    auto applied = state.write(
+        [&](store::Writer& writer) { return store::apply(writer, reading, comparison.difference); });
     if (!applied) return fail(applied.error());
     read.summary = fmt::format("{}: full read at {}: {} added, {} removed; {} listed", settings.name,
                                reading.server, applied->added, applied->removed, applied->listed);
     return read;
 }
 
-Result<void> drop_unconfigured(const config::Configuration& configuration, store::Database& state) {
+Result<void> finish_reading(const config::Configuration& configuration, store::Database& state,
+                            store::Seq began) {
     auto stored = state.read([](SQLite::Database& db) { return store::directories_with_objects(db); });
     if (!stored) return fail(stored.error());
     for (const std::string& name : *stored) {
@@ -226,7 +222,9 @@ Result<void> drop_unconfigured(const config::Configuration& configuration, store
         spdlog::warn("the configuration has no [directory.{}] any more: {} addresses lose its listing", name,
                      *dropped);
     }
-    return {};
+    return state.write([&](store::Writer& writer) {
+        store::end_adoption(writer, domains_without_callouts(configuration), began);
+    });
 }
 
 }  // namespace postcensus::tasks

@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 
-from samba_ad import STAFF
+from samba_ad import SERVICES, STAFF
 
 ROUTE = {"domains": "corp.example", "callout": "127.0.0.1:2525"}
 
@@ -144,3 +144,39 @@ def test_commands_that_come_later_say_so(census):
         assert done.returncode == 69 and "not available yet" in done.stderr
     assert census.run("nonsense").returncode == 64
     assert census.run("sync", "nowhere").returncode == 64
+
+
+def test_a_renamed_directory_takes_nobody_away_until_it_was_read(published):
+    """The listings of the old name end only once all that is configured was read."""
+    section = published.sections.pop("directory.corp")
+    published.configure({**published.sections, "directory.hq": {**section, "uri": "ldaps://dc1.corp.example:6360"}})
+    assert published.run("sync").returncode == 69
+    assert published.run("watch", "--once").returncode == 0
+    report = published.run("report").stdout
+    assert "Held" not in report and "-> unsure" not in report
+    published.set("directory.hq", uri=section["uri"])
+    done = published.run("sync")
+    assert done.returncode == 0, done.stderr
+    assert "-> unsure" not in published.run("report").stdout
+
+
+def test_a_lost_state_and_one_of_two_directories_away(census, samba):
+    """What stood in the tables stays until every directory was read, also where no callout can ask."""
+    samba.add_mailbox("zoe", "zoe@corp.example", ou=SERVICES)
+    corp = census.sections.pop("directory.corp")
+    staff, services = {**corp, "base": STAFF}, {**corp, "base": SERVICES}
+    census.configure({**census.sections, "directory.staff": staff, "directory.services": services,
+                      "route.exchange": {"domains": "corp.example", "callout": "none"}})
+    assert census.run("sync").returncode == 0
+    for path in census.state.parent.iterdir():
+        path.unlink()
+    census.set("directory.services", uri="ldaps://dc1.corp.example:6360")
+    for _ in range(2):
+        assert census.run("sync").returncode == 69
+        assert "zoe@corp.example\tOK" in census.table("directory")
+    census.set("directory.services", uri=corp["uri"])
+    samba.delete(f"CN=zoe,{SERVICES}")
+    samba.add_mailbox("yan", "yan@corp.example", ou=SERVICES)
+    done = census.run("sync")
+    assert done.returncode == 0, done.stderr
+    assert "zoe@corp.example\tOK" not in census.table("directory") and "yan@corp.example\tOK" in census.table("directory")
