@@ -15,24 +15,44 @@ namespace {
 namespace po = boost::program_options;
 using namespace std::chrono_literals;
 
+constexpr auto kReloadPatience = 30s;
+
 void add_options(po::options_description& options) {
     options.add_options()("once", "handle all that is there and due, then end");
+}
+
+// At a reload the decider's lock is free for a moment, and a command that decides by itself may have it: that
+// does not take long.
+Result<tasks::WatchEnd> watch_again(const config::Configuration& configuration) {
+    const auto end = std::chrono::steady_clock::now() + kReloadPatience;
+    for (;;) {
+        auto ended = tasks::watch(configuration, false);
+        const bool busy = !ended && ended.error().code == ExitCode::try_again;
+        if (!busy || std::chrono::steady_clock::now() >= end) return ended;
+        std::this_thread::sleep_for(100ms);
+    }
 }
 
 Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     auto configuration = load_configuration(globals);
     if (!configuration) return fail(configuration.error());
-    for (;;) {
-        auto ended = tasks::watch(*configuration, arguments.contains("once"));
-        if (!ended) return fail(ended.error());
-        if (*ended == tasks::WatchEnd::stopped) return ExitCode::done;
-        // The new configuration takes effect whole, or not at all.
+    auto ended = tasks::watch(*configuration, arguments.contains("once"));
+    // The new configuration takes effect whole, or not at all.
+    while (ended && *ended == tasks::WatchEnd::reload) {
         auto next = config::load(globals.config);
-        if (next)
-            configuration = std::move(next);
-        else
-            spdlog::error("the new configuration is not used, the old one stays: {}", next.error().message);
+        if (next) {
+            ended = watch_again(*next);
+            if (ended) {
+                configuration = std::move(next);
+                continue;
+            }
+        }
+        spdlog::error("the new configuration is not used, the old one stays: {}",
+                      (next ? ended.error() : next.error()).message);
+        ended = watch_again(*configuration);
     }
+    if (!ended) return fail(ended.error());
+    return ExitCode::done;
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from gateway import STRANGER, TRUSTED
@@ -208,3 +210,24 @@ def test_a_lost_state_takes_nobody_away(census, gateway, samba, exchange):
     assert census.run("sync").returncode == 0
     for rcpt in ("anna@corp.example", "ben@corp.example", "new@corp.example"):
         assert answer(gateway, rcpt) == "250"
+
+
+def test_a_reload_takes_the_new_configuration_whole_or_not_at_all(census, gateway, exchange):
+    assert census.run("sync").returncode == 0
+    shutil.chown(census.folder / "corp.password", census.owner)  # read again without root's rights
+    watch = census.watch()
+    good = census.conf.read_text()
+    census.conf.write_text("[nonsense\n")
+    watch.reload()
+    assert "the new configuration is not used, the old one stays" in census.log.read_text()
+    census.conf.write_text(good.replace("[general]", "[general]\ntable-type = cdb").replace("table-type = lmdb\n", "")
+                           .replace(str(gateway.etc), "/nonexistent"))
+    watch.reload()  # reads well, but nothing can be published by it
+    assert "postconf cannot read the configuration in /nonexistent" in census.log.read_text()
+    census.conf.write_text(good + "accept = wanted@corp.example\n")
+    watch.reload()
+    wait_for_answer(gateway, "wanted@corp.example", "250", 3)
+    exchange.recipients |= {"new@corp.example"}
+    answer(gateway, "new@corp.example")
+    wait_for_answer(gateway, "new@corp.example", "250", 3)
+    assert census.stop() == 0
