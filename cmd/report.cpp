@@ -8,6 +8,7 @@
 #include "audit/text.h"
 #include "base/duration.h"
 #include "base/file.h"
+#include "base/privileges.h"
 #include "base/unique_fd.h"
 #include "cmd/command.h"
 #include "tasks/report.h"
@@ -64,24 +65,19 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
         output.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
         if (!output) return fail(ExitCode::cannot_write, describe_errno("cannot write", path, errno));
     }
-    configuration = load_configuration(globals);
-    if (!configuration) return fail(configuration.error());
+    if (auto became = become_owner_of(configuration->state.path.parent_path()); !became)
+        return fail(became.error());
     if (!domain.empty() && configuration->route_of(mail::fold(domain)) == nullptr)
         return fail(ExitCode::usage, fmt::format("no route names the domain {}", domain));
     auto report = tasks::gather_report(*configuration, *since, *until, mail::fold(domain));
     if (!report) return fail(report.error());
     if (arguments.contains("quiet") && !needs_attention(*report)) return ExitCode::done;
     const std::string text = audit::report_text(*report, time);
-    if (!output) {
-        std::cout << text;
+    if (output) {
+        if (auto written = write_all(output.get(), text, arguments["output"].as<std::string>()); !written)
+            return fail(written.error());
     } else {
-        for (std::string_view rest = text; !rest.empty();) {
-            const ssize_t count = ::write(output.get(), rest.data(), rest.size());
-            if (count < 0)
-                return fail(ExitCode::cannot_write,
-                            describe_errno("cannot write", arguments["output"].as<std::string>(), errno));
-            rest.remove_prefix(static_cast<std::size_t>(count));
-        }
+        std::cout << text;
     }
     return ExitCode::done;
 }

@@ -35,15 +35,20 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t lon
     }
 }
 
-Result<void> write_file(const std::filesystem::path& path, std::string_view content, unsigned mode) {
-    const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (!fd) return fail(ExitCode::cannot_write, describe_errno("cannot write", path, errno));
+Result<void> write_all(int fd, std::string_view content, const std::filesystem::path& path) {
     while (!content.empty()) {
-        const ssize_t count = ::write(fd.get(), content.data(), content.size());
+        const ssize_t count = ::write(fd, content.data(), content.size());
         if (count < 0 && errno == EINTR) continue;
         if (count < 0) return fail(ExitCode::cannot_write, describe_errno("cannot write", path, errno));
         content.remove_prefix(static_cast<std::size_t>(count));
     }
+    return {};
+}
+
+Result<void> write_file(const std::filesystem::path& path, std::string_view content, unsigned mode) {
+    const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (!fd) return fail(ExitCode::cannot_write, describe_errno("cannot write", path, errno));
+    if (auto written = write_all(fd.get(), content, path); !written) return written;
     if (::fchmod(fd.get(), mode) != 0 || ::fsync(fd.get()) != 0)
         return fail(ExitCode::cannot_write, describe_errno("cannot write", path, errno));
     return {};

@@ -17,6 +17,9 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t lon
 // Writes and syncs a file with exactly this mode whatever the umask. Not atomic: write aside, then rename.
 Result<void> write_file(const std::filesystem::path& path, std::string_view content, unsigned mode);
 
+// Writes all of it. `path` is for the error only.
+Result<void> write_all(int fd, std::string_view content, const std::filesystem::path& path);
+
 // Makes renames in a folder durable.
 Result<void> sync_folder(const std::filesystem::path& folder);
 

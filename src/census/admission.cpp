@@ -9,6 +9,8 @@
 #include <cstring>
 #include <optional>
 
+#include "base/hash.h"
+
 namespace postcensus::census {
 namespace {
 
@@ -94,8 +96,7 @@ void Admission::fill(Bucket& bucket, const Rate& rate, Clock::time_point now) {
 
 Admission::Bucket& Admission::bucket_of(std::vector<Bucket>& table, std::string_view name, const Rate& rate,
                                         Clock::time_point now) const {
-    std::uint64_t hash = key_ ^ 14695981039346656037ULL;
-    for (const char byte : name) hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211ULL;
+    std::uint64_t hash = Fnv1a(key_).mix(name).value();
     hash ^= hash >> 32U;
     Bucket& bucket = table[hash % table.size()];
     fill(bucket, rate, now);

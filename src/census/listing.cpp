@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/hash.h"
 #include "base/printable.h"
 
 namespace postcensus::census {
@@ -48,18 +49,12 @@ Listing judge(const DirectoryObject& object, const ListingPolicy& policy) {
 }
 
 std::uint64_t Listing::digest() const {
-    // FNV-1a: against chance, not against an attacker, who could only hide a change of his own object from a
-    // later full read.
-    std::uint64_t hash = 14695981039346656037ULL;
-    const auto mix = [&hash](std::string_view bytes) {
-        for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211ULL;
-    };
-    mix(closed ? "closed" : "open");
-    for (const mail::Address& address : addresses) {
-        mix(address.text());
-        mix(std::string_view("\n", 1));
-    }
-    return hash;
+    // Who chose his own addresses for an equal digest could only hide a change of his own object from a later
+    // full read.
+    Fnv1a hash;
+    hash.mix(closed ? "closed" : "open");
+    for (const mail::Address& address : addresses) hash.mix(address.text()).mix("\n");
+    return hash.value();
 }
 
 }  // namespace postcensus::census

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/hash.h"
 
 namespace postcensus::maillog {
 namespace {
@@ -56,9 +57,7 @@ std::optional<Mark> Mark::parse(const std::string& text) {
 }
 
 std::uint64_t fingerprint(std::string_view bytes) {
-    std::uint64_t hash = 0xcbf29ce484222325U;
-    for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3U;
-    return hash;
+    return Fnv1a().mix(bytes).value();
 }
 
 Result<std::optional<LogFile>> LogFile::open(const std::filesystem::path& path) {

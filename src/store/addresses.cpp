@@ -6,18 +6,18 @@
 namespace postcensus::store {
 namespace {
 
-mail::Address stored_address(const std::string& text) {
-    auto address = mail::Address::from_internal(text);
-    if (!address) throw std::logic_error("the state holds an address that is none: " + text);
-    return *std::move(address);
-}
-
 std::optional<Seq> optional_seq(const SQLite::Column& column) {
     if (column.isNull()) return std::nullopt;
     return column.getInt64();
 }
 
 }  // namespace
+
+mail::Address stored_address(const SQLite::Column& column) {
+    auto address = mail::Address::from_internal(column.getString());
+    if (!address) throw std::logic_error("the state holds an address that is none: " + column.getString());
+    return *std::move(address);
+}
 
 AddressBook::AddressBook(Writer& writer)
     : db_(writer.db),
@@ -74,8 +74,7 @@ std::optional<Pending> EvidenceReader::load(AddressId id) {
     address_.reset();
     address_.bind(1, id);
     if (!address_.executeStep()) return std::nullopt;
-    Pending pending{
-        .id = id, .address = stored_address(address_.getColumn("address").getString()), .evidence = {}};
+    Pending pending{.id = id, .address = stored_address(address_.getColumn("address")), .evidence = {}};
     pending.evidence.answered =
         census::parse_answer(address_.getColumn("answer").getString()).value_or(census::Answer::unsure);
     pending.reason =

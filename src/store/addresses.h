@@ -15,6 +15,9 @@ namespace postcensus::store {
 
 using AddressId = std::int64_t;
 
+// An address column; what stands there was valid when it was stored.
+mail::Address stored_address(const SQLite::Column& column);
+
 // Adds addresses that are new. Keeps its statements prepared, for long runs of addresses.
 class AddressBook {
   public:

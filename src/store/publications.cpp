@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "store/publications.h"
 
-#include <stdexcept>
-
 #include "store/addresses.h"
 
 namespace postcensus::store {
@@ -14,12 +12,10 @@ constexpr const char* kAdopted = "table";
 std::vector<Row> rows_of(SQLite::Statement& statement) {
     std::vector<Row> rows;
     while (statement.executeStep()) {
-        auto address = mail::Address::from_internal(statement.getColumn("address").getString());
-        if (!address) throw std::logic_error("the state holds an address that is none");
         std::optional<Time> until;
         if (const auto column = statement.getColumn("until"); !column.isNull())
             until = from_unix_ms(column.getInt64());
-        rows.push_back({*std::move(address), until});
+        rows.push_back({stored_address(statement.getColumn("address")), until});
     }
     return rows;
 }
@@ -101,9 +97,7 @@ std::vector<mail::Address> accepted_extensions(SQLite::Database& db, const mail:
         range.bind(1, from);
         range.bind(2, below);
         range.bind(3, std::string(rejected.domain()));
-        while (range.executeStep())
-            if (auto address = mail::Address::from_internal(range.getColumn("address").getString()))
-                extensions.push_back(*std::move(address));
+        while (range.executeStep()) extensions.push_back(stored_address(range.getColumn("address")));
     }
     return extensions;
 }

@@ -2,7 +2,6 @@
 #include "store/questions.h"
 
 #include <chrono>
-#include <stdexcept>
 
 namespace postcensus::store {
 namespace {
@@ -13,12 +12,6 @@ using namespace std::chrono_literals;
 // ones, long enough for a complaint.
 constexpr auto kHistoryAccepted = 400 * 24h;
 constexpr auto kHistoryOther = 14 * 24h;
-
-mail::Address stored_address(const SQLite::Column& column) {
-    auto address = mail::Address::from_internal(column.getString());
-    if (!address) throw std::logic_error("the state holds an address that is none: " + column.getString());
-    return *std::move(address);
-}
 
 }  // namespace
 

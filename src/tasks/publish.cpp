@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/duration.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "postfix/lapse.h"
 
@@ -26,16 +27,10 @@ constexpr auto kOldestLearned = 24h;
 constexpr auto kClosedLease = 24h;
 
 std::string digest_of(const std::vector<postfix::TableEntry>& entries) {
-    std::uint64_t hash = 14695981039346656037ULL;
-    const auto mix = [&hash](std::string_view bytes) {
-        for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211ULL;
-        hash = (hash ^ 0xFFU) * 1099511628211ULL;
-    };
-    for (const postfix::TableEntry& entry : entries) {
-        mix(entry.key);
-        mix(entry.value);
-    }
-    return fmt::format("{}-{:016x}", entries.size(), hash);
+    Fnv1a hash;
+    // Tab and newline stand in neither, so no two tables run together.
+    for (const postfix::TableEntry& entry : entries) hash.mix(entry.key).mix("\t").mix(entry.value).mix("\n");
+    return fmt::format("{}-{:016x}", entries.size(), hash.value());
 }
 
 std::vector<postfix::TableEntry> to_entries(const std::vector<store::Row>& rows, const char* value) {

@@ -54,7 +54,6 @@ std::size_t Asker::stopped_targets() const {
 Result<Asker::Clock::time_point> Asker::start_due() {
     const Clock::time_point time = Clock::now();
     Clock::time_point next = time + 60s;
-    started_last_ = 0;
     std::optional<Time> next_due;
     auto due = state_.read([&](SQLite::Database& db) {
         auto questions = store::due_questions(db, now(), kMostDue);
@@ -120,7 +119,6 @@ void Asker::start_domain(const std::string& domain, std::vector<store::Question>
             }
             ++server.sessions;
             ++active_;
-            ++started_last_;
             boost::asio::co_spawn(executor_, run(std::move(asked), std::move(mine), *began),
                                   boost::asio::detached);
             if (controls_only) break;

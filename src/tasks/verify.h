@@ -40,9 +40,6 @@ class Asker {
 
     // Sessions that run.
     int active() const { return active_; }
-    // Every question that could be asked was asked once since this was called last.
-    bool exhausted() const { return active_ == 0 && started_last_ == 0; }
-
     std::size_t stopped_targets() const;
 
   private:
@@ -82,7 +79,6 @@ class Asker {
     std::map<std::string, DomainFacts> domains_;
     std::set<store::AddressId> in_flight_;
     int active_ = 0;
-    int started_last_ = 0;
 };
 
 }  // namespace postcensus::tasks
