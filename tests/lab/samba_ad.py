@@ -145,10 +145,11 @@ class SambaAD:
         self.db.rename(dn, new_dn)
 
     def clear(self) -> None:
-        """Deletes all mailboxes, and lets an empty OU=Staff stand. Slow: after thousands make a new server instead."""
+        """Deletes all of OU=Staff and all recipients of OU=Services. Slow: after thousands make a new server instead."""
         self.db.transaction_start()
-        for entry in self.db.search(STAFF, scope=_ldb().SCOPE_ONELEVEL, attrs=["objectClass"]):
-            self.db.delete(entry.dn, ["tree_delete:1"])
+        for ou, which in ((STAFF, "(objectClass=*)"), (SERVICES, "(proxyAddresses=*)")):
+            for entry in self.db.search(ou, scope=_ldb().SCOPE_ONELEVEL, expression=which, attrs=["objectClass"]):
+                self.db.delete(entry.dn, ["tree_delete:1"])
         self.db.transaction_commit()
 
     def deny(self, dn: str, what: str = "RPLCLO") -> None:
