@@ -49,10 +49,11 @@ asan:
 SOURCES := $(shell git ls-files '*.cpp' '*.h' 2>/dev/null)
 
 # Clang reads the sources in a tree of its own: it cannot use GCC's precompiled headers.
+# One source a run: each folder may have a .clang-tidy of its own.
 lint: deps-lint
 	@cmake --preset lint > /dev/null
 	clang-format --dry-run --Werror $(SOURCES)
-	@printf '%s\n' $(filter src/%.cpp cmd/%.cpp,$(SOURCES)) | xargs -P $(JOBS) -n 4 clang-tidy -p build-lint --quiet 2>/dev/null
+	@printf '%s\n' $(filter src/%.cpp cmd/%.cpp,$(SOURCES)) | xargs -P $(JOBS) -n 1 clang-tidy -p build-lint --quiet 2>/dev/null
 
 fmt:
 	clang-format -i $(SOURCES)
