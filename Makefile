@@ -6,10 +6,10 @@ LAB    := tests/lab/run $(PYTHON)
 
 BUILD_PACKAGES := g++ cmake ninja-build make pkg-config ccache libboost1.81-dev libboost-program-options1.81-dev \
 	libldap-dev libsqlite3-dev libsqlitecpp-dev libspdlog-dev libfmt-dev libexpected-dev nlohmann-json3-dev \
-	libidn2-dev libsystemd-dev libssl-dev zlib1g-dev catch2 scdoc
+	libidn2-dev libunistring-dev libkrb5-dev libsasl2-dev libsystemd-dev libssl-dev zlib1g-dev catch2 scdoc
 LAB_PACKAGES := postfix postfix-lmdb postfix-cdb samba-ad-dc samba-ad-provision samba-dsdb-modules slapd ldap-utils \
 	ldb-tools krb5-user libsasl2-modules-gssapi-mit python3 python3-pytest python3-aiosmtpd iproute2 util-linux mount \
-	openssl ca-certificates procps
+	openssl ca-certificates procps dnsmasq-base
 LINT_PACKAGES := clang clang-format clang-tidy
 
 .PHONY: all deps deps-lint build test unit lab demo lint fmt asan bench clean
@@ -46,7 +46,7 @@ asan:
 	cmake --build --preset asan -j $(JOBS) --target unit_tests
 	ctest --preset asan -j $(JOBS)
 
-SOURCES := $(shell git ls-files '*.cpp' '*.h' 2>/dev/null)
+SOURCES := $(shell git ls-files -co --exclude-standard '*.cpp' '*.h' 2>/dev/null)
 
 # Clang reads the sources in a tree of its own: it cannot use GCC's precompiled headers.
 # One source a run: each folder may have a .clang-tidy of its own.

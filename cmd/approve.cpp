@@ -2,10 +2,13 @@
 // postcensus approve: releases the removals that the gate holds, after a fresh reading.
 #include <fmt/format.h>
 
+#include <charconv>
 #include <iostream>
+#include <optional>
 
 #include "cmd/command.h"
 #include "store/addresses.h"
+#include "store/readings.h"
 #include "tasks/read_directory.h"
 
 namespace postcensus::cmd {
@@ -13,22 +16,45 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Result<ExitCode> run(const Globals& globals, const Arguments&) {
+Result<std::optional<std::int64_t>> parse_hold(const std::vector<std::string>& words) {
+    if (words.empty()) return std::optional<std::int64_t>{};
+    std::int64_t number = 0;
+    const std::string& text = words.front();
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (words.size() > 1 || error != std::errc{} || end != text.data() + text.size() || number < 1)
+        return fail(
+            ExitCode::usage,
+            "approve wants the number of one hold, as `postcensus report` shows it, or nothing for all");
+    return std::optional<std::int64_t>(number);
+}
+
+Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
+    auto hold = parse_hold(words(arguments, "hold"));
+    if (!hold) return fail(hold.error());
     auto configuration = load_configuration(globals);
     if (!configuration) return fail(configuration.error());
     auto state = store::Database::open(configuration->state.path, store::Database::Mode::existing, 10s);
     if (!state) return fail(state.error());
+    if (*hold) {
+        auto held = state->read([&](SQLite::Database& db) { return store::count_holds(db, *hold); });
+        if (!held) return fail(held.error());
+        if (*held == 0)
+            return fail(
+                ExitCode::usage,
+                fmt::format("there is no hold {}; `postcensus report` shows those there are", **hold));
+    }
     // Only what is still absent in a fresh reading is released: what has come back leaves the hold by itself.
     auto began = state->current_seq();
     if (!began) return fail(began.error());
     for (const directory::Settings& settings : configuration->directories) {
-        auto read = tasks::read_directory(*state, settings, false, [](const directory::ReadSummary&) {});
+        auto read = tasks::read_directory(*state, settings, tasks::ReadMode::full, {});
         if (!read) return fail(read.error());
     }
     if (auto finished = tasks::finish_reading(*configuration, *state, *began); !finished)
         return fail(finished.error());
     if (auto settled = settle(*configuration, *state); !settled) return fail(settled.error());
-    auto approved = state->write([](store::Writer& writer) { return store::approve_holds(writer); });
+    auto approved = state->write(
+        [&](store::Writer& writer) { return store::approve_holds(writer, *hold, postcensus::now()); });
     if (!approved) return fail(approved.error());
     for (const std::string& address : *approved) std::cout << "- " << address << "\n";
     std::cerr << fmt::format("{} removals released\n", approved->size());
@@ -38,8 +64,8 @@ Result<ExitCode> run(const Globals& globals, const Arguments&) {
 
 }  // namespace
 
-const Command kApprove{"approve", "",  "release the removals that the gate holds, and print them",
-                       "warning", run, nullptr,
-                       nullptr};
+const Command kApprove{"approve", "[HOLD]", "release the removals that wait for an operator, and print them",
+                       "warning", run,      nullptr,
+                       "hold"};
 
 }  // namespace postcensus::cmd

@@ -30,8 +30,9 @@ Result<std::vector<mail::Address>> parse_addresses(const std::vector<std::string
 Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     auto addresses = parse_addresses(words(arguments, "address"));
     if (!addresses) return fail(addresses.error());
-    const std::string domain =
-        arguments.contains("domain") ? mail::fold(arguments["domain"].as<std::string>()) : "";
+    const std::string domain = arguments.contains("domain")
+                                   ? mail::valid_domain(arguments["domain"].as<std::string>()).value_or("?")
+                                   : "";
     if (addresses->empty() == domain.empty())
         return fail(ExitCode::usage, "forget wants addresses, or --domain D");
     auto configuration = load_configuration(globals);

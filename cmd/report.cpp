@@ -55,7 +55,8 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     if (!since) return fail(since.error());
     auto until = parse_moment(arguments["until"].as<std::string>(), "--until", time);
     if (!until) return fail(until.error());
-    const auto domain = arguments["domain"].as<std::string>();
+    const auto named = arguments["domain"].as<std::string>();
+    const std::string domain = named.empty() ? "" : mail::valid_domain(named).value_or("?");
 
     auto configuration = config::load(globals.config);
     if (!configuration) return fail(configuration.error());
@@ -67,9 +68,9 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     }
     if (auto became = become_owner_of(configuration->state.path.parent_path()); !became)
         return fail(became.error());
-    if (!domain.empty() && configuration->route_of(mail::fold(domain)) == nullptr)
-        return fail(ExitCode::usage, fmt::format("no route names the domain {}", domain));
-    auto report = tasks::gather_report(*configuration, *since, *until, mail::fold(domain));
+    if (!domain.empty() && configuration->route_of(domain) == nullptr)
+        return fail(ExitCode::usage, fmt::format("no route names the domain {}", named));
+    auto report = tasks::gather_report(*configuration, *since, *until, domain);
     if (!report) return fail(report.error());
     if (arguments.contains("quiet") && !needs_attention(*report)) return ExitCode::done;
     const std::string text = audit::report_text(*report, time);

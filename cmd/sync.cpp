@@ -17,8 +17,8 @@ namespace po = boost::program_options;
 using namespace std::chrono_literals;
 
 void add_options(po::options_description& options) {
-    options.add_options()("full", "read everything (this version always does)")(
-        "dry-run", "print the difference (+ a@b, - a@b), and change nothing");
+    options.add_options()("full", "read everything, not only what has changed; at once, at any server")(
+        "dry-run", "read everything, print the difference (+ a@b, - a@b), and change nothing");
 }
 
 // A line that is drawn over itself, where somebody looks on.
@@ -74,6 +74,9 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     auto directories = pick(*configuration, words(arguments, "directory"));
     if (!directories) return fail(directories.error());
     const bool dry_run = arguments.contains("dry-run");
+    const tasks::ReadMode mode = dry_run                      ? tasks::ReadMode::dry_run
+                                 : arguments.contains("full") ? tasks::ReadMode::full
+                                                              : tasks::ReadMode::automatic;
     // A dry run on a machine without a state compares with nothing, and leaves none behind.
     std::error_code ignored;
     const bool in_memory = dry_run && !std::filesystem::exists(configuration->state.path, ignored);
@@ -87,7 +90,7 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     for (const directory::Settings& settings : *directories) {
         ProgressLine progress(settings.name);
         auto read = tasks::read_directory(
-            *state, settings, dry_run,
+            *state, settings, mode,
             [&progress](const directory::ReadSummary& summary) { progress.draw(summary); });
         if (!read) {
             if (directories->size() > 1) std::cerr << "postcensus: " << read.error().message << "\n";
@@ -120,12 +123,11 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     auto held = state->read([](SQLite::Database& db) { return store::count_holds(db); });
     if (!held) return fail(held.error());
     if (*held > 0)
-        return fail(
-            ExitCode::finding,
-            fmt::format(
-                "{} removals are held, because they are more than [general] max-removals lets through; see "
-                "`postcensus report`, release them with `postcensus approve`",
-                *held));
+        return fail(ExitCode::finding,
+                    fmt::format("{} removals wait for an operator: more than [general] max-removals lets "
+                                "through, or of objects that are not found any more where nobody can be "
+                                "asked; see `postcensus report`, release them with `postcensus approve`",
+                                *held));
     return ExitCode::done;
 }
 

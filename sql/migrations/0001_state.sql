@@ -25,6 +25,7 @@ CREATE TABLE address (
     accepted_seq INTEGER,                     -- when it last became accepted (or closed)
     left_seq     INTEGER,                     -- when it last stopped being so
     missed_seq   INTEGER,                     -- its first miss after that
+    last_object  INTEGER,                     -- whose listing of it ended last
     configured   INTEGER NOT NULL DEFAULT 0   -- named by a route's accept
 ) STRICT;
 CREATE INDEX address_by_domain   ON address (domain, answer);
@@ -43,14 +44,30 @@ CREATE TABLE domain (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE directory (
-    id   INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE
+    id         INTEGER PRIMARY KEY,
+    name       TEXT NOT NULL UNIQUE,
+    listed     INTEGER NOT NULL DEFAULT 0,    -- addresses that its objects list now
+    full_seq   INTEGER NOT NULL DEFAULT 0,    -- began_seq of the last full reading that was applied
+    full_at    INTEGER,                       -- when that ended
+    full_good  INTEGER NOT NULL DEFAULT 0,    -- whether the last full reading that was tried was applied
+    swept_at   INTEGER,                       -- when the last sweep (or full reading) ended
+    away_since INTEGER                        -- since when the server that we follow does not answer
 ) STRICT;
+
+-- How far the changes of each server were followed. `server` is one stream of changes (AD: invocationId).
+CREATE TABLE position (
+    directory_id INTEGER NOT NULL REFERENCES directory (id),
+    server       TEXT NOT NULL,
+    uri          TEXT NOT NULL,
+    position     TEXT NOT NULL,
+    at           INTEGER NOT NULL,
+    PRIMARY KEY (directory_id, server)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE reading (
     id           INTEGER PRIMARY KEY,
     directory_id INTEGER NOT NULL REFERENCES directory (id),
-    kind         TEXT NOT NULL,               -- full
+    kind         TEXT NOT NULL,               -- full, changes, sweep, lookup, dropped
     server       TEXT NOT NULL,
     began        INTEGER NOT NULL,
     ended        INTEGER NOT NULL,
@@ -65,14 +82,20 @@ CREATE TABLE reading (
 CREATE INDEX reading_by_end ON reading (ended);
 CREATE INDEX reading_by_directory ON reading (directory_id, ended);
 
+-- An object that is gone stays for a while, without listings: a reading that began earlier may still bring it.
 CREATE TABLE object (
     id           INTEGER PRIMARY KEY,
     directory_id INTEGER NOT NULL REFERENCES directory (id),
     guid         BLOB NOT NULL,
     dn           TEXT NOT NULL,
     digest       INTEGER NOT NULL,
+    read_seq     INTEGER NOT NULL,            -- began_seq of the reading whose values these are
+    gone         INTEGER NOT NULL DEFAULT 0,
+    unseen_seq   INTEGER,                     -- since when readings do not find it, and nothing says that it is gone
     UNIQUE (directory_id, guid)
 ) STRICT;
+CREATE INDEX object_unseen ON object (directory_id) WHERE unseen_seq IS NOT NULL;
+CREATE INDEX object_gone   ON object (read_seq) WHERE gone = 1;
 
 CREATE TABLE listing (
     address_id INTEGER NOT NULL REFERENCES address (id),
@@ -108,26 +131,43 @@ CREATE INDEX miss_by_time ON miss (at);
 -- The queue: what is to be asked, and nobody waits for.
 CREATE TABLE question (
     address_id INTEGER PRIMARY KEY REFERENCES address (id),
-    cause      TEXT NOT NULL,                 -- miss, listing-ended, contested, refresh
+    cause      TEXT NOT NULL,                 -- miss, listing-ended, unseen, contested, refresh
     asked      INTEGER NOT NULL,              -- since when
     due        INTEGER NOT NULL,
     attempts   INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX question_by_due ON question (due);
 
+-- Live lookups that found a listed control of the domain, and not this address: the first and the last of a run
+-- (directory-complete).
+CREATE TABLE absence (
+    address_id INTEGER PRIMARY KEY REFERENCES address (id),
+    first_at   INTEGER NOT NULL,
+    first_seq  INTEGER NOT NULL,              -- the seq that was current before the search
+    last_at    INTEGER NOT NULL,
+    last_seq   INTEGER NOT NULL,
+    server     TEXT NOT NULL,
+    control    TEXT NOT NULL
+) STRICT;
+
 -- Addresses whose evidence changed and whose answer has not been decided since. Misses first (rank 0).
 CREATE TABLE undecided (
     address_id INTEGER PRIMARY KEY REFERENCES address (id),
     rank       INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX undecided_by_rank ON undecided (rank);
+CREATE INDEX undecided_first ON undecided (address_id) WHERE rank = 0;
 
--- Removals that the gate holds.
+-- Removals that wait for an operator: the gate's, and objects that are not seen any more where nobody can be asked.
 CREATE TABLE hold (
     address_id INTEGER PRIMARY KEY REFERENCES address (id),
+    number     INTEGER NOT NULL,              -- of the batch: what `approve` takes
+    directory  TEXT NOT NULL,                 -- which listed it last, or empty
+    object     TEXT NOT NULL,                 -- its DN, or empty
+    cause      TEXT NOT NULL CHECK (cause IN ('gate', 'unseen')),
     at         INTEGER NOT NULL,
     approved   INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+CREATE INDEX hold_by_number ON hold (number);
 
 -- Each change of an answer, with its cause in words.
 CREATE TABLE event (

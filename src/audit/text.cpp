@@ -37,7 +37,25 @@ void add_attention(const census::Report& report, Time now, std::string& out) {
     if (report.held_total > 0) {
         fmt::format_to(std::back_inserter(out), "\nHeld: {} removals wait for `postcensus approve`:\n",
                        report.held_total);
-        for (const std::string& address : report.held) out += "  " + printable(address) + "\n";
+        for (std::size_t i = 0; i < std::min<std::size_t>(report.held.size(), 10); ++i) {
+            const census::HoldLine& line = report.held[i];
+            fmt::format_to(std::back_inserter(out), "  hold {}: {} ({}{}{})\n", line.number,
+                           printable(line.address),
+                           line.cause == "gate" ? "too many at once" : "not found any more",
+                           line.directory.empty() ? "" : "; " + printable(line.directory),
+                           line.object.empty() ? "" : ": " + printable(line.object));
+        }
+    }
+    if (report.unseen_total > 0) {
+        fmt::format_to(
+            std::back_inserter(out),
+            "\nUnseen: {} objects are not found any more, and nothing says that they are gone; what "
+            "they list stays accepted until a callout says otherwise. Deleted, moved out of base, or "
+            "hidden from our account?\n",
+            report.unseen_total);
+        for (std::size_t i = 0; i < std::min<std::size_t>(report.unseen.size(), 10); ++i)
+            fmt::format_to(std::back_inserter(out), "  {} ({}: {})\n", printable(report.unseen[i].address),
+                           printable(report.unseen[i].directory), printable(report.unseen[i].object));
     }
     if (!report.waiting.empty()) {
         out += "\nUnsure for over an hour with senders coming back (mail waits):\n";

@@ -17,16 +17,19 @@ struct ReasonWords {
     std::string_view words;
 };
 
-constexpr std::array<ReasonWords, 14> kReasons{{
+constexpr std::array<ReasonWords, 16> kReasons{{
     {Reason::held, "held", "its removal is held by the gate until an operator approves"},
     {Reason::not_relayed, "not-relayed", "no route names its domain"},
     {Reason::configured, "configured", "the configuration accepts it"},
     {Reason::listed, "listed", "the directory lists it"},
+    {Reason::unseen, "unseen", "the directory listed it, and does not show that object any more"},
     {Reason::proven, "proven", "a callout proved it deliverable"},
     {Reason::closed_listing, "closed-listing", "the directory says that it refuses outside senders"},
     {Reason::closed_callout, "closed-callout", "the mail server refuses outside senders for it"},
     {Reason::proven_unknown, "proven-unknown",
      "missed by Postfix, then proven unknown by a callout whose controls passed"},
+    {Reason::proven_absent, "proven-absent",
+     "missed by Postfix, then twice not found in a directory that knows every recipient"},
     {Reason::lease_over, "lease-over", "proven unknown too long ago; the next miss asks again"},
     {Reason::not_missed, "not-missed",
      "proven unknown, but Postfix has not missed it since it was last accepted"},
@@ -47,11 +50,23 @@ std::vector<CalloutFact> current_callouts(const Evidence& evidence) {
     return current;
 }
 
-bool contested(const std::vector<CalloutFact>& current, bool listed, const Policy& policy) {
-    if (!listed || current.empty() || current.back().klass != CalloutClass::unknown) return false;
+bool contested(const Evidence& evidence, const std::vector<CalloutFact>& current, const Policy& policy) {
+    if (evidence.listings == 0 || current.empty() || current.back().klass != CalloutClass::unknown)
+        return false;
+    if (all_unseen(evidence) && current.back().began >= evidence.unseen_at) return true;
     auto first = current.end();
     while (first != current.begin() && std::prev(first)->klass == CalloutClass::unknown) --first;
     return current.back().at - first->at >= policy.confirmation_interval;
+}
+
+// A rejection that begins with its proof. Evidence dated after now counts as now, so a clock that was set
+// back cannot prolong a lease. Dated far after now, its clock was wrong: counted as now it would begin a new
+// lease whenever one ends.
+Verdict lease_from(Time proof, Reason reason, const Policy& policy, Time now) {
+    if (proof > now + kClockTolerance) return {Answer::unsure, Reason::lease_over, {}};
+    const Time ends = std::min(proof, now) + policy.unknown_expire;
+    if (ends <= now) return {Answer::unsure, Reason::lease_over, {}};
+    return {Answer::reject, reason, ends};
 }
 
 // Rule 3: missed, then proven unknown not long ago.
@@ -59,12 +74,19 @@ Verdict judge_unknown(const Evidence& evidence, const CalloutFact& proof, const 
     if (!evidence.missed || proof.began < *evidence.missed) return {Answer::unsure, Reason::not_missed, {}};
     if (evidence.postmaster) return {Answer::unsure, Reason::postmaster, {}};
     if (evidence.accept_all) return {Answer::unsure, Reason::accept_all, {}};
-    // Evidence dated after now counts as now, so a clock that was set back cannot prolong a lease. Dated far
-    // after now, its clock was wrong: counted as now it would begin a new lease whenever one ends.
-    if (proof.at > now + kClockTolerance) return {Answer::unsure, Reason::lease_over, {}};
-    const Time ends = std::min(proof.at, now) + policy.unknown_expire;
-    if (ends <= now) return {Answer::unsure, Reason::lease_over, {}};
-    return {Answer::reject, Reason::proven_unknown, ends};
+    return lease_from(proof.at, Reason::proven_unknown, policy, now);
+}
+
+// Rule 3 where the directory is complete: missed, then not found twice, a while apart.
+std::optional<Verdict> judge_absent(const Evidence& evidence, const Policy& policy, Time now) {
+    if (!policy.directory_complete || !evidence.absence || evidence.directory_doubtful ||
+        evidence.listings > 0 || evidence.postmaster || evidence.accept_all || !evidence.missed)
+        return std::nullopt;
+    const AbsenceFact& absence = *evidence.absence;
+    if (absence.first_began < *evidence.missed || absence.first_began < evidence.listed_at ||
+        absence.last_at - absence.first_at < policy.confirmation_interval)
+        return std::nullopt;
+    return lease_from(absence.last_at, Reason::proven_absent, policy, now);
 }
 
 Verdict decide_unheld(const Evidence& evidence, const Policy& policy, Time now) {
@@ -73,7 +95,7 @@ Verdict decide_unheld(const Evidence& evidence, const Policy& policy, Time now) 
 
     const std::vector<CalloutFact> current = current_callouts(evidence);
     const bool listed = evidence.listings > 0;
-    const bool in_conflict = contested(current, listed, policy);
+    const bool in_conflict = contested(evidence, current, policy);
     const CalloutFact* last = current.empty() ? nullptr : &current.back();
     const bool proven = last != nullptr && last->klass != CalloutClass::unknown;
     if ((listed && !in_conflict) || proven) {
@@ -81,8 +103,11 @@ Verdict decide_unheld(const Evidence& evidence, const Policy& policy, Time now) 
             return {Answer::closed, Reason::closed_callout, {}};
         if (listed && evidence.closed_listings == evidence.listings)
             return {Answer::closed, Reason::closed_listing, {}};
-        return {Answer::accept, listed ? Reason::listed : Reason::proven, {}};
+        if (proven && (!listed || all_unseen(evidence))) return {Answer::accept, Reason::proven, {}};
+        return {Answer::accept, all_unseen(evidence) ? Reason::unseen : Reason::listed, {}};
     }
+    if (const auto absent = judge_absent(evidence, policy, now); absent && absent->answer == Answer::reject)
+        return *absent;
     if (last != nullptr) {
         const Verdict verdict = judge_unknown(evidence, *last, policy, now);
         if (verdict.answer == Answer::reject || !in_conflict) return verdict;
@@ -111,8 +136,12 @@ std::string_view explain(Reason reason) {
     return "?";
 }
 
+bool all_unseen(const Evidence& evidence) {
+    return evidence.listings > 0 && evidence.unseen_listings == evidence.listings;
+}
+
 bool contested(const Evidence& evidence, const Policy& policy) {
-    return contested(current_callouts(evidence), evidence.listings > 0, policy);
+    return contested(evidence, current_callouts(evidence), policy);
 }
 
 Verdict decide(const Evidence& evidence, const Policy& policy, Time now) {

@@ -21,6 +21,13 @@ struct CalloutFact {
     Seq began = 0;
 };
 
+// A run of live lookups that found a listed control of the domain and not the address: its first and its
+// last.
+struct AbsenceFact {
+    Time first_at, last_at;
+    Seq first_began = 0;
+};
+
 struct Evidence {
     Answer answered = Answer::unsure;   // the last answer
     bool held = false;                  // the gate holds its removal
@@ -30,14 +37,19 @@ struct Evidence {
     bool postmaster = false;            // RFC 5321, 4.5.1: never refused
     int listings = 0;                   // directory objects that list it now
     int closed_listings = 0;            // those that refuse outside senders
+    int unseen_listings = 0;            // those of objects that readings do not find any more
+    Seq unseen_at = 0;                  // when the last of them was not found
     Seq listed_at = 0;                  // when its listings last changed or ended
     std::optional<Seq> missed;          // the first miss after it was last accepted or closed
     std::vector<CalloutFact> callouts;  // conclusive ones, the one that began first in front
+    std::optional<AbsenceFact> absence;
+    bool directory_doubtful = false;  // its domain has unseen objects, or the last full reading failed
 };
 
 struct Policy {
     std::chrono::milliseconds unknown_expire{std::chrono::hours{1}};
     std::chrono::milliseconds confirmation_interval{std::chrono::minutes{15}};
+    bool directory_complete = false;  // the directory knows every recipient of these domains
 };
 
 enum class Reason {
@@ -45,10 +57,12 @@ enum class Reason {
     not_relayed,     // no route names its domain
     configured,      // the operator's accept
     listed,          // the directory lists it
+    unseen,          // listed, by objects that readings do not find any more
     proven,          // a callout proved it deliverable
     closed_listing,  // every listing of it refuses outside senders
     closed_callout,  // the server refuses outside senders for it
     proven_unknown,  // missed, then proven unknown, and the lease runs
+    proven_absent,   // missed, then twice not found in a directory that knows every recipient
     lease_over,      // was proven unknown, too long ago
     not_missed,      // proven unknown, but Postfix has not missed it since it was last accepted
     contested,       // listed, and proven unknown more than once
@@ -76,7 +90,11 @@ constexpr bool exists(Answer answer) {
 }
 
 // Listed, but every conclusive callout since the last deliverable or policy said unknown, the first and the
-// last at least a confirmation interval apart.
+// last at least a confirmation interval apart. Where no reading finds the objects that list it any more, one
+// such callout after that is enough.
 bool contested(const Evidence& evidence, const Policy& policy);
+
+// Listed, and only by objects that readings do not find any more.
+bool all_unseen(const Evidence& evidence);
 
 }  // namespace postcensus::census

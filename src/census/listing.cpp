@@ -39,7 +39,8 @@ Listing judge(const DirectoryObject& object, const ListingPolicy& policy) {
     };
     for (const std::string& value : object.proxy_addresses)
         if (is_smtp(value)) add(std::string_view(value).substr(5));
-    if (policy.use_mail && object.proxy_addresses.empty())
+    if (policy.plain == PlainAddresses::counted ||
+        (policy.plain == PlainAddresses::alone && object.proxy_addresses.empty()))
         for (const std::string& value : object.mail) add(value);
 
     std::sort(listing.addresses.begin(), listing.addresses.end());

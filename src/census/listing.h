@@ -17,13 +17,19 @@ struct DirectoryObject {
     std::string guid;  // 16 bytes; the key that survives renames and moves
     std::string dn;
     std::vector<std::string> proxy_addresses;  // "SMTP:a@b", "smtp:c@d", "X500:/o=…"
-    std::vector<std::string> mail;
+    std::vector<std::string> mail;  // plain addresses: AD's `mail`, OpenLDAP's configured attributes
     std::optional<std::int64_t> recipient_type_details;
     bool requires_authentication = false;  // msExchRequireAuthToSendTo
 };
 
+enum class PlainAddresses {
+    ignored,
+    alone,    // count where there are no proxyAddresses
+    counted,  // always count
+};
+
 struct ListingPolicy {
-    bool use_mail = false;  // whether `mail` without proxyAddresses makes a recipient
+    PlainAddresses plain = PlainAddresses::ignored;
 };
 
 // An object that has recipients, or had: with no addresses it lists nothing.

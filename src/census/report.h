@@ -47,6 +47,18 @@ struct WaitingLine {
     std::string last_callout;  // class and reply, or empty
 };
 
+// A removal that waits for an operator.
+struct HoldLine {
+    std::int64_t number = 0;  // what `approve` takes
+    std::string address, directory, object, cause;
+    Time at;
+};
+
+// An object that readings do not find any more, and nothing says that it is gone.
+struct UnseenLine {
+    std::string directory, object, address;  // one of its addresses
+};
+
 struct TableLine {
     std::string table;
     std::int64_t generation = 0, entries = 0;
@@ -59,8 +71,10 @@ struct Report {
     std::vector<DomainCounts> domains;
     std::int64_t elsewhere = 0;  // listed addresses in domains that no route names
     std::vector<WaitingLine> waiting;
-    std::vector<std::string> held;  // the first ones
+    std::vector<HoldLine> held;  // the first ones
     std::int64_t held_total = 0;
+    std::vector<UnseenLine> unseen;  // the first ones
+    std::int64_t unseen_total = 0;
     std::vector<ReadingLine> readings;
     std::map<std::string, std::int64_t> counters;
     std::vector<ChangeLine> changes;  // the newest ones

@@ -10,6 +10,7 @@
 #include "base/duration.h"
 #include "base/file.h"
 #include "base/printable.h"
+#include "config/directory_section.h"
 #include "config/values.h"
 
 namespace postcensus::config {
@@ -20,23 +21,6 @@ using namespace std::chrono_literals;
 constexpr std::size_t kLargestFile = 1024UL * 1024;
 constexpr std::size_t kLargestDomainFile = 16UL * 1024 * 1024;
 constexpr std::uint16_t kHubTransport = 2525;
-
-// What a section says before it is checked as a whole.
-struct DirectoryDraft {
-    directory::Settings settings;
-    std::string uri;
-    std::string password_file;
-};
-
-Setter one_of(std::string& target, std::vector<std::string> allowed) {
-    return [&target, allowed = std::move(allowed)](const std::string& text) -> Result<void> {
-        if (std::find(allowed.begin(), allowed.end(), text) == allowed.end())
-            return fail(ExitCode::configuration,
-                        fmt::format("'{}' is none of {}", printable(text), fmt::join(allowed, ", ")));
-        target = text;
-        return {};
-    };
-}
 
 SectionBinder bind_general(const std::string& file, Configuration& out) {
     SectionBinder binder(file, "general");
@@ -70,26 +54,6 @@ SectionBinder bind_log(const std::string& file, Configuration& out) {
                 return fail(ExitCode::configuration, "name at least one, normally 'postfix'");
             return {};
         });
-    return binder;
-}
-
-SectionBinder bind_directory(const std::string& file, const std::string& section, DirectoryDraft& draft) {
-    SectionBinder binder(file, section);
-    binder.required("uri", set_text(draft.uri))
-        .required("base", set_text(draft.settings.base))
-        .only("flavour", "ad")
-        .only("bind", "simple")
-        .required("bind-dn", set_text(draft.settings.bind_dn))
-        .required("password-file", set_text(draft.password_file))
-        .only("keytab", "")
-        .key("starttls", "no", set_bool(draft.settings.starttls))
-        .key("insecure", "no", set_bool(draft.settings.insecure))
-        .key("ca-file", "", set_path(draft.settings.ca_file, true))
-        .only("filter", "")
-        .only("attributes", "mail")
-        .key("use-mail", "no", set_bool(draft.settings.use_mail))
-        .only("poll-interval", "15s")
-        .only("sweep-interval", "1h");
     return binder;
 }
 
@@ -223,7 +187,7 @@ SectionBinder bind_route(const std::string& file, const std::string& section, Ro
                  return {};
              })
         .key("confirmation-interval", "15m", set_duration(route.policy.confirmation_interval, 1s))
-        .only("directory-complete", "no")
+        .key("directory-complete", "no", set_bool(route.policy.directory_complete))
         .key("deliverable-refresh", "7d", set_duration(route.deliverable_refresh, 1s))
         .key("unknown-expire", "1h", set_duration(route.policy.unknown_expire, 1s));
     return binder;
@@ -254,40 +218,6 @@ SectionBinder bind_budget(const std::string& file, census::Budget& budget) {
     return binder;
 }
 
-// "FILE:LINE: [SECTION] KEY: WHAT".
-tl::unexpected<Failure> mistake(const std::string& file, const IniSection& section, const std::string& key,
-                                const std::string& what) {
-    return fail(ExitCode::configuration, fmt::format("{}:{}: [{}] {}: {}", file, section.line_of(key),
-                                                     printable(section.name, 60), key, what));
-}
-
-Result<void> finish_directory(const std::string& file, const IniSection& section, DirectoryDraft& draft) {
-    const auto bad = [&](const std::string& key, const std::string& what) {
-        return mistake(file, section, key, what);
-    };
-    directory::Settings& settings = draft.settings;
-    settings.uris = split_words(draft.uri);
-    if (settings.uris.empty())
-        return bad("uri", "name at least one server, for example ldaps://dc1.corp.example");
-    for (const std::string& uri : settings.uris) {
-        const bool tls = uri.starts_with("ldaps://");
-        if (!tls && !uri.starts_with("ldap://"))
-            return bad("uri",
-                       fmt::format("'{}' begins neither with ldaps:// nor with ldap://", printable(uri, 80)));
-        if (!tls && !settings.starttls && !settings.insecure)
-            return bad("uri",
-                       "a password would cross the network readable; use ldaps://, or starttls = yes (or "
-                       "insecure = yes, if you must)");
-        if (tls && settings.starttls)
-            return bad("starttls", "ldaps:// is encrypted from the start; use one of the two");
-    }
-    if (settings.bind_dn.empty()) return bad("bind-dn", "an empty name would be an anonymous login");
-    auto password = read_secret(draft.password_file);
-    if (!password) return bad("password-file", password.error().message);
-    settings.password = *password;
-    return {};
-}
-
 // What concerns several sections. `sections`: of the routes, in their order.
 Result<void> finish(Configuration& out, const std::vector<IniSection>& sections) {
     const std::string file = out.file.string();
@@ -302,6 +232,9 @@ Result<void> finish(Configuration& out, const std::vector<IniSection>& sections)
             if (const auto owner = out.route_by_domain.find(domain);
                 owner == out.route_by_domain.end() || owner->second != i)
                 return mistake(file, sections[i], "accept", domain + " is none of this route's domains");
+        if (out.routes[i].policy.directory_complete && out.directories.empty())
+            return mistake(file, sections[i], "directory-complete",
+                           "there is no [directory.NAME] section that could know these recipients");
     }
     return {};
 }
@@ -318,6 +251,7 @@ std::string Route::policy_text(const std::string& domain) const {
     std::string text = fmt::format("unknown-expire={} confirmation-interval={} callout={}",
                                    format_duration(policy.unknown_expire),
                                    format_duration(policy.confirmation_interval), asks() ? "yes" : "no");
+    if (policy.directory_complete) text += " directory-complete";
     if (std::find(accept_domains.begin(), accept_domains.end(), domain) != accept_domains.end())
         text += " accept=@" + domain;
     for (const mail::Address& address : accept)

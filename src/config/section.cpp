@@ -82,4 +82,10 @@ std::vector<std::string> SectionBinder::names() const {
     return names;
 }
 
+tl::unexpected<Failure> mistake(const std::string& file, const IniSection& section, const std::string& key,
+                                const std::string& what) {
+    return fail(ExitCode::configuration, fmt::format("{}:{}: [{}] {}: {}", file, section.line_of(key),
+                                                     printable(section.name, 60), key, what));
+}
+
 }  // namespace postcensus::config

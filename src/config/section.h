@@ -42,4 +42,8 @@ class SectionBinder {
     std::vector<Key> keys_;
 };
 
+// "FILE:LINE: [SECTION] KEY: WHAT".
+tl::unexpected<Failure> mistake(const std::string& file, const IniSection& section, const std::string& key,
+                                const std::string& what);
+
 }  // namespace postcensus::config

@@ -104,11 +104,32 @@ Setter set_percent(int& target) {
     };
 }
 
+Setter one_of(std::string& target, std::vector<std::string> allowed) {
+    return [&target, allowed = std::move(allowed)](const std::string& text) -> Result<void> {
+        if (std::find(allowed.begin(), allowed.end(), text) == allowed.end())
+            return fail(ExitCode::configuration,
+                        fmt::format("'{}' is none of {}", printable(text), fmt::join(allowed, ", ")));
+        target = text;
+        return {};
+    };
+}
+
 std::vector<std::string> split_words(const std::string& text) {
     std::istringstream stream(text);
     std::vector<std::string> words;
     for (std::string word; stream >> word;) words.push_back(word);
     return words;
+}
+
+Result<std::filesystem::path> find_secret(const std::string& files) {
+    std::string tried;
+    for (const std::string& word : split_words(files)) {
+        const auto path = expand(word);
+        if (path && ::access(path->c_str(), R_OK) == 0) return std::filesystem::path(*path);
+        tried += (tried.empty() ? "" : "; ") +
+                 (path ? *path + ": cannot be read" : word + " (the variable is not set)");
+    }
+    return fail(ExitCode::configuration, tried.empty() ? "no file is named" : tried);
 }
 
 Result<std::string> read_secret(const std::string& files) {

@@ -17,8 +17,12 @@ Setter set_duration(std::chrono::milliseconds& target, std::chrono::milliseconds
 Setter set_bool(bool& target);
 Setter set_number(int& target, int least, int most);
 Setter set_percent(int& target);
+Setter one_of(std::string& target, std::vector<std::string> allowed);
 
 std::vector<std::string> split_words(const std::string& text);
+
+// The first of these files that can be read, ${NAME} standing for a variable of the environment.
+Result<std::filesystem::path> find_secret(const std::string& files);
 
 // A list of files to try in turn, ${NAME} standing for a variable of the environment: the content of the
 // first that can be read, without its last newline.

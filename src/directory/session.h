@@ -5,88 +5,102 @@
 // libldap would follow them anonymously and silently end a paged search. Certificates are always verified.
 #pragma once
 
-#include <chrono>
-#include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/failure.h"
+#include "directory/settings.h"
 
 struct ldap;
 struct ldapmsg;
 
 namespace postcensus::directory {
 
-struct Settings {
-    std::string name;               // of the [directory.NAME] section
-    std::vector<std::string> uris;  // ldaps://dc1.corp.example, in the order to try
-    std::string base;
-    std::string bind_dn;
-    std::string password;           // never shown, never logged
-    std::filesystem::path ca_file;  // empty: the system's authorities
-    bool starttls = false;
-    bool insecure = false;  // a simple bind without TLS
-    bool use_mail = false;
-    std::chrono::seconds connect_timeout{10};
-    std::chrono::seconds answer_timeout{120};  // AD's own MaxQueryDuration
-};
-
 // One attribute of one entry. The name is as the server sent it, options (";range=0-1499") included.
 struct Attribute {
-    std::string name;
-    std::vector<std::string> values;
+    std::string_view name;
+    std::vector<std::string_view> values;
 };
 
+// Views into the server's message: they last until the callback that got the entry returns.
 struct Entry {
-    std::string dn;
+    std::string_view dn;
     std::vector<Attribute> attributes;
+
+    // The first value of an attribute, by its name in any case; nothing in the view if there is none.
+    std::string_view value(std::string_view name) const;
 };
 
-struct Page {
-    std::vector<Entry> entries;
-    bool last = false;
+struct Search {
+    std::string base;
+    std::string filter = "(objectClass=*)";
+    std::vector<std::string> attributes;
+    bool show_deleted = false;  // AD: tombstones too (control 1.2.840.113556.1.4.417)
+};
+
+// Lets another thread end what a session waits for: its socket is shut down. It stays interrupted: a session
+// that is opened with it later fails at once.
+class Interrupt {
+  public:
+    void interrupt();
+    bool interrupted();
+    // Of the connection that is open now; -1: none.
+    void take_socket(int fd);
+
+  private:
+    std::mutex mutex_;
+    int fd_ = -1;
+    bool interrupted_ = false;
 };
 
 class Session {
   public:
-    // Connects and binds to one URI.
-    static Result<Session> open(const Settings& settings, const std::string& uri);
+    // Connects and logs in to one URI. `interrupt`, if any, must outlive the session.
+    static Result<Session> open(const Settings& settings, const std::string& uri, Interrupt* interrupt);
 
     Session(Session&&) noexcept;
     Session& operator=(Session&&) noexcept;
     ~Session();
 
-    // A paged search below `base`: `take` gets each page as soon as it is whole, while the server already
-    // works at the next. Any result other than success in any page is a Failure: what came before it is a
-    // part, and counts for nothing.
-    using TakePage = std::function<Result<void>(std::vector<Entry>)>;
-    Result<void> search_paged(const std::string& base, const std::string& filter,
-                              const std::vector<std::string>& attributes, const TakePage& take);
+    using Take = std::function<Result<void>(const Entry&)>;
 
-    // One entry, by its DN. Not found is a Failure.
-    Result<Entry> read_entry(const std::string& dn, const std::vector<std::string>& attributes);
+    // A paged search of the whole tree below `base`: `take` gets the entries of a page while the server
+    // already works at the next; `page_taken` is called behind each. Any result other than success in any
+    // page is a Failure, and so is one of `take`: what came before it is a part, and counts for nothing.
+    Result<void> search(const Search& search, const Take& take, const std::function<void()>& page_taken = {});
 
-    const std::string& server() const { return server_; }
+    // One entry by its DN (also <GUID=…> and the empty one of the server itself). False if there is none, or
+    // none that this account may see.
+    Result<bool> read(const Search& search, const Take& take);
+
+    const std::string& uri() const { return uri_; }
 
   private:
     struct Unbind {
+        Interrupt* interrupt = nullptr;
         void operator()(ldap* handle) const;
     };
-    Session(std::unique_ptr<ldap, Unbind> handle, std::string server, std::chrono::seconds timeout);
-    Result<Page> finish_page(int message_id, std::string& cookie);
-    Result<int> send_page(const std::string& base, const std::string& filter,
-                          const std::vector<std::string>& attributes, const std::string& cookie);
-    std::vector<Entry> decode(ldapmsg* chain) const;
+    struct Page;
+    using Handle = std::unique_ptr<ldap, Unbind>;
+    Session(Handle handle, std::string uri, std::chrono::seconds timeout);
+    Result<int> send(const Search& search, int scope, const std::string* cookie);
+    Result<Page> receive(int message_id);
+    Result<void> take_entries(ldapmsg* chain, const Take& take);
 
-    std::unique_ptr<ldap, Unbind> handle_;
-    std::string server_;
+    Handle handle_;
+    std::string uri_;
     std::chrono::seconds timeout_;
 };
 
 // True if the directory refused the credentials themselves (result 49): to try them again may lock the
 // account.
 bool credentials_refused(const Failure& failure);
+
+// A value in a search filter (RFC 4515): every byte that is not a letter or a digit is escaped.
+std::string escape_filter(std::string_view value);
 
 }  // namespace postcensus::directory

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "mail/address.h"
 
+#include <idn2.h>
+#include <unicase.h>
+
 #include <algorithm>
+#include <cstdlib>
+#include <memory>
 
 #include "base/printable.h"
 
@@ -29,9 +34,51 @@ bool is_dot_atom(std::string_view local) {
                        [](char byte) { return byte == '.' || is_atext(static_cast<unsigned char>(byte)); });
 }
 
+bool all_ascii(std::string_view text) {
+    return std::all_of(text.begin(), text.end(),
+                       [](char byte) { return static_cast<unsigned char>(byte) < 0x80; });
+}
+
+struct Free {
+    void operator()(void* memory) const { std::free(memory); }
+};
+using TextPtr = std::unique_ptr<char, Free>;
+using BytesPtr = std::unique_ptr<std::uint8_t, Free>;
+
+// Postfix folds with full Unicode case folding where it speaks SMTPUTF8 (casefold.c), else ASCII alone.
+std::string fold_local(std::string_view local) {
+    if (all_ascii(local)) return fold(local);
+    std::size_t size = 0;
+    const BytesPtr folded(u8_casefold(reinterpret_cast<const std::uint8_t*>(local.data()), local.size(),
+                                      nullptr, nullptr, nullptr, &size));
+    return folded ? std::string(reinterpret_cast<const char*>(folded.get()), size) : std::string{};
+}
+
 // No control character may reach a table, a log or an SMTP command.
 bool valid_local(std::string_view local) {
     return !local.empty() && local.size() <= kLongestLocal && printable(local) == local;
+}
+
+std::optional<std::string> to_ascii_domain(std::string_view text) {
+    if (all_ascii(text)) return fold(text);
+    char* raw = nullptr;
+    const std::string terminated(text);
+    const int result =
+        idn2_lookup_u8(reinterpret_cast<const std::uint8_t*>(terminated.c_str()),
+                       reinterpret_cast<std::uint8_t**>(&raw), IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+    const TextPtr owner(raw);
+    if (result != IDN2_OK) return std::nullopt;
+    return fold(raw);
+}
+
+std::string quoted(std::string_view local) {
+    if (is_dot_atom(local)) return std::string(local);
+    std::string out = "\"";
+    for (const char byte : local) {
+        if (byte == '"' || byte == '\\') out += '\\';
+        out += byte;
+    }
+    return out + "\"";
 }
 
 }  // namespace
@@ -46,12 +93,13 @@ std::string fold(std::string_view text) {
 std::optional<std::string> valid_domain(std::string_view text) {
     if (!text.empty() && text.back() == '.') text.remove_suffix(1);
     if (text.empty() || text.size() > kLongestDomain || printable(text) != text) return std::nullopt;
-    std::string out = fold(text);
+    auto ascii = to_ascii_domain(text);
+    if (!ascii || ascii->size() > kLongestDomain) return std::nullopt;
+    std::string out = *std::move(ascii);
     std::size_t label = 0;
     for (const char byte : out) {
         const auto unsigned_byte = static_cast<unsigned char>(byte);
-        if (byte == '.' ? label == 0
-                        : !(is_alnum(unsigned_byte) || byte == '-' || byte == '_' || unsigned_byte >= 0x80))
+        if (byte == '.' ? label == 0 : !(is_alnum(unsigned_byte) || byte == '-' || byte == '_'))
             return std::nullopt;
         label = byte == '.' ? 0 : label + 1;
         if (label > 63) return std::nullopt;
@@ -64,8 +112,10 @@ std::optional<Address> Address::from_internal(std::string_view text) {
     const std::size_t at = text.rfind('@');
     if (at == std::string_view::npos || !valid_local(text.substr(0, at))) return std::nullopt;
     const auto domain = valid_domain(text.substr(at + 1));
-    if (!domain) return std::nullopt;
-    return Address(fold(text.substr(0, at)) + "@" + *domain, at);
+    std::string local = fold_local(text.substr(0, at));
+    if (!domain || local.empty() || local.size() > kLongestLocal) return std::nullopt;
+    const std::size_t length = local.size();
+    return Address(std::move(local) + "@" + *domain, length);
 }
 
 std::optional<Address> Address::from_external(std::string_view text) {
@@ -87,18 +137,33 @@ std::optional<Address> Address::from_external(std::string_view text) {
 }
 
 std::string Address::external() const {
-    if (is_dot_atom(local())) return text_;
-    std::string out = "\"";
-    for (const char byte : local()) {
-        if (byte == '"' || byte == '\\') out += '\\';
-        out += byte;
-    }
-    return out + "\"@" + std::string(domain());
+    return quoted(local()) + "@" + std::string(domain());
+}
+
+std::vector<std::string> Address::forms() const {
+    std::vector<std::string> all = domain_forms(std::string(domain()));
+    for (std::string& form : all) form.insert(0, std::string(local()) + "@");
+    return all;
+}
+
+std::vector<std::string> Address::external_forms() const {
+    std::vector<std::string> all = domain_forms(std::string(domain()));
+    for (std::string& form : all) form.insert(0, quoted(local()) + "@");
+    return all;
 }
 
 bool Address::is_ascii() const {
-    return std::all_of(text_.begin(), text_.end(),
-                       [](char byte) { return static_cast<unsigned char>(byte) < 0x80; });
+    return all_ascii(text_);
+}
+
+std::vector<std::string> domain_forms(const std::string& domain) {
+    std::vector<std::string> forms{domain};
+    if (domain.find("xn--") == std::string::npos) return forms;
+    char* raw = nullptr;
+    const int result = idn2_to_unicode_8z8z(domain.c_str(), &raw, 0);
+    const TextPtr owner(raw);
+    if (result == IDN2_OK && domain != raw && printable(raw, kLongestDomain) == raw) forms.emplace_back(raw);
+    return forms;
 }
 
 }  // namespace postcensus::mail

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
-// A recipient address as Postfix looks it up: one local part, one domain, both folded to lower case.
+// A recipient address as Postfix looks it up: one local part, one domain, both folded as Postfix folds them.
 // An Address that exists is valid: bounded (RFC 5321, 4.5.3.1: local part 64, domain 255 bytes), of printable
 // UTF-8, and never with an empty local part (published unquoted, that would be a wildcard for the whole
-// domain).
+// domain). A domain with other than ASCII letters is kept in its ASCII form (IDNA 2008, RFC 5891: A-labels),
+// in whichever form it came.
 #pragma once
 
 #include <compare>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace postcensus::mail {
 
@@ -29,6 +31,10 @@ class Address {
     // The quoted form: the key of a lookup table, the argument of RCPT TO.
     std::string external() const;
 
+    // The internal and the quoted form with each form of the domain: mail comes under both.
+    std::vector<std::string> forms() const;
+    std::vector<std::string> external_forms() const;
+
     // Whether the key survives a text table: postmap(1) takes a line that starts with # for a comment.
     bool fits_table() const { return text_.front() != '#'; }
 
@@ -44,10 +50,13 @@ class Address {
     std::size_t at_;
 };
 
-// Lower case for ASCII, and nothing else: what Postfix's lookup does without SMTPUTF8.
+// Lower case for ASCII, and nothing else.
 std::string fold(std::string_view text);
 
-// A domain folded, without a final dot; nothing if it cannot be one.
+// A domain folded, in its ASCII form, without a final dot; nothing if it cannot be one.
 std::optional<std::string> valid_domain(std::string_view text);
+
+// A valid domain, and its form in UTF-8 if it has one.
+std::vector<std::string> domain_forms(const std::string& domain);
 
 }  // namespace postcensus::mail

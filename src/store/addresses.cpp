@@ -22,24 +22,43 @@ mail::Address stored_address(const SQLite::Column& column) {
 AddressBook::AddressBook(Writer& writer)
     : db_(writer.db),
       find_(writer.db, "SELECT id FROM address WHERE address = ?"),
-      insert_(writer.db, "INSERT INTO address (address, domain) VALUES (?, ?)"),
+      insert_(writer.db, "INSERT INTO address (address, domain, listed_seq) VALUES (?, ?, ?)"),
+      listed_(writer.db, "UPDATE address SET listed_seq = ? WHERE id = ?"),
       undecided_(writer.db,
                  "INSERT INTO undecided (address_id, rank) VALUES (?, ?) "
                  "ON CONFLICT (address_id) DO UPDATE SET rank = min(rank, excluded.rank)") {}
 
 AddressId AddressBook::ensure(const mail::Address& address) {
+    if (const auto id = find(address)) return *id;
+    return insert(address, 0);
+}
+
+std::pair<AddressId, bool> AddressBook::ensure_listed(const mail::Address& address, Seq seq) {
+    const auto id = find(address);
+    if (!id) return {insert(address, seq), true};
+    listed_.reset();
+    listed_.bind(1, seq);
+    listed_.bind(2, *id);
+    listed_.exec();
+    return {*id, false};
+}
+
+std::optional<AddressId> AddressBook::find(const mail::Address& address) {
     find_.reset();
-    find_.bind(1, address.text());
-    if (find_.executeStep()) {
-        const AddressId id = find_.getColumn(0).getInt64();
-        find_.reset();
-        return id;
-    }
+    find_.bindNoCopy(1, address.text());
+    std::optional<AddressId> id;
+    if (find_.executeStep()) id = find_.getColumn(0).getInt64();
+    find_.reset();
+    return id;
+}
+
+AddressId AddressBook::insert(const mail::Address& address, Seq listed_seq) {
     insert_.reset();
-    insert_.bind(1, address.text());
+    insert_.bindNoCopy(1, address.text());
     insert_.bind(2, std::string(address.domain()));
+    insert_.bind(3, listed_seq);
     insert_.exec();
-    find_.reset();
+    insert_.reset();
     return db_.getLastInsertRowid();
 }
 
@@ -60,11 +79,13 @@ std::optional<AddressId> find_address(SQLite::Database& db, const mail::Address&
 EvidenceReader::EvidenceReader(SQLite::Database& db)
     : address_(db,
                "SELECT address.address, answer, reason, until, listed_seq, left_seq, missed_seq, configured, "
-               "coalesce(domain.accept_all, 0) AS accept_all, hold.address_id IS NOT NULL AS held, "
-               "coalesce(hold.approved, 0) AS approved "
+               "coalesce(domain.accept_all, 0) AS accept_all, hold.cause AS hold_cause, "
+               "coalesce(hold.approved, 0) AS approved, first_at, first_seq, last_at "
                "FROM address LEFT JOIN domain USING (domain) LEFT JOIN hold ON hold.address_id = address.id "
-               "WHERE address.id = ?"),
-      listings_(db, "SELECT count(*), coalesce(sum(closed), 0) FROM listing WHERE address_id = ?"),
+               "LEFT JOIN absence ON absence.address_id = address.id WHERE address.id = ?"),
+      listings_(db,
+                "SELECT count(*), coalesce(sum(closed), 0), count(unseen_seq), coalesce(max(unseen_seq), 0) "
+                "FROM listing JOIN object ON object.id = object_id WHERE address_id = ?"),
       callouts_(db,
                 "SELECT class, at, began_seq FROM callout WHERE address_id = ? AND class IN ('deliverable', "
                 "'unknown', 'policy') "
@@ -91,7 +112,13 @@ std::optional<Pending> EvidenceReader::load(AddressId id) {
     pending.evidence.accept_all = address_.getColumn("accept_all").getInt() != 0;
     pending.evidence.postmaster = pending.address.local() == "postmaster";
     pending.approved = address_.getColumn("approved").getInt() != 0;
-    pending.evidence.held = address_.getColumn("held").getInt() != 0 && !pending.approved;
+    if (const auto cause = address_.getColumn("hold_cause"); !cause.isNull())
+        pending.hold = cause.getString() == "unseen" ? HoldCause::unseen : HoldCause::gate;
+    pending.evidence.held = pending.hold == HoldCause::gate && !pending.approved;
+    if (const auto first = address_.getColumn("first_at"); !first.isNull())
+        pending.evidence.absence = census::AbsenceFact{from_unix_ms(first.getInt64()),
+                                                       from_unix_ms(address_.getColumn("last_at").getInt64()),
+                                                       address_.getColumn("first_seq").getInt64()};
     address_.reset();
 
     listings_.reset();
@@ -99,6 +126,8 @@ std::optional<Pending> EvidenceReader::load(AddressId id) {
     listings_.executeStep();
     pending.evidence.listings = listings_.getColumn(0).getInt();
     pending.evidence.closed_listings = listings_.getColumn(1).getInt();
+    pending.evidence.unseen_listings = listings_.getColumn(2).getInt();
+    pending.evidence.unseen_at = listings_.getColumn(3).getInt64();
     listings_.reset();
 
     callouts_.reset();
@@ -114,17 +143,20 @@ std::optional<Pending> EvidenceReader::load(AddressId id) {
 }
 
 std::vector<AddressId> next_undecided(SQLite::Database& db, UndecidedPosition& after, std::size_t most) {
-    SQLite::Statement next(db,
-                           "SELECT rank, address_id FROM undecided WHERE (rank, address_id) > (?, ?) ORDER "
-                           "BY rank, address_id LIMIT ?");
-    next.bind(1, after.rank);
-    next.bind(2, after.id);
-    next.bind(3, static_cast<std::int64_t>(most));
     std::vector<AddressId> ids;
-    while (next.executeStep()) {
-        after = {next.getColumn("rank").getInt(), next.getColumn("address_id").getInt64()};
-        ids.push_back(after.id);
-    }
+    const auto take = [&](const char* sql) {
+        SQLite::Statement next(db, sql);
+        next.bind(1, after.id);
+        next.bind(2, static_cast<std::int64_t>(most));
+        while (next.executeStep()) ids.push_back(next.getColumn(0).getInt64());
+        if (!ids.empty()) after.id = ids.back();
+    };
+    if (after.rank <= 0)
+        take(
+            "SELECT address_id FROM undecided WHERE rank = 0 AND address_id > ? ORDER BY address_id LIMIT ?");
+    if (!ids.empty()) return ids;
+    if (after.rank <= 0) after = {1, 0};
+    take("SELECT address_id FROM undecided WHERE rank <> 0 AND address_id > ? ORDER BY address_id LIMIT ?");
     return ids;
 }
 
@@ -136,7 +168,8 @@ CauseReader::CauseReader(SQLite::Database& db)
       callout_(db,
                "SELECT target, reply FROM callout WHERE address_id = ? AND class IN ('deliverable', "
                "'unknown', 'policy') "
-               "ORDER BY began_seq DESC, id DESC LIMIT 1") {}
+               "ORDER BY began_seq DESC, id DESC LIMIT 1"),
+      absence_(db, "SELECT server, control FROM absence WHERE address_id = ?") {}
 
 std::string CauseReader::describe(AddressId id, census::Reason reason) {
     using census::Reason;
@@ -152,6 +185,7 @@ std::string CauseReader::describe(AddressId id, census::Reason reason) {
     };
     switch (reason) {
         case Reason::listed:
+        case Reason::unseen:
         case Reason::closed_listing:
             return first(listing_, "directory ", ": ");
         case Reason::proven:
@@ -161,6 +195,8 @@ std::string CauseReader::describe(AddressId id, census::Reason reason) {
         case Reason::not_missed:
         case Reason::postmaster:
             return first(callout_, "callout to ", ": ");
+        case Reason::proven_absent:
+            return first(absence_, "not found twice, the last time at ", ", which showed ");
         case Reason::configured:
         case Reason::not_relayed:
             return "configuration";
@@ -184,7 +220,13 @@ AnswerWriter::AnswerWriter(Writer& writer, Time now)
       decided_(writer.db, "DELETE FROM undecided WHERE address_id = ?"),
       unhold_(writer.db, "DELETE FROM hold WHERE address_id = ?"),
       hold_(writer.db,
-            "INSERT INTO hold (address_id, at) VALUES (?, ?) ON CONFLICT (address_id) DO NOTHING") {}
+            "INSERT INTO hold (address_id, number, directory, object, cause, at) "
+            "SELECT address.id, :number, coalesce(directory.name, ''), coalesce(dn, ''), :cause, :at "
+            "FROM address LEFT JOIN object ON object.id = coalesce((SELECT object_id FROM listing WHERE "
+            "address_id = address.id ORDER BY object_id LIMIT 1), last_object) "
+            "LEFT JOIN directory ON directory.id = directory_id WHERE address.id = :id "
+            "ON CONFLICT (address_id) DO UPDATE SET number = excluded.number, cause = excluded.cause "
+            "WHERE cause = 'unseen' AND excluded.cause = 'gate'") {}
 
 void AnswerWriter::settle(const Pending& pending, const census::Verdict& verdict, const std::string& cause) {
     const bool was = census::exists(pending.evidence.answered);
@@ -216,7 +258,10 @@ void AnswerWriter::settle(const Pending& pending, const census::Verdict& verdict
         event_.bind(8, pending.approved ? 1 : 0);
         event_.exec();
     }
-    if (pending.approved || (pending.evidence.held && verdict.reason != census::Reason::held)) {
+    const bool waits_on = (pending.hold == HoldCause::gate && verdict.reason == census::Reason::held) ||
+                          (pending.hold == HoldCause::unseen && census::exists(verdict.answer) &&
+                           census::all_unseen(pending.evidence));
+    if (pending.hold && (pending.approved || !waits_on)) {
         unhold_.reset();
         unhold_.bind(1, pending.id);
         unhold_.exec();
@@ -226,14 +271,35 @@ void AnswerWriter::settle(const Pending& pending, const census::Verdict& verdict
     decided_.exec();
 }
 
-void AnswerWriter::hold(const Pending& pending) {
+void AnswerWriter::write_hold(AddressId id, std::int64_t number, HoldCause cause) {
     hold_.reset();
-    hold_.bind(1, pending.id);
-    hold_.bind(2, to_unix_ms(now_));
+    hold_.bind(":id", id);
+    hold_.bind(":number", number);
+    hold_.bind(":cause", cause == HoldCause::gate ? "gate" : "unseen");
+    hold_.bind(":at", to_unix_ms(now_));
     hold_.exec();
+}
+
+void AnswerWriter::hold(const Pending& pending, std::int64_t number) {
+    write_hold(pending.id, number, HoldCause::gate);
     Pending held = pending;
+    held.hold = HoldCause::gate;
     held.evidence.held = true;
     settle(held, {pending.evidence.answered, census::Reason::held, {}}, {});
+}
+
+void AnswerWriter::hold_unseen(const Pending& pending, std::int64_t number) {
+    write_hold(pending.id, number, HoldCause::unseen);
+}
+
+std::int64_t next_hold_number(Writer& writer) {
+    SQLite::Statement bump(writer.db,
+                           "INSERT INTO meta (key, value) VALUES ('hold', '1') ON CONFLICT (key) DO UPDATE "
+                           "SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT) RETURNING value");
+    bump.executeStep();
+    const std::int64_t number = std::stoll(bump.getColumn(0).getString());
+    bump.reset();
+    return number;
 }
 
 int mark_expired(Writer& writer, Time now) {
@@ -273,22 +339,12 @@ std::int64_t count_lost(SQLite::Database& db, const std::string& domain, Time si
     return count.getColumn(0).getInt64();
 }
 
-std::vector<std::string> approve_holds(Writer& writer) {
-    std::vector<std::string> approved;
-    SQLite::Statement held(writer.db,
-                           "SELECT address, id FROM hold JOIN address ON address.id = hold.address_id WHERE "
-                           "approved = 0 ORDER BY address");
-    AddressBook book(writer);
-    while (held.executeStep()) {
-        approved.push_back(held.getColumn("address").getString());
-        book.mark_undecided(held.getColumn("id").getInt64(), AddressBook::Rank::other);
-    }
-    writer.db.exec("UPDATE hold SET approved = 1");
-    return approved;
-}
-
-std::int64_t count_holds(SQLite::Database& db) {
-    return db.execAndGet("SELECT count(*) FROM hold WHERE approved = 0").getInt64();
+std::int64_t count_holds(SQLite::Database& db, std::optional<std::int64_t> number) {
+    SQLite::Statement count(db,
+                            "SELECT count(*) FROM hold WHERE approved = 0 AND (?1 IS NULL OR number = ?1)");
+    if (number) count.bind(1, *number);
+    count.executeStep();
+    return count.getColumn(0).getInt64();
 }
 
 std::vector<AddressId> asked_addresses(SQLite::Database& db, const std::string& domain) {
@@ -303,7 +359,8 @@ std::vector<AddressId> asked_addresses(SQLite::Database& db, const std::string& 
 
 void forget(Writer& writer, AddressId id) {
     for (const char* sql :
-         {"DELETE FROM callout WHERE address_id = ?", "DELETE FROM question WHERE address_id = ?"}) {
+         {"DELETE FROM callout WHERE address_id = ?", "DELETE FROM absence WHERE address_id = ?",
+          "DELETE FROM question WHERE address_id = ?"}) {
         SQLite::Statement drop(writer.db, sql);
         drop.bind(1, id);
         drop.exec();

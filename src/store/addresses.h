@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "census/decide.h"
@@ -23,26 +24,39 @@ class AddressBook {
   public:
     explicit AddressBook(Writer& writer);
     AddressId ensure(const mail::Address& address);
+    // The same for an address whose listings change now; whether it is new.
+    std::pair<AddressId, bool> ensure_listed(const mail::Address& address, Seq seq);
     // Puts it on the list of the undecided. Misses go first.
     enum class Rank { miss = 0, other = 1 };
     void mark_undecided(AddressId id, Rank rank);
 
   private:
+    std::optional<AddressId> find(const mail::Address& address);
+    AddressId insert(const mail::Address& address, Seq listed_seq);
+
     SQLite::Database& db_;
     SQLite::Statement find_;
     SQLite::Statement insert_;
+    SQLite::Statement listed_;
     SQLite::Statement undecided_;
 };
 
 std::optional<AddressId> find_address(SQLite::Database& db, const mail::Address& address);
+
+// Why a removal waits for an operator.
+enum class HoldCause {
+    gate,    // too many at once
+    unseen,  // nothing says that its objects are gone, and nobody can be asked
+};
 
 // What the state knows of one address. `relayed` and `operator_accepts` are the decider's to fill in.
 struct Pending {
     AddressId id = 0;
     mail::Address address;
     census::Evidence evidence;
-    bool approved = false;    // an operator approved the removal that the gate held
-    bool configured = false;  // named by a route's accept
+    std::optional<HoldCause> hold;                        // its removal waits for an operator
+    bool approved = false;                                // who has approved it
+    bool configured = false;                              // named by a route's accept
     census::Reason reason = census::Reason::no_evidence;  // of the last answer
     std::optional<Time> until;
 };
@@ -76,7 +90,11 @@ class CauseReader {
   private:
     SQLite::Statement listing_;
     SQLite::Statement callout_;
+    SQLite::Statement absence_;
 };
+
+// The number of the next hold: what `approve` takes.
+std::int64_t next_hold_number(Writer& writer);
 
 // Writes answers: the address row, its event, its hold. Takes it off the list of the undecided.
 class AnswerWriter {
@@ -84,9 +102,13 @@ class AnswerWriter {
     explicit AnswerWriter(Writer& writer, Time now);
     void settle(const Pending& pending, const census::Verdict& verdict, const std::string& cause);
     // The answer stays; the removal waits for an operator.
-    void hold(const Pending& pending);
+    void hold(const Pending& pending, std::int64_t number);
+    // The same for one that is settled as it is: its objects are not seen any more.
+    void hold_unseen(const Pending& pending, std::int64_t number);
 
   private:
+    void write_hold(AddressId id, std::int64_t number, HoldCause cause);
+
     Writer& writer_;
     Time now_;
     SQLite::Statement update_;
@@ -104,10 +126,8 @@ std::optional<Time> next_expiry(SQLite::Database& db);
 std::int64_t count_existing(SQLite::Database& db, const std::string& domain);
 std::int64_t count_lost(SQLite::Database& db, const std::string& domain, Time since);
 
-// Releases held removals. Returns the addresses.
-std::vector<std::string> approve_holds(Writer& writer);
-std::int64_t count_holds(SQLite::Database& db);
-
+// Removals that wait for an operator, or those of one hold.
+std::int64_t count_holds(SQLite::Database& db, std::optional<std::int64_t> number = {});
 // Addresses of a domain of which a callout has said something.
 std::vector<AddressId> asked_addresses(SQLite::Database& db, const std::string& domain);
 // Drops what callouts said of an address, so that it is asked anew.

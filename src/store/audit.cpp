@@ -78,6 +78,36 @@ void load_waiting(SQLite::Database& db, census::Report& report, const std::strin
              waiting.getColumn("reason").getString(), waiting.getColumn("last_callout").getString()});
 }
 
+void load_held(SQLite::Database& db, census::Report& report, const std::string& domain) {
+    SQLite::Statement held(
+        db,
+        "SELECT number, address, directory, object, cause, at FROM hold JOIN address ON address.id = "
+        "address_id WHERE approved = 0 AND (?1 = '' OR domain = ?1) ORDER BY number, address LIMIT ?2");
+    held.bind(1, domain);
+    held.bind(2, kMostLines);
+    while (held.executeStep())
+        report.held.push_back({held.getColumn("number").getInt64(), held.getColumn("address").getString(),
+                               held.getColumn("directory").getString(), held.getColumn("object").getString(),
+                               held.getColumn("cause").getString(),
+                               from_unix_ms(held.getColumn("at").getInt64())});
+    report.held_total = count_holds(db);
+}
+
+void load_unseen(SQLite::Database& db, census::Report& report, const std::string& domain) {
+    SQLite::Statement unseen(
+        db,
+        "SELECT name, dn, min(address) AS address FROM object JOIN directory ON directory.id = directory_id "
+        "JOIN listing ON object_id = object.id JOIN address ON address.id = address_id "
+        "WHERE unseen_seq IS NOT NULL AND (?1 = '' OR domain = ?1) GROUP BY object.id ORDER BY name, dn");
+    unseen.bind(1, domain);
+    while (unseen.executeStep()) {
+        ++report.unseen_total;
+        if (report.unseen.size() < static_cast<std::size_t>(kMostLines))
+            report.unseen.push_back({unseen.getColumn("name").getString(), unseen.getColumn("dn").getString(),
+                                     unseen.getColumn("address").getString()});
+    }
+}
+
 void load_readings(SQLite::Database& db, census::Report& report) {
     SQLite::Statement readings(
         db,
@@ -124,16 +154,19 @@ void explain_evidence(SQLite::Database& db, const Pending& pending, census::Expl
     if (pending.configured) out.evidence.push_back({"named by accept in the configuration", {}});
     SQLite::Statement listings(
         db,
-        "SELECT name, dn, closed, (SELECT max(ended) FROM reading WHERE directory_id = directory.id AND good "
-        "= 1) AS read "
+        "SELECT name, dn, closed, unseen_seq IS NOT NULL AS unseen, (SELECT max(ended) FROM reading WHERE "
+        "directory_id = directory.id AND good = 1) AS read "
         "FROM listing JOIN object ON object.id = object_id JOIN directory ON directory.id = directory_id "
         "WHERE address_id = ? ORDER BY dn");
     listings.bind(1, pending.id);
     while (listings.executeStep())
         out.evidence.push_back(
-            {fmt::format("listed in directory {} by {}{}; last read", listings.getColumn("name").getString(),
-                         listings.getColumn("dn").getString(),
-                         listings.getColumn("closed").getInt() != 0 ? ", which refuses outside senders" : ""),
+            {fmt::format("listed in directory {} by {}{}{}; last read",
+                         listings.getColumn("name").getString(), listings.getColumn("dn").getString(),
+                         listings.getColumn("closed").getInt() != 0 ? ", which refuses outside senders" : "",
+                         listings.getColumn("unseen").getInt() != 0
+                             ? ", which readings do not find any more (deleted, moved, or hidden from us)"
+                             : ""),
              from_unix_ms(listings.getColumn("read").getInt64())});
     SQLite::Statement callouts(db,
                                "SELECT class, target, reply, controls, at FROM callout WHERE address_id = ? "
@@ -159,8 +192,22 @@ void explain_evidence(SQLite::Database& db, const Pending& pending, census::Expl
             {fmt::format("missed by Postfix {} times ({} clients, one of them {}), the last time", count,
                          misses.getColumn("clients").getInt(), misses.getColumn("client").getString()),
              from_unix_ms(misses.getColumn("last").getInt64())});
-    if (pending.evidence.held)
-        out.evidence.push_back({"its removal is held by the gate; see `postcensus approve`", {}});
+    SQLite::Statement absence(db,
+                              "SELECT first_at, last_at, server, control FROM absence WHERE address_id = ?");
+    absence.bind(1, pending.id);
+    if (absence.executeStep())
+        out.evidence.push_back(
+            {fmt::format(
+                 "not found in the directory since {}, where {} showed {} in the same look; the last time",
+                 format_time(from_unix_ms(absence.getColumn("first_at").getInt64())),
+                 absence.getColumn("server").getString(), absence.getColumn("control").getString()),
+             from_unix_ms(absence.getColumn("last_at").getInt64())});
+    if (pending.hold && !pending.approved)
+        out.evidence.push_back({pending.hold == HoldCause::gate
+                                    ? "its removal is held by the gate; see `postcensus approve`"
+                                    : "its object is not found any more, and nobody can be asked: see "
+                                      "`postcensus approve`",
+                                {}});
 }
 
 void explain_next(SQLite::Database& db, const Pending& pending, census::Explanation& out) {
@@ -191,13 +238,8 @@ census::Report load_report(SQLite::Database& db, Time since, Time until, const s
         "WHERE domain NOT IN (SELECT domain FROM domain)");
     report.elsewhere = number(elsewhere);
     load_waiting(db, report, domain);
-    SQLite::Statement held(
-        db,
-        "SELECT address FROM hold JOIN address ON address.id = address_id WHERE approved = 0 "
-        "AND (?1 = '' OR domain = ?1) ORDER BY address LIMIT 10");
-    held.bind(1, domain);
-    while (held.executeStep()) report.held.push_back(held.getColumn("address").getString());
-    report.held_total = count_holds(db);
+    load_held(db, report, domain);
+    load_unseen(db, report, domain);
     load_readings(db, report);
     SQLite::Statement counters(
         db, "SELECT name, sum(value) AS value FROM counter WHERE day BETWEEN ? AND ? GROUP BY name");

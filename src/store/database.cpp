@@ -77,6 +77,8 @@ std::optional<Failure> Database::guarded(const std::function<void()>& body) {
         return std::nullopt;
     } catch (const SQLite::Exception& error) {
         return describe(path_, error);
+    } catch (const Abort& abort) {
+        return abort.failure;
     }
 }
 

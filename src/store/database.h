@@ -32,6 +32,11 @@ struct Writer {
     Seq seq;  // of this transaction
 };
 
+// Thrown inside write() or read(): undoes the transaction, and becomes its Failure.
+struct Abort {
+    Failure failure;
+};
+
 class Database {
   public:
     enum class Mode { create, existing, read_only };

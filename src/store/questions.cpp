@@ -3,6 +3,8 @@
 
 #include <chrono>
 
+#include "store/readings.h"
+
 namespace postcensus::store {
 namespace {
 
@@ -216,7 +218,11 @@ void prune(Writer& writer, Time now) {
         "WHERE accepted_seq IS NULL)",
         other);
     drop("DELETE FROM question WHERE asked < ? AND cause = 'miss'", to_unix_ms(now - 5 * 24h));
+    drop("DELETE FROM absence WHERE last_at < ?", other);
     drop("DELETE FROM reading WHERE ended < ?", accepted);
+    // Of lookups and of changes, which are many, only the last weeks.
+    drop("DELETE FROM reading WHERE ended < ? AND kind IN ('lookup', 'changes')", other);
+    prune_objects(writer);
     // An address of which nothing is left.
     drop(
         "DELETE FROM address WHERE ?1 = ?1 AND answer = 'unsure' AND accepted_seq IS NULL AND configured = 0 "
@@ -226,6 +232,7 @@ void prune(Writer& writer, Time now) {
         "AND NOT EXISTS (SELECT 1 FROM listing WHERE address_id = address.id) "
         "AND NOT EXISTS (SELECT 1 FROM undecided WHERE address_id = address.id) "
         "AND NOT EXISTS (SELECT 1 FROM hold WHERE address_id = address.id) "
+        "AND NOT EXISTS (SELECT 1 FROM absence WHERE address_id = address.id) "
         "AND NOT EXISTS (SELECT 1 FROM question WHERE address_id = address.id)",
         0);
 }

@@ -10,6 +10,7 @@
 #include "census/gate.h"
 #include "store/addresses.h"
 #include "store/questions.h"
+#include "store/readings.h"
 
 namespace postcensus::tasks {
 namespace {
@@ -18,10 +19,14 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kPiece = 500;
 
-census::Verdict decide_one(const config::Configuration& configuration, store::Pending& pending, Time now) {
+census::Verdict decide_one(const config::Configuration& configuration, SQLite::Database& db,
+                           store::Pending& pending, Time now) {
     const config::Route* route = configuration.route_of(pending.address.domain());
     pending.evidence.relayed = route != nullptr;
     pending.evidence.operator_accepts = route != nullptr && route->accepts(pending.address);
+    if (route != nullptr && route->policy.directory_complete && pending.evidence.absence)
+        pending.evidence.directory_doubtful =
+            store::directories_doubtful(db, std::string(pending.address.domain()));
     return census::decide(pending.evidence, route == nullptr ? census::Policy{} : route->policy, now);
 }
 
@@ -29,16 +34,42 @@ bool is_removal(const store::Pending& pending, const census::Verdict& verdict) {
     return census::exists(pending.evidence.answered) && !census::exists(verdict.answer);
 }
 
-// What an answer makes us ask: a recipient that stopped being listed, one whose proof grows old, one that is
-// in conflict.
-void queue_follow_up(store::Writer& writer, const config::Configuration& configuration,
-                     const store::Pending& pending, const census::Verdict& verdict, Time now) {
+bool asked_since_unseen(const census::Evidence& evidence) {
+    return !evidence.callouts.empty() && evidence.callouts.back().began >= evidence.unseen_at;
+}
+
+// One number for all that one decision holds; taken when it is needed.
+class HoldNumber {
+  public:
+    std::int64_t operator()(store::Writer& writer) {
+        if (!number_) number_ = store::next_hold_number(writer);
+        return *number_;
+    }
+
+  private:
+    std::optional<std::int64_t> number_;
+};
+
+// What an answer makes us ask: a recipient that stopped being listed, or is not seen any more, one whose
+// proof grows old, one that is in conflict. Where nobody can be asked, an operator is.
+void queue_follow_up(store::Writer& writer, store::AnswerWriter& answers, HoldNumber& hold_number,
+                     const config::Configuration& configuration, const store::Pending& pending,
+                     const census::Verdict& verdict, Time now, Decided& decided) {
     const config::Route* route = configuration.route_of(pending.address.domain());
-    if (route == nullptr || !route->asks()) return;
+    if (route == nullptr) return;
+    if (census::all_unseen(pending.evidence) && census::exists(verdict.answer) && !pending.hold) {
+        if (!route->asks())
+            answers.hold_unseen(pending, hold_number(writer));
+        else if (verdict.reason != census::Reason::configured && !asked_since_unseen(pending.evidence))
+            store::ask(writer, pending.id, "unseen", now, now);
+        ++decided.doubted;
+    }
+    if (!route->asks()) return;
     const auto& callouts = pending.evidence.callouts;
-    if (is_removal(pending, verdict) && verdict.reason == census::Reason::no_evidence)
+    if (is_removal(pending, verdict) && verdict.reason == census::Reason::no_evidence) {
         store::ask(writer, pending.id, "listing-ended", now, now);
-    else if (verdict.reason == census::Reason::proven && !callouts.empty())
+        ++decided.doubted;
+    } else if (verdict.reason == census::Reason::proven && !callouts.empty())
         store::ask(writer, pending.id, "refresh", now, callouts.back().at + route->deliverable_refresh);
     else if (verdict.reason == census::Reason::listed && !callouts.empty() &&
              callouts.back().klass == census::CalloutClass::unknown)
@@ -83,7 +114,7 @@ void log_held(const std::vector<census::DomainLosses>& stopped, const std::vecto
 // One transaction: all removals go, or all that nobody approved are held.
 Result<std::size_t> settle_removals(store::Database& state, const config::Configuration& configuration,
                                     const std::vector<store::Pending>& removals, const Arrivals& arrivals,
-                                    Time now, Decided& decided) {
+                                    Time now, HoldNumber& hold_number, Decided& decided) {
     return state.write([&](store::Writer& writer) -> std::size_t {
         const auto stopped =
             census::stopped_by_gate(count_losses(writer.db, removals, arrivals, now), configuration.gate);
@@ -96,14 +127,14 @@ Result<std::size_t> settle_removals(store::Database& state, const config::Config
             // Evidence may have come since it was looked at.
             auto pending = reader.load(removal.id);
             if (!pending) continue;
-            const census::Verdict verdict = decide_one(configuration, *pending, now);
+            const census::Verdict verdict = decide_one(configuration, writer.db, *pending, now);
             if (is_removal(*pending, verdict) && !pending->approved && !stopped.empty()) {
-                answers.hold(*pending);
+                answers.hold(*pending, hold_number(writer));
                 ++held;
                 continue;
             }
             answers.settle(*pending, verdict, causes.describe(pending->id, verdict.reason));
-            queue_follow_up(writer, configuration, *pending, verdict, now);
+            queue_follow_up(writer, answers, hold_number, configuration, *pending, verdict, now, decided);
             if (verdict.answer != pending->evidence.answered) ++decided.changed;
         }
         return held;
@@ -114,6 +145,7 @@ Result<std::size_t> settle_removals(store::Database& state, const config::Config
 
 Result<Decided> decide_all(store::Database& state, const config::Configuration& configuration, Time now) {
     Decided decided;
+    HoldNumber hold_number;
     std::vector<store::Pending> removals;
     Arrivals arrivals;
     store::UndecidedPosition position;
@@ -130,7 +162,7 @@ Result<Decided> decide_all(store::Database& state, const config::Configuration& 
             for (const store::AddressId id : *piece) {
                 auto pending = reader.load(id);
                 if (!pending) continue;
-                const census::Verdict verdict = decide_one(configuration, *pending, now);
+                const census::Verdict verdict = decide_one(configuration, writer.db, *pending, now);
                 if (is_removal(*pending, verdict)) {
                     removals.push_back(*std::move(pending));
                     continue;
@@ -140,14 +172,14 @@ Result<Decided> decide_all(store::Database& state, const config::Configuration& 
                     ++arrivals[std::string(pending->address.domain())];
                 answers.settle(*pending, verdict,
                                changed ? causes.describe(pending->id, verdict.reason) : std::string{});
-                queue_follow_up(writer, configuration, *pending, verdict, now);
+                queue_follow_up(writer, answers, hold_number, configuration, *pending, verdict, now, decided);
                 if (changed) ++decided.changed;
             }
         });
         if (!settled) return fail(settled.error());
     }
     if (!removals.empty()) {
-        auto held = settle_removals(state, configuration, removals, arrivals, now, decided);
+        auto held = settle_removals(state, configuration, removals, arrivals, now, hold_number, decided);
         if (!held) return fail(held.error());
         decided.held = *held;
     }

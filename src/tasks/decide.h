@@ -14,6 +14,7 @@ struct Decided {
     std::size_t looked_at = 0;
     std::size_t changed = 0;  // answers that are another now
     std::size_t held = 0;     // removals that the gate stopped
+    std::size_t doubted = 0;  // recipients that are accepted, or were, about whom a question was asked
 };
 
 // Answers go out in pieces of 500 a transaction. Removals wait until all is looked at, so that the gate

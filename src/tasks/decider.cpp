@@ -15,6 +15,7 @@
 #include "postfix/lapse.h"
 #include "store/addresses.h"
 #include "store/domains.h"
+#include "store/readings.h"
 #include "tasks/decide.h"
 
 namespace postcensus::tasks {
@@ -114,6 +115,8 @@ Result<void> Decider::recover(store::Database& state, Time now) {
     }
     const auto adopted = state.write([&](store::Writer& writer) {
         store::replace_domains(writer, domain_policies(configuration_));
+        // A state that is older than the tables may be older than the directory's tombstones, too.
+        if (!foreign.empty()) store::forget_positions(writer);
         return foreign.empty() ? 0 : store::adopt(writer, foreign, now);
     });
     if (!adopted) return fail(adopted.error());

@@ -95,8 +95,8 @@ Result<LogFollower::Step> LogFollower::step(store::Database& state) {
         std::vector<store::StoredMiss> misses;
         for (std::size_t i = 0; i < unstored.asked.size(); ++i) {
             const config::Route* route = configuration_.route_of(unstored.asked[i].first.domain());
-            misses.push_back({unstored.asked[i].first, unstored.asked[i].second, unstored.at[i],
-                              route != nullptr && route->asks()});
+            const bool can_ask = route != nullptr && (route->asks() || !configuration_.directories.empty());
+            misses.push_back({unstored.asked[i].first, unstored.asked[i].second, unstored.at[i], can_ask});
         }
         store::record_misses(writer, misses, time);
         const auto count = [&](const char* name, std::size_t number) {

@@ -33,10 +33,16 @@ std::string digest_of(const std::vector<postfix::TableEntry>& entries) {
     return fmt::format("{}-{:016x}", entries.size(), hash.value());
 }
 
+// A key for each form of the domain: mail comes under both.
+void append_entries(std::vector<postfix::TableEntry>& entries, const mail::Address& address,
+                    const char* value) {
+    for (std::string& form : address.external_forms()) entries.push_back({std::move(form), value});
+}
+
 std::vector<postfix::TableEntry> to_entries(const std::vector<store::Row>& rows, const char* value) {
     std::vector<postfix::TableEntry> entries;
     entries.reserve(rows.size());
-    for (const store::Row& row : rows) entries.push_back({row.address.external(), value});
+    for (const store::Row& row : rows) append_entries(entries, row.address, value);
     return entries;
 }
 
@@ -67,7 +73,7 @@ Publisher::Draft Publisher::draft_unknown(SQLite::Database& db, Time now) const 
             grace = std::min(grace, route->policy.unknown_expire / 10);
         // access(5) would refuse B+x with B: an extension that is accepted is named.
         for (const mail::Address& extension : store::accepted_extensions(db, row.address, delimiters_))
-            draft.entries.push_back({extension.external(), "DUNNO"});
+            append_entries(draft.entries, extension, "DUNNO");
     }
     if (draft.until) draft.until = *draft.until + grace;
     return draft;
@@ -76,7 +82,9 @@ Publisher::Draft Publisher::draft_unknown(SQLite::Database& db, Time now) const 
 Publisher::Draft Publisher::draft_learned(SQLite::Database& db, store::Seq base_seq) const {
     Draft draft{"learned", to_entries(store::learned_rows(db, base_seq), "OK"), {}, 0, false};
     for (const config::Route& route : configuration_.routes)
-        for (const std::string& domain : route.accept_domains) draft.entries.push_back({"@" + domain, "OK"});
+        for (const std::string& domain : route.accept_domains)
+            for (const std::string& form : mail::domain_forms(domain))
+                draft.entries.push_back({"@" + form, "OK"});
     return draft;
 }
 

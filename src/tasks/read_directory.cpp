@@ -2,119 +2,193 @@
 #include "tasks/read_directory.h"
 
 #include <fmt/format.h>
-#include <openssl/sha.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <map>
-#include <set>
 
-#include "base/duration.h"
+#include "directory/servers.h"
 #include "store/publications.h"
 #include "store/readings.h"
+#include "tasks/compare.h"
+#include "tasks/directory_login.h"
 
 namespace postcensus::tasks {
 namespace {
 
 using namespace std::chrono_literals;
 
-// A wrong password that is tried again and again locks the account, the right password included.
-constexpr auto kRefusedPause = 1h;
+constexpr auto kFullInterval = 24h;
+// A poll that found nothing to apply moves the position only so often: each time is a write.
+constexpr auto kPositionInterval = 1min;
 
-std::string refused_key(const directory::Settings& settings) {
-    return "bind-refused." + settings.name;
+Result<store::Seq> begin(store::Database& state) {
+    return state.write([](store::Writer& writer) { return store::begin_reading(writer); });
 }
 
-// Salted with the state's id, so that equal passwords in two states look different.
-std::string credential_digest(const directory::Settings& settings, const std::string& salt) {
-    const std::string text = salt + '\n' + settings.bind_dn + '\n' + settings.password;
-    unsigned char hash[SHA256_DIGEST_LENGTH];
-    SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), hash);
-    std::string hex;
-    for (const unsigned char byte : hash) hex += fmt::format("{:02x}", byte);
-    return hex;
+Result<store::DirectoryFacts> load_facts(store::Database& state, const std::string& directory) {
+    return state.read([&](SQLite::Database& db) { return store::load_directory(db, directory); });
 }
 
-Result<void> check_not_refused(store::Database& state, const directory::Settings& settings,
-                               const std::string& digest, Time now) {
-    auto refused = state.read([&](SQLite::Database& db) -> std::string {
-        SQLite::Statement load(db, "SELECT value FROM meta WHERE key = ?");
-        load.bind(1, refused_key(settings));
-        return load.executeStep() ? load.getColumn(0).getString() : std::string{};
-    });
-    if (!refused) return fail(refused.error());
-    const std::size_t space = refused->find(' ');
-    if (space == std::string::npos || refused->substr(space + 1) != digest) return {};
-    const Time since = parse_time(refused->substr(0, space)).value_or(Time{});
-    if (now < since || now - since >= kRefusedPause) return {};
-    return fail(ExitCode::unavailable,
-                fmt::format("{}: the directory refused this bind-dn and password at {}; they are not tried "
-                            "again until {}, because that can "
-                            "lock the account. Mend password-file (a new password is tried at once)",
-                            settings.name, format_time(since), format_time(since + kRefusedPause)));
+std::string position_at(const store::DirectoryFacts& facts, const std::string& server_id) {
+    for (const store::Position& position : facts.positions)
+        if (position.server_id == server_id) return position.text;
+    return {};
 }
 
-void remember_refused(store::Database& state, const directory::Settings& settings, const std::string& digest,
-                      Time now) {
-    auto written = state.write([&](store::Writer& writer) {
-        SQLite::Statement save(writer.db, "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)");
-        save.bind(1, refused_key(settings));
-        save.bind(2, format_time(now) + " " + digest);
-        save.exec();
-    });
-    if (!written) spdlog::warn("cannot remember that the login was refused: {}", written.error().message);
+void note_failure(store::Database& state, store::Reading reading, const std::string& why) {
+    reading.outcome = why;
+    reading.good = false;
+    reading.ended = now();
+    auto noted = state.write([&](store::Writer& writer) { store::note_failed(writer, reading); });
+    if (!noted) spdlog::warn("cannot note the failed reading: {}", noted.error().message);
 }
 
-// What the reading met, compared with the state as it goes: only what differs is kept.
-class Comparison {
+// One reading, from its first search to its one transaction.
+class DirectoryReading {
   public:
-    Comparison(std::unordered_map<std::string, std::uint64_t> known, census::ListingPolicy policy)
-        : known_(std::move(known)), policy_(policy) {}
-
-    void meet(const census::DirectoryObject& object) {
-        census::Listing listing = census::judge(object, policy_);
-        if (listing.invalid > 0 && invalid.size() < 5) invalid.push_back(listing.dn);
-        invalid_values += listing.invalid;
-        if (listing.addresses.empty()) return;
-        ++with_addresses;
-        const auto found = known_.find(listing.guid);
-        if (found != known_.end()) {
-            const bool same = found->second == listing.digest();
-            known_.erase(found);
-            if (same) return;
-        }
-        difference.changed.push_back(std::move(listing));
+    DirectoryReading(store::Database& state, const directory::Settings& settings, directory::Reader& reader,
+                     const directory::Reader::Progress& progress)
+        : state_(state),
+          settings_(settings),
+          reader_(reader),
+          progress_(progress),
+          compare_(state, settings) {
+        reading_.directory = settings.name;
+        reading_.server = reader.uri();
+        reading_.began = now();
     }
 
-    void finish() {
-        for (const auto& [guid, digest] : known_) difference.gone.push_back(guid);
+    // `began`: taken before refresh() of the reader.
+    void start(store::Seq began, std::string from) {
+        reading_.began_seq = began;
+        from_ = std::move(from);
     }
 
-    store::Difference difference;
-    std::int64_t with_addresses = 0;
-    std::size_t invalid_values = 0;
-    std::vector<std::string> invalid;
+    Result<void> read_all() {
+        reading_.kind = store::ReadingKind::full;
+        return take(
+            reader_.read_all([this](const auto& object) { return compare_.meet(object); }, progress_));
+    }
+
+    Result<void> read_changes() {
+        reading_.kind = store::ReadingKind::changes;
+        return take(reader_.read_changes(
+            from_, [this](const auto& object) { return compare_.meet(object); },
+            [this](const std::string& guid) { return compare_.end(guid); }, progress_));
+    }
+
+    // Finds what is gone by looking at every key.
+    Result<void> sweep() {
+        reading_.kind = store::ReadingKind::sweep;
+        std::int64_t met = 0;
+        auto read = reader_.read_keys(
+            [&](const std::string& guid) {
+                ++met;
+                return compare_.meet_key(guid);
+            },
+            progress_);
+        if (!read) return fail(read.error());
+        if (met == 0) return empty();
+        return find_missing();
+    }
+
+    Result<void> look_up(const std::vector<mail::Address>& addresses) {
+        reading_.kind = store::ReadingKind::lookup;
+        return reader_.look_up(addresses, [this](const auto& object) {
+            ++reading_.objects;
+            return compare_.meet(object);
+        });
+    }
+
+    Result<void> find_missing() { return compare_.find_missing(reader_, reading_.began_seq); }
+
+    // Success with nothing in it is what a lost read permission looks like.
+    tl::unexpected<Failure> empty() const {
+        return fail(ExitCode::finding,
+                    "the read found no recipient at all: has the account lost the right to read, or is base "
+                    "wrong?");
+    }
+    bool is_empty() const { return compare_.with_addresses() == 0; }
+
+    Result<store::Applied> apply() {
+        if (auto finished = compare_.finish(); !finished) return fail(finished.error());
+        warn_of_invalid();
+        reading_.ended = now();
+        return state_.write([&](store::Writer& writer) {
+            store::ReadingWriter out(writer, reading_);
+            auto replayed = compare_.changes().for_each([&out](const store::Scratch::Change& change) {
+                switch (change.kind) {
+                    case store::Scratch::Kind::put:
+                        return out.put(change.listing);
+                    case store::Scratch::Kind::end:
+                        return out.end(change.listing.guid);
+                    case store::Scratch::Kind::unseen:
+                        return out.mark_unseen(change.listing.guid);
+                    case store::Scratch::Kind::seen:
+                        return out.mark_seen(change.listing.guid);
+                }
+            });
+            if (!replayed) throw store::Abort{replayed.error()};
+            const store::Applied applied = out.finish();
+            if (reading_.kind == store::ReadingKind::full || reading_.kind == store::ReadingKind::sweep)
+                store::note_swept(writer, settings_.name, reading_.ended);
+            move_position(writer);
+            return applied;
+        });
+    }
+
+    void move_position(store::Writer& writer) {
+        if (position_.empty()) return;
+        store::move_position(writer, settings_.name, {reader_.server_id(), reader_.uri(), position_, now()},
+                             from_);
+    }
+
+    store::Reading& reading() { return reading_; }
+    Comparison& compared() { return compare_; }
+    const std::string& position() const { return position_; }
 
   private:
-    std::unordered_map<std::string, std::uint64_t> known_;  // those not met yet
-    census::ListingPolicy policy_;
+    Result<void> take(Result<directory::ReadSummary> summary) {
+        if (!summary) return fail(summary.error());
+        reading_.objects = static_cast<std::int64_t>(summary->objects);
+        position_ = summary->position;
+        return {};
+    }
+
+    void warn_of_invalid() const {
+        if (compare_.invalid_values() > 0)
+            spdlog::warn("{}: {} values are no valid address and were left out, for example of {}",
+                         settings_.name, compare_.invalid_values(), compare_.invalid_example());
+    }
+
+    store::Database& state_;
+    const directory::Settings& settings_;
+    directory::Reader& reader_;
+    const directory::Reader::Progress& progress_;
+    Comparison compare_;
+    store::Reading reading_;
+    std::string from_;      // the position where it starts
+    std::string position_;  // where the next one starts
 };
 
 // The exact difference in addresses: those that no object lists any more, and those that none listed before.
 Result<void> describe_difference(store::Database& state, const std::string& directory,
-                                 const store::Difference& difference, DirectoryRead& read) {
-    return state.read([&](SQLite::Database& db) {
+                                 store::Scratch& changes, DirectoryRead& read) {
+    Result<void> replayed;
+    auto described = state.read([&](SQLite::Database& db) {
         std::map<std::string, int> balance;  // how many objects more (or fewer) list it
-        for (const std::string& guid : difference.gone)
-            for (const std::string& address : store::addresses_of(db, directory, guid)) --balance[address];
-        for (const census::Listing& listing : difference.changed) {
-            for (const std::string& address : store::addresses_of(db, directory, listing.guid))
+        replayed = changes.for_each([&](const store::Scratch::Change& change) {
+            if (change.kind == store::Scratch::Kind::unseen) ++read.unseen;
+            if (change.kind != store::Scratch::Kind::put && change.kind != store::Scratch::Kind::end) return;
+            for (const std::string& address : store::addresses_of(db, directory, change.listing.guid))
                 --balance[address];
-            for (const mail::Address& address : listing.addresses) ++balance[address.text()];
-        }
+            for (const mail::Address& address : change.listing.addresses) ++balance[address.text()];
+        });
         SQLite::Statement count(
             db, "SELECT count(*) FROM address JOIN listing ON address_id = address.id WHERE address = ?");
         for (const auto& [address, change] : balance) {
+            if (change == 0) continue;
             count.reset();
             count.bind(1, address);
             count.executeStep();
@@ -123,14 +197,12 @@ Result<void> describe_difference(store::Database& state, const std::string& dire
             if (before > 0 && before + change <= 0) read.removed.push_back(address);
         }
     });
+    if (!described) return described;
+    return replayed;
 }
 
-void note_failure(store::Database& state, store::Reading reading, const std::string& why, Time ended) {
-    reading.outcome = why;
-    reading.good = false;
-    reading.ended = ended;
-    auto noted = state.write([&](store::Writer& writer) { store::note_failed(writer, reading); });
-    if (!noted) spdlog::warn("cannot note the failed reading: {}", noted.error().message);
+std::string unseen_words(std::int64_t unseen) {
+    return unseen == 0 ? "" : fmt::format("; {} objects are not found any more (see `report`)", unseen);
 }
 
 std::vector<std::string> domains_without_callouts(const config::Configuration& configuration) {
@@ -140,63 +212,138 @@ std::vector<std::string> domains_without_callouts(const config::Configuration& c
     return domains;
 }
 
+Result<DirectoryRead> read_with(store::Database& state, const directory::Settings& settings, ReadMode mode,
+                                directory::Reader& reader, DirectoryReading& reading) {
+    const bool dry_run = mode == ReadMode::dry_run;
+    auto facts = load_facts(state, settings.name);
+    if (!facts) return fail(facts.error());
+    auto began = dry_run ? state.current_seq() : begin(state);
+    if (!began) return fail(began.error());
+    if (auto refreshed = reader.refresh(); !refreshed) return fail(refreshed.error());
+    const std::string from = position_at(*facts, reader.server_id());
+    reading.start(*began, from);
+    const std::string why_full = reader.why_full(from);
+    if (!from.empty() && !why_full.empty()) spdlog::warn("{}: reading in full: {}", settings.name, why_full);
+    const Time time = now();
+    const bool full = mode != ReadMode::automatic || !why_full.empty() || !facts->full_at ||
+                      time < *facts->full_at || time - *facts->full_at >= kFullInterval;
+    if (full) {
+        reading.reading().kind = store::ReadingKind::full;
+        if (auto read = reading.read_all(); !read) return fail(read.error());
+        if (reading.is_empty()) return reading.empty();
+        if (auto found = reading.find_missing(); !found) return fail(found.error());
+    } else {
+        if (auto read = reading.read_changes(); !read) return fail(read.error());
+        const bool due =
+            settings.sweep_interval > 0ms && (!facts->swept_at || time < *facts->swept_at ||
+                                              time - *facts->swept_at >= settings.sweep_interval);
+        auto seen = due ? reader.sees_deletions() : Result<bool>(true);
+        if (!seen) return fail(seen.error());
+        if (!*seen)
+            if (auto swept = reading.sweep(); !swept) return fail(swept.error());
+    }
+    const std::string what = full ? "full read" : fmt::format("incremental from {}", reader.describe(from));
+    const std::string server = directory::short_name(reader.uri());
+    DirectoryRead read;
+    if (dry_run) {
+        if (auto finished = reading.compared().finish(); !finished) return fail(finished.error());
+        auto described = describe_difference(state, settings.name, reading.compared().changes(), read);
+        if (!described) return fail(described.error());
+        read.summary = fmt::format("{}: {} at {}: {} would be added, {} removed{}", settings.name, what,
+                                   server, read.added.size(), read.removed.size(), unseen_words(read.unseen));
+        return read;
+    }
+    auto applied = reading.apply();
+    if (!applied) return fail(applied.error());
+    read.unseen = applied->unseen;
+    read.summary =
+        fmt::format("{}: {} at {}: {} added, {} removed; {} listed{}", settings.name, what, server,
+                    applied->added, applied->removed, applied->listed, unseen_words(applied->unseen));
+    return read;
+}
+
 }  // namespace
 
 Result<DirectoryRead> read_directory(store::Database& state, const directory::Settings& settings,
-                                     bool dry_run, const directory::Progress& progress) {
-    auto salt = state.state_id();
-    auto began_seq = state.current_seq();
-    auto known = state.read([&](SQLite::Database& db) { return store::load_digests(db, settings.name); });
-    if (!salt) return fail(salt.error());
-    if (!began_seq) return fail(began_seq.error());
-    if (!known) return fail(known.error());
-    const std::string credentials = credential_digest(settings, *salt);
-    if (auto refused = check_not_refused(state, settings, credentials, now()); !refused)
-        return fail(refused.error());
-
-    store::Reading reading{.directory = settings.name, .began = now(), .began_seq = *began_seq};
-    Comparison comparison(*std::move(known), {settings.use_mail});
-    auto summary = directory::read_all(
-        settings, [&](const census::DirectoryObject& object) { comparison.meet(object); }, progress);
-    reading.ended = now();
-    if (!summary) {
-        Failure failure = summary.error();
-        failure.message =
-            settings.name + ": " + failure.message + "; nothing was applied, the tables stay as they are";
-        if (directory::credentials_refused(failure)) remember_refused(state, settings, credentials, now());
-        if (!dry_run) note_failure(state, reading, summary.error().message, now());
+                                     ReadMode mode, const directory::Reader::Progress& progress) {
+    const auto failed = [&](Failure failure, store::Reading reading) {
+        reading.directory = settings.name;
+        if (mode != ReadMode::dry_run) note_failure(state, reading, failure.message);
+        if (!failure.message.starts_with(settings.name + ": "))
+            failure.message = settings.name + ": " + failure.message;
+        failure.message += "; nothing was applied, the tables stay as they are";
         return fail(failure);
-    }
-    comparison.finish();
-    reading.server = summary->server;
-    reading.objects = comparison.with_addresses;
-    DirectoryRead read;
-    if (comparison.invalid_values > 0)
-        spdlog::warn(
-            "{}: {} values of proxyAddresses are no valid address and were left out, for example of {}",
-            settings.name, comparison.invalid_values, comparison.invalid.front());
-    // Success with nothing in it is what a lost read permission looks like.
-    if (comparison.with_addresses == 0) {
-        const std::string why =
-            "the read found no recipient at all: has the account lost the right to read, or is base wrong?";
-        if (!dry_run) note_failure(state, reading, why, now());
-        return fail(ExitCode::finding, fmt::format("{}: {} Nothing was applied, the tables stay as they are",
-                                                   settings.name, why));
-    }
-    if (dry_run) {
-        if (auto described = describe_difference(state, settings.name, comparison.difference, read);
-            !described)
-            return fail(described.error());
-        read.summary = fmt::format("{}: full read at {}: {} would be added, {} removed", settings.name,
-                                   reading.server, read.added.size(), read.removed.size());
-        return read;
-    }
-    auto applied = state.write(
-        [&](store::Writer& writer) { return store::apply(writer, reading, comparison.difference); });
-    if (!applied) return fail(applied.error());
-    read.summary = fmt::format("{}: full read at {}: {} added, {} removed; {} listed", settings.name,
-                               reading.server, applied->added, applied->removed, applied->listed);
+    };
+    auto reader =
+        open_directory(state, settings, mode == ReadMode::automatic ? Other::later : Other::at_once, nullptr);
+    if (!reader) return failed(reader.error(), {.kind = store::ReadingKind::changes, .began = now()});
+    DirectoryReading reading(state, settings, *reader, progress);
+    auto read = read_with(state, settings, mode, *reader, reading);
+    if (!read) return failed(read.error(), reading.reading());
     return read;
+}
+
+Result<Poll> read_changes(store::Database& state, const directory::Settings& settings,
+                          directory::Reader& reader) {
+    const auto facts = load_facts(state, settings.name);
+    if (!facts) return fail(facts.error());
+    const std::string from = position_at(*facts, reader.server_id());
+    if (auto refreshed = reader.refresh(); !refreshed) return fail(refreshed.error());
+    if (!reader.why_full(from).empty()) return Poll{};
+    const auto moved =
+        std::find_if(facts->positions.begin(), facts->positions.end(),
+                     [&](const auto& position) { return position.server_id == reader.server_id(); });
+    const directory::Reader::Progress quiet;
+    {
+        // A look, without a place in the order of readings: mostly there is nothing.
+        DirectoryReading look(state, settings, reader, quiet);
+        look.start(0, from);
+        if (auto read = look.read_changes(); !read) return fail(read.error());
+        if (auto finished = look.compared().finish(); !finished) return fail(finished.error());
+        if (look.compared().changes().size() == 0) {
+            if (look.position() != from && now() - moved->at >= kPositionInterval) {
+                auto written = state.write([&](store::Writer& writer) { look.move_position(writer); });
+                if (!written) return fail(written.error());
+            }
+            return Poll{true, false, {}};
+        }
+    }
+    auto began = begin(state);
+    if (!began) return fail(began.error());
+    if (auto refreshed = reader.refresh(); !refreshed) return fail(refreshed.error());
+    DirectoryReading reading(state, settings, reader, quiet);
+    reading.start(*began, from);
+    if (auto read = reading.read_changes(); !read) return fail(read.error());
+    auto applied = reading.apply();
+    if (!applied) return fail(applied.error());
+    return Poll{true, true,
+                fmt::format("{}: changes from {} at {}: {} added, {} removed; {} listed", settings.name,
+                            reader.describe(from), directory::short_name(reader.uri()), applied->added,
+                            applied->removed, applied->listed)};
+}
+
+Result<std::vector<mail::Address>> look_up(store::Database& state, const directory::Settings& settings,
+                                           directory::Reader& reader,
+                                           const std::vector<mail::Address>& addresses) {
+    // A look without a place in the order of readings: mostly nothing is found.
+    std::vector<mail::Address> found;
+    auto looked = reader.look_up(addresses, [&](const census::DirectoryObject& object) -> Result<void> {
+        for (const mail::Address& listed : census::judge(object, policy_for(settings)).addresses)
+            if (std::find(addresses.begin(), addresses.end(), listed) != addresses.end() &&
+                std::find(found.begin(), found.end(), listed) == found.end())
+                found.push_back(listed);
+        return {};
+    });
+    if (!looked) return fail(looked.error());
+    if (found.empty()) return found;
+    auto began = begin(state);
+    if (!began) return fail(began.error());
+    const directory::Reader::Progress quiet;
+    DirectoryReading reading(state, settings, reader, quiet);
+    reading.start(*began, {});
+    if (auto read = reading.look_up(found); !read) return fail(read.error());
+    if (auto applied = reading.apply(); !applied) return fail(applied.error());
+    return found;
 }
 
 Result<void> finish_reading(const config::Configuration& configuration, store::Database& state,
@@ -209,14 +356,18 @@ Result<void> finish_reading(const config::Configuration& configuration, store::D
                         [&name](const directory::Settings& settings) { return settings.name == name; });
         if (configured) continue;
         auto dropped = state.write([&](store::Writer& writer) {
-            store::Difference all;
-            for (const auto& [guid, digest] : store::load_digests(writer.db, name)) all.gone.push_back(guid);
             const store::Reading reading{.directory = name,
-                                         .kind = "dropped",
+                                         .kind = store::ReadingKind::dropped,
                                          .began = now(),
                                          .ended = now(),
                                          .began_seq = writer.seq};
-            return store::apply(writer, reading, all).removed;
+            std::vector<std::string> guids;
+            store::for_each_object(writer.db, name, writer.seq,
+                                   [&](std::int64_t, std::string guid) { guids.push_back(std::move(guid)); });
+            store::ReadingWriter out(writer, reading);
+            for (const std::string& guid : guids) out.end(guid);
+            store::drop_directory(writer, name);
+            return out.finish().removed;
         });
         if (!dropped) return fail(dropped.error());
         spdlog::warn("the configuration has no [directory.{}] any more: {} addresses lose its listing", name,

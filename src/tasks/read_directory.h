@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Reads one directory into the state: whole, compared with what is there, applied in one transaction; or not
-// at all.
+// at all. In full, or what has changed.
 #pragma once
 
 #include <cstdint>
@@ -14,16 +14,37 @@
 
 namespace postcensus::tasks {
 
-struct DirectoryRead {
-    std::string summary;             // "corp: full read at ldaps://…: 3 added, 1 removed; 48211 listed"
-    std::vector<std::string> added;  // only with dry_run: sorted
-    std::vector<std::string> removed;
+enum class ReadMode {
+    automatic,  // changes; in full where there is no position to read them from, or once a day
+    full,
+    dry_run,  // in full, and nothing is written
 };
 
-// With `dry_run` nothing is written. A reading that fails, or that is good but empty, leaves the state as it
-// was, with a note of it.
+struct DirectoryRead {
+    std::string summary;             // "corp: full read at dc1: 3 added, 1 removed; 48211 listed"
+    std::vector<std::string> added;  // only of a dry run: sorted
+    std::vector<std::string> removed;
+    std::int64_t unseen = 0;  // objects that were not found any more, newly
+};
+
+// A reading that fails, or one in full that is good but empty, leaves the state as it was, with a note of it.
 Result<DirectoryRead> read_directory(store::Database& state, const directory::Settings& settings,
-                                     bool dry_run, const directory::Progress& progress);
+                                     ReadMode mode, const directory::Reader::Progress& progress);
+
+// The changes alone, over a connection that is kept.
+struct Poll {
+    bool possible = false;  // false: a full reading is needed first
+    bool changed = false;   // something was found and applied
+    std::string summary;
+};
+Result<Poll> read_changes(store::Database& state, const directory::Settings& settings,
+                          directory::Reader& reader);
+
+// Looks a few addresses up, live: what lists one of them now is applied like any other reading. Returns those
+// that are listed, in the spelling of the question. A Failure is "don't know" for all of them.
+Result<std::vector<mail::Address>> look_up(store::Database& state, const directory::Settings& settings,
+                                           directory::Reader& reader,
+                                           const std::vector<mail::Address>& addresses);
 
 // After every directory of the configuration was read whole, by readings that began after `began`, and only
 // then: directories that the configuration no longer has list nothing any more (nobody could withdraw what

@@ -12,13 +12,15 @@
 
 #include "base/log.h"
 #include "store/domains.h"
+#include "store/readings.h"
 
 namespace postcensus::tasks {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kMostDue = 500;        // looked at at once
+constexpr std::size_t kMostDue = 500;  // looked at at once
+constexpr std::size_t kMostLookups = 100;
 constexpr std::size_t kMostRecipients = 20;  // a session; unknown ones end it sooner
 constexpr auto kFirstPause = 5s;
 constexpr auto kLongestPause = 60s;
@@ -62,9 +64,15 @@ Result<Asker::Clock::time_point> Asker::start_due() {
     });
     if (!due) return fail(due.error());
     std::map<std::string, std::vector<store::Question>> by_domain;
-    for (store::Question& question : *due)
-        if (!in_flight_.contains(question.id))
+    bool lookups_due = false;
+    for (store::Question& question : *due) {
+        if (in_flight_.contains(question.id)) continue;
+        if (needs_lookup(question))
+            lookups_due = true;
+        else
             by_domain[std::string(question.address.domain())].push_back(std::move(question));
+    }
+    if (lookups_due) on_lookups_due_();
     for (auto& [domain, questions] : by_domain) start_domain(domain, std::move(questions), time, next);
     if (next_due && *next_due > now()) next = std::min(next, time + (*next_due - now()));
     return next;
@@ -79,6 +87,7 @@ void Asker::start_domain(const std::string& domain, std::vector<store::Question>
             for (const store::Question& question : questions) store::end_question(writer, question.id);
         });
         if (!ended) spdlog::debug("{}", ended.error().message);
+        for (const store::Question& question : questions) looked_up_.erase(question.id);
         return;
     }
     DomainFacts& facts = domains_[domain];
@@ -128,6 +137,86 @@ void Asker::start_domain(const std::string& domain, std::vector<store::Question>
     }
 }
 
+Result<Asker::Lookups> Asker::next_lookups() {
+    Lookups lookups;
+    std::set<std::string> complete_domains;
+    auto filled = state_.read([&](SQLite::Database& db) {
+        for (store::Question& question : store::due_questions(db, now(), kMostDue)) {
+            if (lookups.questions.size() == kMostLookups) break;
+            if (in_flight_.contains(question.id) || !needs_lookup(question)) continue;
+            const std::string domain(question.address.domain());
+            if (const config::Route* route = configuration_.route_of(domain);
+                route != nullptr && route->policy.directory_complete)
+                complete_domains.insert(domain);
+            lookups.request.addresses.push_back(question.address);
+            lookups.questions.push_back(std::move(question));
+        }
+        for (const std::string& domain : complete_domains)
+            for (mail::Address& control : store::known_good(db, domain, 2))
+                lookups.request.controls.push_back(std::move(control));
+    });
+    if (!filled) return fail(filled.error());
+    for (const store::Question& question : lookups.questions) in_flight_.insert(question.id);
+    return lookups;
+}
+
+Result<void> Asker::take_answer(const Lookups& lookups, const AddressFinder::Answer& answer) {
+    const Time time = now();
+    std::set<store::AddressId> to_call_out;
+    auto stored = state_.write([&](store::Writer& writer) {
+        to_call_out.clear();
+        store::count(writer, "lookups", time, static_cast<std::int64_t>(lookups.questions.size()));
+        for (const store::Question& question : lookups.questions) {
+            const config::Route* route = configuration_.route_of(question.address.domain());
+            const bool found =
+                std::find(answer.found.begin(), answer.found.end(), question.address) != answer.found.end();
+            if (found || route == nullptr) {
+                store::end_question(writer, question.id);
+                if (found) store::count(writer, "lookups-found", time, 1);
+                continue;
+            }
+            if (route->asks()) to_call_out.insert(question.id);
+            take_absence(writer, question, *route, answer, time);
+        }
+    });
+    if (!stored) return stored;
+    for (const store::Question& question : lookups.questions) in_flight_.erase(question.id);
+    looked_up_.insert(to_call_out.begin(), to_call_out.end());
+    for (const mail::Address& address : answer.found)
+        spdlog::info("directory: {} is listed", address.external());
+    on_evidence_();
+    return {};
+}
+
+// No directory lists it. That proves nothing, unless the directories know every recipient of the domain.
+void Asker::take_absence(store::Writer& writer, const store::Question& question, const config::Route& route,
+                         const AddressFinder::Answer& answer, Time now) {
+    const auto again = [&](std::chrono::milliseconds pause) {
+        store::Question later = question;
+        ++later.attempts;
+        store::put_back(writer, later, now + pause);
+    };
+    if (!answer.complete) {
+        // A directory did not answer: that is no answer to anybody who asks nobody else.
+        if (!route.asks()) again(retry_pause(question.attempts));
+        return;
+    }
+    const auto control = std::find_if(
+        answer.controls.begin(), answer.controls.end(),
+        [&](const mail::Address& address) { return address.domain() == question.address.domain(); });
+    if (!route.policy.directory_complete || control == answer.controls.end()) {
+        if (!route.asks()) store::end_question(writer, question.id);
+        return;
+    }
+    const bool confirmed = store::record_absence(writer, question.id, answer.server, control->external(),
+                                                 answer.began, now, route.policy.confirmation_interval);
+    if (route.asks()) return;
+    if (confirmed)
+        store::end_question(writer, question.id);
+    else
+        again(route.policy.confirmation_interval);
+}
+
 std::vector<mail::Address> Asker::controls(const config::Route& route, const std::string& domain,
                                            const std::vector<store::Question>& questions) {
     std::vector<mail::Address> found;
@@ -171,7 +260,10 @@ boost::asio::awaitable<void> Asker::run(callout::Questions asked, std::vector<st
             executor_, busy ? std::chrono::milliseconds(20) : std::chrono::milliseconds(5000));
         co_await timer.async_wait(boost::asio::use_awaitable);
     }
-    for (const store::Question& question : questions) in_flight_.erase(question.id);
+    for (const store::Question& question : questions) {
+        in_flight_.erase(question.id);
+        looked_up_.erase(question.id);
+    }
     --targets_[asked.target.text()].sessions;
     --active_;
     on_evidence_();

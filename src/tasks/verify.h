@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Asks: takes the questions that are due from the queue, has them answered by callout sessions, and stores
-// what was learned.
+// Asks: takes the questions that are due from the queue, has them answered, and stores what was learned. What
+// a sender waits for is looked up in the directories first, live; what they do not list is called out.
 //
 // Kind to the servers: at most `sessions` at once to one target, as few refused RCPTs a session as the server
 // allows, a target or domain that is at fault is left alone and tried again with the controls alone, after 5
@@ -22,6 +22,7 @@
 #include "config/configuration.h"
 #include "store/database.h"
 #include "store/questions.h"
+#include "tasks/follow_directory.h"
 
 namespace postcensus::tasks {
 
@@ -37,6 +38,20 @@ class Asker {
     // Starts sessions for what is due and can be asked now. Never waits. Returns when to call again at the
     // latest.
     Result<Clock::time_point> start_due();
+
+    // With directories, a question of a waiting sender is called out only after it was looked up: who calls
+    // this does that (next_lookups(), then take_answer()), whenever `on_due` says that there is something.
+    void look_up_first(std::function<void()> on_due) { on_lookups_due_ = std::move(on_due); }
+
+    // Questions to look up now, in the form of a request. Empty: there are none.
+    struct Lookups {
+        std::vector<store::Question> questions;
+        AddressFinder::Request request;
+    };
+    Result<Lookups> next_lookups();
+    // Stores what the directories said. Where nobody else can be asked, the question ends here. A Failure: it
+    // is not stored; call again.
+    Result<void> take_answer(const Lookups& lookups, const AddressFinder::Answer& answer);
 
     // Sessions that run.
     int active() const { return active_; }
@@ -60,6 +75,11 @@ class Asker {
         std::optional<mail::Address> last_good;
     };
 
+    bool needs_lookup(const store::Question& question) const {
+        return on_lookups_due_ && question.cause == "miss" && !looked_up_.contains(question.id);
+    }
+    void take_absence(store::Writer& writer, const store::Question& question, const config::Route& route,
+                      const AddressFinder::Answer& answer, Time now);
     void start_domain(const std::string& domain, std::vector<store::Question> questions,
                       Clock::time_point now, Clock::time_point& next);
     boost::asio::awaitable<void> run(callout::Questions asked, std::vector<store::Question> questions,
@@ -78,6 +98,8 @@ class Asker {
     std::map<std::string, TargetFacts> targets_;
     std::map<std::string, DomainFacts> domains_;
     std::set<store::AddressId> in_flight_;
+    std::set<store::AddressId> looked_up_;  // found in no directory, so to be called out
+    std::function<void()> on_lookups_due_;
     int active_ = 0;
 };
 

@@ -1,143 +1,36 @@
 """`make bench`: one row per measurement, `what | ours | peer | ratio`, each pair measured in the same run.
 
 Runs inside the lab (tests/lab/run). The machine's own speed does not matter: the ratio does, and how it grows with the input.
+The lab's folder is memory, where fsync is free; LAB_DIR=/some/folder puts all files on a disk. Names of benches as arguments: only those.
 """
 
 from __future__ import annotations
 
 import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import Callable
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
+from measure import HEADER, LabError
+import learn_bench
+import sync_bench
 
-from exchange import ExchangeStandIn  # noqa: E402
-from gateway import Gateway  # noqa: E402
-from postcensus import Postcensus  # noqa: E402
-from process import LabError, wait_for  # noqa: E402
-from samba_ad import SambaAD  # noqa: E402
-
-SMALL, LARGE = 200, 2000
-MAILBOXES = 20
-
-# What people use without Postcensus: one pipeline from cron.
-SCRIPT = r"""
-set -e -o pipefail
-ldapsearch -LLL -o ldif-wrap=no -x -H "$URI" -D "$BIND_DN" -y "$PASSWORD" -b "$BASE" -E pr=1000/noprompt '(proxyAddresses=*)' proxyAddresses |
-    grep -i '^proxyAddresses: smtp:' | sed 's/^[^:]*: [sS][mM][tT][pP]:\(.*\)/\1 OK/' | tr '[:upper:]' '[:lower:]' | sort -u > "$MAP"
-postmap -c "$POSTFIX" "lmdb:$MAP"
-"""
+BENCHES = {"learn": learn_bench.run, "sync": sync_bench.run}
 
 
-def row(what: str, ours: float, peer: float) -> None:
-    print(f"{what} | {ours:.3f} s | {peer:.3f} s | {ours / peer:.2f}", flush=True)
-
-
-def seconds(work: Callable[[], object], times: int = 3) -> float:
-    """The fastest of some runs: the others were disturbed by what else the machine does."""
-    best = float("inf")
-    for _ in range(times):
-        begun = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - begun)
-    return best
-
-
-class Bench:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.directory = SambaAD(folder / "ad")
-        self.exchange = ExchangeStandIn(recipients={"anna@corp.example"})
-        self.gateway = Gateway(folder / "gateway", folder / "maps")
-        self.number = 0
-
-    def start(self) -> None:
-        self.directory.start()
-        self.exchange.start()
-        self.gateway.start()
-        self.directory.add_mailbox("anna", "anna@corp.example")
-
-    def stop(self) -> None:
-        self.gateway.kill()
-        self.exchange.stop()
-        self.directory.stop()
-
-    def census(self, maps: Path) -> Postcensus:
-        """One with an empty state."""
-        self.number += 1
-        census = Postcensus(self.folder / f"census{self.number}", maps)
-        secret = census.secret("corp.password", self.directory.password)
-        sections = self.gateway.sections()
-        sections["general"] |= {"maps": maps, "publish-interval": "0s"}
-        census.configure({**sections, "directory.corp": self.directory.section(secret),
-                          "route.exchange": {"domains": "corp.example", "callout": "127.0.0.1:2525", "control": "anna@corp.example"}})
-        return census
-
-    def sync(self, count: int) -> None:
-        map_file = self.folder / "script.map"
-        password = self.folder / "script.password"
-        password.write_text(self.directory.password)
-        password.chmod(0o600)
-        env = {**os.environ, "URI": self.directory.uri, "BIND_DN": self.directory.bind_dn, "PASSWORD": str(password),
-               "BASE": self.directory.base, "MAP": str(map_file), "POSTFIX": str(self.gateway.etc),
-               "LDAPTLS_CACERT": str(self.directory.ca_file)}
-        script = seconds(lambda: subprocess.run(["bash", "-c", SCRIPT], env=env, check=True, capture_output=True))
-
-        def run(census: Postcensus) -> None:
-            done = census.run("sync")
-            if done.returncode:
-                raise LabError(done.stderr)
-
-        fresh = iter([self.census(self.folder / f"maps{count}-{n}") for n in range(3)])
-        row(f"first sync of {count} recipients, published / ldapsearch and postmap", seconds(lambda: run(next(fresh))), script)
-        known = self.census(self.folder / f"maps{count}-0")
-        run(known)
-        row(f"sync of {count} recipients without a change / ldapsearch and postmap", seconds(lambda: run(known)), script)
-
-    def accept(self, name: str) -> float:
-        """From the first RCPT for a mailbox that only Exchange knows to a session that accepts it."""
-        address = f"{name}@corp.example"
-        self.exchange.recipients |= {address}
-        begun = time.perf_counter()
-        wait_for(lambda: self.gateway.dialogue(address).code == "250", f"{address} accepted", 30)
-        return time.perf_counter() - begun
-
-    def learn(self) -> None:
-        census = self.census(self.folder / "maps")
-        census.set("budget", network="6000/m", domain="100/s", total="100/s")
-        if census.run("sync").returncode:
-            raise LabError("sync failed")
-        census.watch(log_level="info")
-        ours = statistics.median([self.accept(f"ours{n}") for n in range(MAILBOXES)])
-        census.stop()
-        self.gateway.reload(smtpd_recipient_restrictions="permit_mynetworks, reject_unauth_destination, reject_unverified_recipient",
-                            relay_recipient_maps="", address_verify_map="", unverified_recipient_reject_code="550")
-        peer = statistics.median(self.accept(f"peer{n}") for n in range(5))
-        row(f"a new mailbox from its first miss to acceptance, median of {MAILBOXES} / verify(8), of 5", ours, peer)
-
-
-def main() -> int:
+def main(names: list[str]) -> int:
     os.umask(0o022)
-    with tempfile.TemporaryDirectory(dir=os.environ["LAB_DIR"]) as name:
-        Path(name).chmod(0o755)
-        bench = Bench(Path(name))
-        try:
-            bench.start()
-            print("what | ours | peer | ratio", flush=True)
-            bench.directory.add_many(f"small{n}" for n in range(SMALL))
-            bench.sync(SMALL)
-            bench.directory.add_many(f"large{n}" for n in range(LARGE - SMALL))
-            bench.sync(LARGE)
-            bench.learn()
-        finally:
-            bench.stop()
+    print(HEADER, flush=True)
+    for name in names or BENCHES:
+        with tempfile.TemporaryDirectory(dir=os.environ["LAB_DIR"]) as folder:
+            Path(folder).chmod(0o755)
+            try:
+                BENCHES[name](Path(folder))
+            except LabError as error:
+                print(f"{name}: {error}", file=sys.stderr)
+                return 1
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -18,6 +18,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from certificates import Authority  # noqa: E402
+from dns_server import Dns  # noqa: E402
 from exchange import ExchangeStandIn  # noqa: E402
 from gateway import Gateway  # noqa: E402
 from habits import Habits  # noqa: E402
@@ -25,6 +26,7 @@ from postcensus import Postcensus  # noqa: E402
 from postfix_exchange import PostfixExchange  # noqa: E402
 from process import MissingTool, tail  # noqa: E402
 from samba_ad import SambaAD  # noqa: E402
+from second_dc import SecondDC  # noqa: E402
 from slapd import Slapd  # noqa: E402
 
 CI = os.environ.get("CI") == "true"
@@ -109,6 +111,31 @@ def samba(domain_controller: SambaAD) -> Iterator[SambaAD]:
     """The domain controller, running and without mailboxes."""
     yield domain_controller
     domain_controller.reset()
+
+
+@pytest.fixture(scope="session")
+def second_domain_controller(lab: Path, domain_controller: SambaAD) -> SecondDC:
+    with tools():
+        return SecondDC(lab / "ad2", domain_controller)
+
+
+@pytest.fixture
+def second_dc(samba: SambaAD, second_domain_controller: SecondDC) -> Iterator[SecondDC]:
+    """dc2, running, and with all that dc1 has at the start of the test."""
+    second_domain_controller.start()
+    second_domain_controller.replicate()
+    yield second_domain_controller
+    second_domain_controller.stop()
+    second_domain_controller.clear()
+
+
+@pytest.fixture
+def dns(folder: Path) -> Iterator[Dns]:
+    """Not started, and without records."""
+    with tools():
+        server = Dns(folder / "dns")
+    yield server
+    server.stop()
 
 
 @pytest.fixture

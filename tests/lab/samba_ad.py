@@ -1,4 +1,4 @@
-"""A real Active Directory domain controller: Samba, with the msExch attributes of Exchange's schema.
+"""A real Active Directory domain controller: Samba, with what Postcensus reads of Exchange's schema.
 
 SambaAD owns its folder and its process. Provisioning takes some seconds: make one per session, and
 clear() between tests. Objects are written straight into the private database, so that they can be
@@ -21,12 +21,16 @@ BASE = "DC=corp,DC=example"
 SCHEMA = f"CN=Schema,CN=Configuration,{BASE}"
 STAFF = f"OU=Staff,{BASE}"
 SERVICES = f"OU=Services,{BASE}"
+SYSTEM_OBJECTS = f"CN=Microsoft Exchange System Objects,{BASE}"
+DELETED_OBJECTS = f"CN=Deleted Objects,{BASE}"
 ADMIN_PASSWORD = "Lab-Secret-1"
+SHOW_DELETED = ["show_deleted:1"]
 
 
 class SambaAD:
     """dc1.corp.example. `uri` and `ca_file` are what a client needs, `bind_dn` and `password` its account."""
 
+    name, address = "dc1", "127.0.0.1"
     uri = "ldaps://dc1.corp.example"
     base = BASE
     bind_dn = f"CN=postcensus,{SERVICES}"
@@ -42,11 +46,9 @@ class SambaAD:
         self.process: Process | None = None
         self._db = None
         self._descriptors: dict[str, str] = {}
-        folder.mkdir(parents=True)
-        authority = Authority(folder / "tls")
-        self.ca_file = authority.ca_file
-        self._certificate, self._key = authority.issue("dc", ["dc1.corp.example", "dc2.corp.example", "corp.example"])
-        self._provision()
+        self._conf, self._sam = folder / "smb.conf", folder / "dc/private/sam.ldb"
+        (folder / "run").mkdir(parents=True)
+        self._make()
 
     def section(self, password_file: Path) -> dict[str, object]:
         """What a [directory.…] section of Postcensus says about this server."""
@@ -59,7 +61,7 @@ class SambaAD:
         """Serves; returns when LDAP and LDAPS accept connections."""
         self.process = Process(["samba", "-i", "-M", "single", f"--configfile={self._conf}", "--debuglevel=1"], self.log)
         for port in (389, 636):
-            self.process.wait_for_port("127.0.0.1", port, 30)
+            self.process.wait_for_port(self.address, port, 30)
 
     def stop(self) -> None:
         """An outage: connections are refused."""
@@ -145,20 +147,37 @@ class SambaAD:
         self.db.rename(dn, new_dn)
 
     def clear(self) -> None:
-        """Deletes all of OU=Staff and all recipients of OU=Services. Slow: after thousands make a new server instead."""
+        """Deletes all of OU=Staff and of Exchange's system objects, and all recipients of OU=Services.
+
+        Slow: after thousands make a new server instead.
+        """
         self.db.transaction_start()
-        for ou, which in ((STAFF, "(objectClass=*)"), (SERVICES, "(proxyAddresses=*)")):
+        for ou, which in ((STAFF, "(objectClass=*)"), (SYSTEM_OBJECTS, "(objectClass=*)"), (SERVICES, "(proxyAddresses=*)")):
             for entry in self.db.search(ou, scope=_ldb().SCOPE_ONELEVEL, expression=which, attrs=["objectClass"]):
                 self.db.delete(entry.dn, ["tree_delete:1"])
         self.db.transaction_commit()
 
     def deny(self, dn: str, what: str = "RPLCLO") -> None:
         """Takes the service account's right to see an object and all below it, until allow()."""
-        self._descriptors.setdefault(dn, self._aces().get_sd_as_sddl(dn))
-        self._aces().dacl_prepend_aces(dn, f"(D;OICI;{what};;;{self._sid()})")
+        self._prepend(dn, f"(D;OICI;{what};;;{self._sid()})")
 
     def allow(self, dn: str) -> None:
-        self._aces().modify_sd_on_dn(dn, self._descriptors.pop(dn))
+        self._aces().modify_sd_on_dn(dn, self._descriptors.pop(dn), SHOW_DELETED)
+
+    def allow_tombstones(self, inherited: bool = False) -> None:
+        """As `dsacls "CN=Deleted Objects,…" /G account:LCRP` on Windows (inherited: with /I:T), until forbid_tombstones().
+
+        Without the right the service account gets the container's bare DN and no tombstone. With it, a tombstone shows
+        what the object's own rights show. On a DC that learned of the deletion by replication, Samba has taken the
+        rights that came from the old OU: of users only objectGUID remains, unless the grant is inherited.
+        The grant moves the container's own uSNChanged.
+        """
+        self._prepend(DELETED_OBJECTS, f"(A;{'CI' if inherited else ''};LCRP;;;{self._sid()})")
+
+    def forbid_tombstones(self) -> None:
+        """Back to the default."""
+        if DELETED_OBJECTS in self._descriptors:
+            self.allow(DELETED_OBJECTS)
 
     def set_password(self, password: str) -> None:
         """Changes the service account's password on the server; `password` keeps what clients were told."""
@@ -172,16 +191,21 @@ class SambaAD:
         self.modify(self.bind_dn, lockoutTime="0")
 
     def kerberos(self) -> tuple[dict[str, str], Path]:
-        """What GSSAPI needs on ldap://dc1.corp.example: environment of the client, and the account's keytab."""
-        conf, keytab = self.folder / "krb5.conf", self.folder / "postcensus.keytab"
-        conf.write_text(f"[libdefaults]\ndefault_realm = {REALM}\ndns_lookup_kdc = false\ndns_lookup_realm = false\n"
-                        f"rdns = false\ndns_canonicalize_hostname = false\n[realms]\n{REALM} = {{\n"
-                        f"kdc = 127.0.0.1\n}}\n[domain_realm]\n.corp.example = {REALM}\n")
+        """What GSSAPI needs on ldap://dc1.corp.example (and dc2, if there is one): environment of the client, and the account's keytab."""
+        keytab = self.folder / "postcensus.keytab"
         if not keytab.exists():
             for name, argument in (("spn", ["add", "ldap/dc1.corp.example", "DC1$"]),
                                    ("domain", ["exportkeytab", str(keytab), "--principal=postcensus"])):
                 command(["samba-tool", name, *argument, f"--configfile={self._conf}"])
-        return {"KRB5_CONFIG": str(conf), "KRB5CCNAME": f"FILE:{self.folder}/ccache"}, keytab
+        return {"KRB5_CONFIG": str(self.krb5_conf()), "KRB5CCNAME": f"FILE:{self.folder}/ccache"}, keytab
+
+    def krb5_conf(self) -> Path:
+        """The configuration of a Kerberos client of this server."""
+        conf = self.folder / "krb5.conf"
+        conf.write_text(f"[libdefaults]\ndefault_realm = {REALM}\ndns_lookup_kdc = false\ndns_lookup_realm = false\n"
+                        f"rdns = false\ndns_canonicalize_hostname = false\n[realms]\n{REALM} = {{\n"
+                        f"kdc = {self.address}\n}}\n[domain_realm]\n.corp.example = {REALM}\n")
+        return conf
 
     @property
     def db(self):
@@ -192,39 +216,44 @@ class SambaAD:
 
     # --- how it is made
 
-    def _provision(self) -> None:
-        self._conf = self.folder / "smb.conf"
-        private = self.folder / "dc" / "private"
-        folders = {"pid directory": "run", "lock directory": "dc", "state directory": "dc/state",
-                   "cache directory": "dc/cache", "private dir": "dc/private", "binddns dir": "dc/bind-dns",
-                   "ncalrpc dir": "run/ncalrpc", "winbindd socket directory": "run/winbindd",
-                   "ntp signd socket directory": "run/ntp"}
-        options = {"server services": "rpc, ldap, cldap, kdc", "log file": str(self.folder / "samba.%m.log"),
-                   "tls keyfile": str(self._key), "tls certfile": str(self._certificate),
-                   "tls cafile": str(self.ca_file), "old password allowed period": "0",
-                   "rpc server dynamic port range": "50000-55000",
-                   **{name: str(self.folder / at) for name, at in folders.items()}}
-        (self.folder / "run").mkdir()
-        done = command(["samba-tool", "domain", "provision", f"--realm={REALM}", "--domain=CORP", "--host-name=dc1",
-                        "--host-ip=127.0.0.1", f"--adminpass={ADMIN_PASSWORD}", "--server-role=dc",
-                        "--dns-backend=NONE", f"--targetdir={self.folder / 'dc'}",
-                        *(f"--option={name}={value}" for name, value in options.items())])
-        (self.folder / "provision.log").write_text(done.stdout + done.stderr)
-        # Not the file that provision wrote: it has shares that nobody needs here.
-        self._conf.write_text("[global]\n" + "".join(f"{name} = {value}\n" for name, value in {
-            "realm": REALM, "workgroup": "CORP", "netbios name": "DC1",
-            "server role": "active directory domain controller", **options}.items()))
-        self._sam = private / "sam.ldb"
+    def _make(self) -> None:
+        authority = Authority(self.folder / "tls")
+        self.ca_file = authority.ca_file
+        self._certificate, self._key = authority.issue("dc", ["dc1.corp.example", "dc2.corp.example", "corp.example"])
+        self._samba_tool("provision", "--domain=CORP", f"--host-name={self.name}", f"--host-ip={self.address}",
+                         f"--adminpass={ADMIN_PASSWORD}", "--server-role=dc")
         self._extend_schema()
         for ou in (STAFF, SERVICES):
             self.db.add({"dn": ou, "objectClass": "organizationalUnit"})
+        self.db.add({"dn": SYSTEM_OBJECTS, "objectClass": "container"})
         # 66048: a normal account whose password never expires.
         self.db.add({"dn": self.bind_dn, "objectClass": "user", "sAMAccountName": "postcensus",
                      "unicodePwd": [f'"{self.password}"'.encode("utf-16-le")], "userAccountControl": "66048"})
 
+    def _samba_tool(self, verb: str, *arguments: str, env: dict[str, str] | None = None) -> None:
+        """Makes the databases by `samba-tool domain provision` or `join`, and the server's configuration."""
+        folders = {"pid directory": "run", "lock directory": "dc", "state directory": "dc/state",
+                   "cache directory": "dc/cache", "private dir": "dc/private", "binddns dir": "dc/bind-dns",
+                   "ncalrpc dir": "run/ncalrpc", "winbindd socket directory": "run/winbindd",
+                   "ntp signd socket directory": "run/ntp"}
+        options = {"netbios name": self.name.upper(), "interfaces": self.address, "bind interfaces only": "yes",
+                   "server services": "rpc, ldap, cldap, kdc", "log file": str(self.folder / "samba.%m.log"),
+                   "tls keyfile": str(self._key), "tls certfile": str(self._certificate),
+                   "tls cafile": str(self.ca_file), "old password allowed period": "0",
+                   "rpc server dynamic port range": "50000-55000",
+                   **{name: str(self.folder / at) for name, at in folders.items()}}
+        done = command(["samba-tool", "domain", verb, *arguments, f"--realm={REALM}", "--dns-backend=NONE",
+                        f"--targetdir={self.folder / 'dc'}",
+                        *(f"--option={name}={value}" for name, value in options.items())], env=env)
+        (self.folder / f"{verb}.log").write_text(done.stdout + done.stderr)
+        # Not the file that samba-tool wrote: it has shares that nobody needs here.
+        self._conf.write_text("[global]\n" + "".join(f"{name} = {value}\n" for name, value in {
+            "realm": REALM, "workgroup": "CORP", "server role": "active directory domain controller", **options}.items()))
+
     def _extend_schema(self) -> None:
         """Only while samba is stopped, and each step a run of its own: the next one needs the reread schema."""
-        for tool, ldif in (("ldbadd", exchange_schema.attributes(SCHEMA)), ("ldbmodify", exchange_schema.links(SCHEMA))):
+        for tool, ldif in (("ldbadd", exchange_schema.attributes(SCHEMA)), ("ldbmodify", exchange_schema.links(SCHEMA)),
+                           ("ldbadd", exchange_schema.classes(SCHEMA))):
             command([tool, "-H", self._sam, f"--configfile={self._conf}",
                      "--option=dsdb:schema update allowed=true"], text=ldif)
 
@@ -238,7 +267,13 @@ class SambaAD:
                               f"this is {sys.executable}, and Debian's is /usr/bin/python3") from None
         settings = LoadParm()
         settings.load(str(self._conf))
-        return SamDB(url=str(self._sam), session_info=system_session(settings), lp=settings)
+        # A schema of its own: two domain controllers in one process number the attributes differently.
+        return SamDB(url=str(self._sam), session_info=system_session(settings), lp=settings, global_schema=False)
+
+    def _prepend(self, dn: str, ace: str) -> None:
+        """Changes the rights on an object; allow() restores what they were."""
+        self._descriptors.setdefault(dn, self._aces().get_sd_as_sddl(dn, SHOW_DELETED))
+        self._aces().dacl_prepend_aces(dn, ace, SHOW_DELETED)
 
     def _aces(self):
         from samba.sd_utils import SDUtils

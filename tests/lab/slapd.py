@@ -6,7 +6,7 @@ Slapd owns its folder and its process. Load in bulk before start(); change singl
 from __future__ import annotations
 
 from pathlib import Path
-from typing import IO, Iterable
+from typing import IO, Callable, Iterable
 
 from process import Process, command, need
 
@@ -31,7 +31,7 @@ rootpw {password}
 directory {folder}/db
 dbnosync
 index objectClass,entryUUID eq
-index mail,mailLocalAddress eq
+index mail,mailLocalAddress eq,pres
 index modifyTimestamp eq
 access to * by dn.exact={bind_dn} read by anonymous auth
 """
@@ -79,6 +79,11 @@ class Slapd:
         """count people, each with one main address and so many others."""
         self.load((f"user{i}", [f"user{i}@{domain}", *(f"alias{a}.user{i}@{domain}" for a in range(aliases))])
                   for i in range(count))
+
+    def load_ldif(self, write: Callable[[IO[str]], object]) -> None:
+        """Bulk load while stopped of what write(out) writes: any entries, with operational attributes if need be."""
+        assert not self.process, "slapadd wants the server stopped"
+        self._slapadd(write)
 
     def start(self) -> None:
         self.process = Process(["slapd", "-f", self._conf, "-h", self.uri, "-d", "0"], self.log)

@@ -86,7 +86,7 @@ def test_a_certificate_that_is_not_trusted(published, authority):
 def test_a_lost_read_permission_is_not_an_empty_directory(published, samba):
     samba.deny(STAFF)
     try:
-        done = published.run("sync")
+        done = published.run("sync", "--full")
         assert done.returncode == 1 and "lost the right to read" in done.stderr
     finally:
         samba.allow(STAFF)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import socket
 import ssl
 import subprocess
 from pathlib import Path
+from typing import Sequence
 
 import pytest
 
@@ -15,6 +17,8 @@ from gateway import STRANGER, TRUSTED
 from habits import Habits
 from postcensus import Postcensus
 from process import Process, accepts, wait_for
+from recipient_kinds import add_recipient_kinds
+from samba_ad import BASE, DELETED_OBJECTS, STAFF
 from smtp_client import SmtpClient
 
 RUN = Path(__file__).with_name("run")
@@ -206,11 +210,12 @@ def test_postfix_as_exchange(postfix_exchange):
 # --- the directories
 
 
-def search(server, what: str, *attributes: str, ca_file: Path | None = None, page: int = 2,
-           password: str = "") -> subprocess.CompletedProcess[str]:
+def search(server, what: str, *attributes: str, ca_file: Path | None = None, page: int = 2, password: str = "",
+           uri: str = "", base: str | None = None, options: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["ldapsearch", "-x", "-LLL", "-o", "ldif-wrap=no", "-o", "nettimeout=2", "-l", "2", "-H", server.uri, "-D",
-         server.bind_dn, "-w", password or server.password, "-b", server.base, "-E", f"pr={page}/noprompt", what, *attributes],
+        ["ldapsearch", "-x", "-LLL", "-o", "ldif-wrap=no", "-o", "nettimeout=2", "-l", "2", "-H", uri or server.uri, "-D",
+         server.bind_dn, "-w", password or server.password, "-b", server.base if base is None else base, "-E", f"pr={page}/noprompt",
+         *options, what, *attributes],
         capture_output=True, text=True, timeout=30,
         env={**os.environ, "LDAPTLS_CACERT": str(ca_file or "/nonexistent"), "LDAPTLS_REQCERT": "demand"})
 
@@ -230,9 +235,16 @@ def test_samba_serves_pages_over_verified_tls(samba):
                  ca_file=samba.ca_file).stdout
     assert "cn: a\n" in one
     assert search(samba, "(cn=a)").returncode == 255  # without the CA there is no connection
-    plain = subprocess.run(["ldapsearch", "-x", "-H", "ldap://dc1.corp.example", "-D", samba.bind_dn, "-w", samba.password],
-                           capture_output=True, text=True)
-    assert plain.returncode == 8  # strongerAuthRequired
+
+
+def test_samba_wants_tls_for_a_password(samba):
+    samba.add_mailbox("anna", "anna@corp.example")
+    plain = {"uri": "ldap://dc1.corp.example", "ca_file": samba.ca_file}
+    refused = search(samba, "(cn=anna)", **plain)
+    assert refused.returncode == 8 and "Transport encryption required" in refused.stderr  # strongerAuthRequired
+    found = search(samba, "(cn=anna)", "proxyAddresses", **plain, options=["-ZZ"])
+    assert "proxyAddresses: SMTP:anna@corp.example" in found.stdout, found.stderr
+    assert search(samba, "(cn=anna)", uri=plain["uri"], options=["-ZZ"]).returncode != 0  # without the CA
 
 
 def test_samba_changes(samba):
@@ -292,9 +304,135 @@ def test_samba_takes_kerberos(samba):
     names, keytab = samba.kerberos()
     environment = {**os.environ, **names}
     subprocess.run(["kinit", "-k", "-t", keytab, "postcensus@CORP.EXAMPLE"], env=environment, check=True, timeout=10)
-    found = subprocess.run(["ldapsearch", "-Q", "-LLL", "-N", "-Y", "GSSAPI", "-H", "ldap://dc1.corp.example", "-b", samba.base,
-                            "(cn=anna)", "proxyAddresses"], env=environment, capture_output=True, text=True, timeout=10)
+
+    def by_gssapi(uri: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["ldapsearch", "-Q", "-LLL", "-N", "-Y", "GSSAPI", "-H", uri, "-b", samba.base, "(cn=anna)",
+                               "proxyAddresses"], capture_output=True, text=True, timeout=10,
+                              env={**environment, "LDAPTLS_CACERT": str(samba.ca_file)})
+
+    found = by_gssapi("ldap://dc1.corp.example")
     assert "proxyAddresses: SMTP:anna@corp.example" in found.stdout, found.stderr
+    # Inside TLS it may not sign or seal; ldapsearch wants to.
+    assert by_gssapi("ldaps://dc1.corp.example").returncode == 53
+
+
+WELL_KNOWN_DELETED = f"<WKGUID=18E2EA80684F11D2B9AA00C04F79F805,{BASE}>"
+
+
+def tombstones(server, what: str = "(isDeleted=TRUE)", base: str = BASE, scope: str = "sub") -> list[str]:
+    """The entries, each as LDIF, that showDeleted brings."""
+    found = search(server, what, "objectGUID", "uSNChanged", "isDeleted", "lastKnownParent", "proxyAddresses", base=base,
+                   ca_file=server.ca_file, options=["-s", scope, "-E", "!1.2.840.113556.1.4.417"])
+    assert found.returncode == 0, found.stderr
+    ldif = "\n".join(line for line in found.stdout.splitlines() if not line.startswith("#"))  # referrals and page ends
+    return [entry.strip() for entry in ldif.split("\n\n") if entry.strip()]
+
+
+def test_samba_hides_tombstones_until_allowed(samba):
+    samba.delete(samba.add_mailbox("gone", "gone@corp.example"))  # a name that no other test leaves tombstones of
+    container = [f"dn: {DELETED_OBJECTS}"]
+    # The container without its attributes: that is what a missing right looks like. No error.
+    assert tombstones(samba) == tombstones(samba, base=WELL_KNOWN_DELETED, scope="base") == container
+    assert tombstones(samba, "(uSNChanged>=1)", DELETED_OBJECTS) == []
+    samba.allow_tombstones()
+    [container_read] = tombstones(samba, "(objectClass=*)", WELL_KNOWN_DELETED, "base")
+    assert "\nisDeleted: TRUE" in container_read and "\nobjectGUID:: " in container_read
+    [gone] = [entry for entry in tombstones(samba) if entry.startswith(r"dn: CN=gone\0ADEL:")]
+    for name in ("objectGUID:", "uSNChanged", "isDeleted", "lastKnownParent"):
+        assert f"\n{name}: " in gone
+    assert "proxyAddresses" not in gone
+    samba.reset()
+    assert tombstones(samba) == container
+
+
+def test_samba_has_every_kind_of_recipient(samba):
+    published, never = add_recipient_kinds(samba)
+    assert len(published) == 15 and len(never) == 6
+    assert addresses(samba) == sorted(f"SMTP:{a}" for a in [*published.values(), *never.values()])
+    without = "(&(proxyAddresses=*)(!(msExchRecipientTypeDetails=*)))"
+    assert addresses(samba, without) == ["SMTP:plain@corp.example"]
+    assert addresses(samba, "(objectClass=msExchDynamicDistributionList)") == ["SMTP:dynamic@corp.example"]
+    assert addresses(samba, "(msExchRecipientTypeDetails>=549755813888)") == [
+        "SMTP:group-mailbox@corp.example", "SMTP:monitoring@corp.example"]
+    samba.reset()
+    assert addresses(samba) == []
+
+
+def test_a_second_domain_controller_replicates(samba, second_dc):
+    def root(server, name: str) -> str:
+        found = search(server, "(objectClass=*)", name, base="", ca_file=server.ca_file, options=["-s", "base"]).stdout
+        return found.split(f"{name}: ")[1].split("\n")[0]
+
+    def invocation_id(server) -> str:
+        return search(server, "(objectClass=*)", "invocationId", base=root(server, "dsServiceName"),
+                      ca_file=server.ca_file, options=["-s", "base"]).stdout.split("invocationId:: ")[1].split()[0]
+
+    assert invocation_id(samba) != invocation_id(second_dc)
+    anna = samba.add_mailbox("anna", "anna@corp.example", closed=True)
+    assert addresses(second_dc) == []
+    before = int(root(second_dc, "highestCommittedUSN"))
+    second_dc.replicate()
+    assert addresses(second_dc, "(msExchRequireAuthToSendTo=TRUE)") == ["SMTP:anna@corp.example"]
+    assert addresses(second_dc, f"(uSNChanged>={before + 1})") == ["SMTP:anna@corp.example"]
+    samba.delete(anna)
+    second_dc.add_mailbox("ben", "ben@corp.example", msExchRecipientTypeDetails="4")
+    second_dc.replicate()
+    second_dc.replicate(back=True)
+    assert addresses(samba, "(msExchRecipientTypeDetails=4)") == addresses(samba) == addresses(second_dc) == [
+        "SMTP:ben@corp.example"]
+    samba.stop()
+    assert addresses(second_dc) == ["SMTP:ben@corp.example"]
+
+
+def test_a_replicated_tombstone_hides_its_attributes(samba, second_dc):
+    def shown(server, name: str) -> set[str]:
+        entries = [entry for entry in tombstones(server) if entry.startswith(f"dn: CN={name}\\0ADEL:")]
+        return {line.split(":")[0] for entry in entries for line in entry.splitlines()} - {"dn"}
+
+    everything = {"objectGUID", "uSNChanged", "isDeleted", "lastKnownParent"}
+    samba.allow_tombstones()
+    dns = [samba.add_mailbox("left", "left@corp.example"), samba.add("CN=outside," + STAFF, "contact")]
+    second_dc.replicate()
+    for dn in dns:
+        samba.delete(dn)
+    second_dc.replicate()
+    assert shown(samba, "left") == shown(samba, "outside") == shown(second_dc, "outside") == everything
+    assert shown(second_dc, "left") == {"objectGUID"}
+    samba.forbid_tombstones()
+    samba.allow_tombstones(inherited=True)
+    later = samba.add_mailbox("later", "later@corp.example")
+    second_dc.replicate()
+    samba.delete(later)
+    second_dc.replicate()
+    assert shown(samba, "later") == shown(second_dc, "later") == everything
+
+
+def test_dns_names_the_domain_controllers(dns, samba):
+    library = ctypes.CDLL("libldap-2.5.so.0")
+
+    def servers(domain: str) -> str:
+        hosts = ctypes.c_char_p()
+        library.ldap_domain2hostlist(domain.encode(), ctypes.byref(hosts))
+        return (hosts.value or b"").decode()
+
+    before = Path("/etc/resolv.conf").read_bytes()
+    dns.srv("_ldap._tcp.corp.example", ("dc2.corp.example", 389, 10), ("dc1.corp.example", 389, 0))
+    dns.srv("_ldap._tcp.HQ._sites.corp.example", ("dc2.corp.example", 3890, 0))
+    dns.host("dc9.corp.example", "192.0.2.1")
+    dns.start()
+    assert servers("corp.example") == "dc1.corp.example:389 dc2.corp.example:389"
+    assert servers("HQ._sites.corp.example") == "dc2.corp.example:3890"
+    assert servers("Lab._sites.corp.example") == ""
+    assert dns.asked()[-1] == "SRV _ldap._tcp.Lab._sites.corp.example"
+    assert socket.gethostbyname("dc9.corp.example") == "192.0.2.1"
+    samba.add_mailbox("anna", "anna@corp.example")
+    found = search(samba, "(cn=anna)", "proxyAddresses", uri="ldap:///dc%3Dcorp%2Cdc%3Dexample", ca_file=samba.ca_file,
+                   options=["-ZZ"])
+    assert "SMTP:anna@corp.example" in found.stdout, found.stderr
+    dns.srv("_ldap._tcp.corp.example")
+    assert servers("corp.example") == ""
+    dns.stop()
+    assert servers("HQ._sites.corp.example") == "" and Path("/etc/resolv.conf").read_bytes() == before
 
 
 def test_slapd_loads_and_changes(slapd):

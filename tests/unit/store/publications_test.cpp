@@ -212,7 +212,7 @@ TEST_CASE("history ends, what is referenced stays", "[store][publications]") {
     state.accept("held@c.example");
     state.write([](Writer& writer) {
         AnswerWriter(writer, kNoon)
-            .hold(*EvidenceReader(writer.db).load(*find_address(writer.db, address("held@c.example"))));
+            .hold(*EvidenceReader(writer.db).load(*find_address(writer.db, address("held@c.example"))), 1);
     });
     state.clear_undecided();
 

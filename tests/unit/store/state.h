@@ -2,6 +2,7 @@
 // A state in a folder of its own, and short ways to fill it and to look into it.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -33,6 +34,12 @@ inline census::Listing listing(const std::string& guid, const std::vector<std::s
     return out;
 }
 
+// What a reading found: objects that are new or different, and keys of those that are gone.
+struct Difference {
+    std::vector<census::Listing> changed;
+    std::vector<std::string> gone;
+};
+
 class TestState {
   public:
     TestState()
@@ -55,12 +62,22 @@ class TestState {
         return *std::move(result);
     }
 
-    // A reading of this directory that found these changes.
-    Applied apply(const std::string& directory, Difference difference, Time ended = kNoon) {
+    // A reading of this directory that found these changes, begun now.
+    Applied apply(const std::string& directory, const Difference& difference, Time ended = kNoon) {
+        const Seq began = write([](Writer& writer) { return begin_reading(writer); });
+        return apply({.directory = directory,
+                      .server = "ldaps://dc1",
+                      .began = ended,
+                      .ended = ended,
+                      .began_seq = began},
+                     difference);
+    }
+    Applied apply(const Reading& reading, const Difference& difference) {
         return write([&](Writer& writer) {
-            return store::apply(
-                writer, {.directory = directory, .server = "ldaps://dc1", .began = ended, .ended = ended},
-                difference);
+            ReadingWriter out(writer, reading);
+            for (const std::string& guid : difference.gone) out.end(guid);
+            for (const census::Listing& listing : difference.changed) out.put(listing);
+            return out.finish();
         });
     }
 
@@ -110,8 +127,12 @@ class TestState {
             std::vector<std::string> texts;
             UndecidedPosition position;
             EvidenceReader reader(db);
-            for (const AddressId id : next_undecided(db, position, 10'000))
-                texts.push_back(reader.load(id)->address.text());
+            for (auto ids = next_undecided(db, position, 10'000); !ids.empty();
+                 ids = next_undecided(db, position, 10'000))
+                for (const AddressId id : ids) {
+                    const std::string text = reader.load(id)->address.text();
+                    if (std::find(texts.begin(), texts.end(), text) == texts.end()) texts.push_back(text);
+                }
             return texts;
         });
     }

@@ -46,7 +46,7 @@ class Town {
     }
 
     void approve() {
-        state.write([](Writer& writer) { return approve_holds(writer); });
+        state.write([this](Writer& writer) { return approve_holds(writer, {}, now); });
     }
 
     std::string answer(const std::string& text) {

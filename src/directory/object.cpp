@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+#include "directory/object.h"
+
+#include <fmt/format.h>
+#include <ldap.h>
+
+#include <algorithm>
+#include <charconv>
+#include <memory>
+
+#include "base/printable.h"
+#include "mail/address.h"
+
+namespace postcensus::directory {
+namespace {
+
+constexpr std::size_t kKeySize = 16;
+
+bool same_name(std::string_view a, std::string_view b) {
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
+               const auto low = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+               return low(x) == low(y);
+           });
+}
+
+// A long attribute comes in ranges: "proxyAddresses;range=0-1499". Returns where the next range begins;
+// nothing for a whole one. Microsoft: "Searching Using Range Retrieval".
+struct AttributeName {
+    std::string_view base;
+    bool ranged = false;
+    std::optional<int> next;  // of a range that is not the last
+};
+
+AttributeName parse_name(std::string_view name) {
+    const std::size_t semicolon = name.find(';');
+    AttributeName parsed{name.substr(0, semicolon), false, {}};
+    if (semicolon == std::string_view::npos) return parsed;
+    const std::size_t range = mail::fold(name).find(";range=");
+    if (range == std::string::npos) return parsed;
+    parsed.ranged = true;
+    const std::size_t dash = name.find('-', range);
+    int last = 0;
+    if (dash != std::string_view::npos &&
+        std::from_chars(name.data() + dash + 1, name.data() + name.size(), last).ec == std::errc{})
+        parsed.next = last + 1;
+    return parsed;
+}
+
+bool is_true(std::string_view value) {
+    return same_name(value, "TRUE");
+}
+
+// "f81d4fae-7dec-11d0-a765-00a0c91e6bf6" (RFC 4530) to its 16 bytes.
+std::string parse_uuid(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i + 1 < text.size();) {
+        if (text[i] == '-') {
+            ++i;
+            continue;
+        }
+        unsigned byte = 0;
+        if (std::from_chars(text.data() + i, text.data() + i + 2, byte, 16).ec != std::errc{}) return {};
+        out += static_cast<char>(byte);
+        i += 2;
+    }
+    return out;
+}
+
+// Where the values of an address attribute belong; nothing for other attributes.
+std::vector<std::string>* values_for(const Settings& settings, std::string_view name,
+                                     census::DirectoryObject& object) {
+    if (same_name(name, "proxyAddresses") &&
+        (settings.flavour == Flavour::ad ||
+         std::any_of(settings.attributes.begin(), settings.attributes.end(),
+                     [&](const std::string& wanted) { return same_name(name, wanted); })))
+        return &object.proxy_addresses;
+    if (settings.flavour == Flavour::ad) return same_name(name, "mail") ? &object.mail : nullptr;
+    const bool wanted = std::any_of(settings.attributes.begin(), settings.attributes.end(),
+                                    [&](const std::string& candidate) { return same_name(name, candidate); });
+    return wanted ? &object.mail : nullptr;
+}
+
+struct DnPtr {
+    LDAPDN dn = nullptr;
+    explicit DnPtr(std::string_view text) {
+        if (ldap_str2dn(std::string(text).c_str(), &dn, LDAP_DN_FORMAT_LDAPV3) != LDAP_SUCCESS) dn = nullptr;
+    }
+    ~DnPtr() { ldap_dnfree(dn); }
+    DnPtr(const DnPtr&) = delete;
+    DnPtr& operator=(const DnPtr&) = delete;
+    std::size_t size() const {
+        std::size_t count = 0;
+        while (dn != nullptr && dn[count] != nullptr) ++count;
+        return count;
+    }
+};
+
+bool same_rdn(const LDAPRDN a, const LDAPRDN b) {
+    for (std::size_t i = 0;; ++i) {
+        if (a[i] == nullptr || b[i] == nullptr) return a[i] == b[i];
+        const auto view = [](const berval& value) { return std::string_view(value.bv_val, value.bv_len); };
+        if (!same_name(view(a[i]->la_attr), view(b[i]->la_attr)) ||
+            !same_name(view(a[i]->la_value), view(b[i]->la_value)))
+            return false;
+    }
+}
+
+}  // namespace
+
+std::vector<std::string> wanted_attributes(const Settings& settings) {
+    if (settings.flavour == Flavour::ad)
+        return {"objectGUID", "proxyAddresses", "mail", "msExchRecipientTypeDetails",
+                "msExchRequireAuthToSendTo"};
+    std::vector<std::string> wanted{"entryUUID", "modifyTimestamp"};
+    wanted.insert(wanted.end(), settings.attributes.begin(), settings.attributes.end());
+    return wanted;
+}
+
+std::string recipients_filter(const Settings& settings) {
+    if (settings.flavour == Flavour::ad)
+        return settings.use_mail ? "(|(proxyAddresses=*)(mail=*))" : "(proxyAddresses=*)";
+    return settings.filter;
+}
+
+std::string key_attribute(Flavour flavour) {
+    return flavour == Flavour::ad ? "objectGUID" : "entryUUID";
+}
+
+std::string key_filter(Flavour flavour, std::string_view key) {
+    std::string value;
+    for (std::size_t i = 0; i < key.size(); ++i) {
+        if (flavour == Flavour::ldap && (i == 4 || i == 6 || i == 8 || i == 10)) value += '-';
+        value +=
+            fmt::format("{}{:02x}", flavour == Flavour::ad ? "\\" : "", static_cast<unsigned char>(key[i]));
+    }
+    return fmt::format("({}={})", key_attribute(flavour), value);
+}
+
+std::string key_of(Flavour flavour, const Entry& entry) {
+    const std::string_view value = entry.value(key_attribute(flavour));
+    std::string key = flavour == Flavour::ad ? std::string(value) : parse_uuid(value);
+    return key.size() == kKeySize ? key : std::string{};
+}
+
+Result<Decoded> decode(const Settings& settings, const Entry& entry) {
+    Decoded decoded;
+    census::DirectoryObject& object = decoded.object;
+    object.dn = entry.dn;
+    object.guid = key_of(settings.flavour, entry);
+    if (object.guid.empty())
+        return fail(
+            ExitCode::unavailable,
+            fmt::format("{} has no {}: is flavour = {} right for this directory?", printable(entry.dn),
+                        key_attribute(settings.flavour), settings.flavour == Flavour::ad ? "ad" : "ldap"));
+    for (const Attribute& attribute : entry.attributes) {
+        const AttributeName name = parse_name(attribute.name);
+        if (std::vector<std::string>* values = values_for(settings, name.base, object)) {
+            values->insert(values->end(), attribute.values.begin(), attribute.values.end());
+            if (name.next) decoded.rests.push_back({std::string(name.base), *name.next});
+        } else if (attribute.values.empty()) {
+            continue;
+        } else if (same_name(name.base, "msExchRequireAuthToSendTo")) {
+            object.requires_authentication = is_true(attribute.values.front());
+        } else if (same_name(name.base, "msExchRecipientTypeDetails")) {
+            const std::string_view text = attribute.values.front();
+            std::int64_t number = 0;
+            if (std::from_chars(text.data(), text.data() + text.size(), number).ec == std::errc{})
+                object.recipient_type_details = number;
+        }
+    }
+    return decoded;
+}
+
+Result<void> complete(Session& session, Decoded& decoded) {
+    for (const Rest& rest : decoded.rests) {
+        std::vector<std::string>& values = same_name(rest.attribute, "proxyAddresses")
+                                               ? decoded.object.proxy_addresses
+                                               : decoded.object.mail;
+        for (std::optional<int> next = rest.next; next;) {
+            const int from = *next;
+            bool moved_on = false;
+            auto found = session.read({.base = decoded.object.dn,
+                                       .attributes = {fmt::format("{};range={}-*", rest.attribute, from)}},
+                                      [&](const Entry& entry) -> Result<void> {
+                                          for (const Attribute& attribute : entry.attributes) {
+                                              const AttributeName name = parse_name(attribute.name);
+                                              if (!name.ranged || !same_name(name.base, rest.attribute))
+                                                  continue;
+                                              moved_on = !name.next || *name.next > from;
+                                              next = name.next;
+                                              values.insert(values.end(), attribute.values.begin(),
+                                                            attribute.values.end());
+                                          }
+                                          return {};
+                                      });
+            if (!found) return fail(found.error());
+            if (!moved_on)
+                return fail(ExitCode::unavailable,
+                            fmt::format("{} gave only a part of {} of {}", session.uri(), rest.attribute,
+                                        printable(decoded.object.dn)));
+        }
+    }
+    decoded.rests.clear();
+    return {};
+}
+
+bool lies_below(std::string_view dn, std::string_view base) {
+    const DnPtr inner(dn);
+    const DnPtr outer(base);
+    const std::size_t size = inner.size();
+    const std::size_t depth = outer.size();
+    if (size == 0 || size < depth) return false;
+    for (std::size_t i = 1; i <= depth; ++i)
+        if (!same_rdn(inner.dn[size - i], outer.dn[depth - i])) return false;
+    return true;
+}
+
+}  // namespace postcensus::directory

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include "tasks/compare.h"
+
+#include <algorithm>
+
+namespace postcensus::tasks {
+namespace {
+
+constexpr std::size_t kBatch = 1000;
+
+}  // namespace
+
+census::ListingPolicy policy_for(const directory::Settings& settings) {
+    if (settings.flavour == directory::Flavour::ldap) return {census::PlainAddresses::counted};
+    return {settings.use_mail ? census::PlainAddresses::alone : census::PlainAddresses::ignored};
+}
+
+Comparison::Comparison(store::Database& state, const directory::Settings& settings)
+    : state_(state),
+      directory_(settings.name),
+      policy_(policy_for(settings)),
+      changes_(state.path().parent_path()) {}
+
+Result<void> Comparison::meet(const census::DirectoryObject& object) {
+    census::Listing listing = census::judge(object, policy_);
+    if (listing.invalid > 0 && invalid_values_ == 0) invalid_example_ = listing.dn;
+    invalid_values_ += listing.invalid;
+    if (!listing.addresses.empty()) ++with_addresses_;
+    batch_.push_back(std::move(listing));
+    return batch_.size() < kBatch ? Result<void>{} : compare_batch();
+}
+
+Result<void> Comparison::meet_key(const std::string& guid) {
+    keys_.push_back(guid);
+    return keys_.size() < kBatch ? Result<void>{} : compare_batch();
+}
+
+Result<void> Comparison::end(const std::string& guid) {
+    return changes_.add(store::Scratch::Kind::end, guid);
+}
+
+// One short read transaction for many objects: a long one would let the write-ahead log of the others grow.
+Result<void> Comparison::compare_batch() {
+    std::optional<Failure> failure;
+    const auto keep = [&](Result<void> kept) {
+        if (!kept && !failure) failure = kept.error();
+    };
+    const auto note_met = [this](const store::KnownObject& object) {
+        const auto id = static_cast<std::size_t>(object.id);
+        if (met_.size() <= id) met_.resize(id + id / 2 + kBatch);
+        met_[id] = true;
+    };
+    auto compared = state_.read([&](SQLite::Database& db) {
+        store::KnownObjects known(db, directory_);
+        for (const census::Listing& listing : batch_) {
+            const auto object = known.find(listing.guid);
+            if (object) note_met(*object);
+            const bool lists = !listing.addresses.empty();
+            const bool listed = object && !object->gone;
+            if (!lists && !listed) continue;
+            if (lists && listed && object->digest == listing.digest()) {
+                if (object->unseen) keep(changes_.add(store::Scratch::Kind::seen, listing.guid));
+                continue;
+            }
+            keep(changes_.put(listing));
+        }
+        for (const std::string& guid : keys_) {
+            const auto object = known.find(guid);
+            if (!object) continue;
+            note_met(*object);
+            if (object->unseen) keep(changes_.add(store::Scratch::Kind::seen, guid));
+        }
+    });
+    batch_.clear();
+    keys_.clear();
+    if (!compared) return compared;
+    if (failure) return fail(*failure);
+    return {};
+}
+
+Result<void> Comparison::finish() {
+    return compare_batch();
+}
+
+Result<void> Comparison::find_missing(directory::Reader& reader, store::Seq began) {
+    if (auto compared = compare_batch(); !compared) return compared;
+    std::vector<std::string> missing;
+    auto collected = state_.read([&](SQLite::Database& db) {
+        store::for_each_object(db, directory_, began, [&](std::int64_t id, std::string guid) {
+            const auto index = static_cast<std::size_t>(id);
+            if (index >= met_.size() || !met_[index]) missing.push_back(std::move(guid));
+        });
+    });
+    if (!collected) return collected;
+    std::set<std::string> found;
+    auto looked = reader.find(missing,
+                              [&](const std::string& guid, directory::Fate fate,
+                                  const census::DirectoryObject& object) -> Result<void> {
+                                  if (!found.insert(guid).second) return {};
+                                  return fate == directory::Fate::gone ? end(guid) : meet(object);
+                              });
+    if (!looked) return looked;
+    // Not found proves nothing: a lost permission looks the same.
+    for (const std::string& guid : missing)
+        if (!found.contains(guid))
+            if (auto kept = changes_.add(store::Scratch::Kind::unseen, guid); !kept) return kept;
+    return compare_batch();
+}
+
+}  // namespace postcensus::tasks
