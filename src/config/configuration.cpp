@@ -242,9 +242,12 @@ Result<void> finish(Configuration& out, const std::vector<IniSection>& sections)
 }  // namespace
 
 bool Route::accepts(const mail::Address& address) const {
-    return std::find(accept_domains.begin(), accept_domains.end(), address.domain()) !=
-               accept_domains.end() ||
+    return accepts_all_of(std::string(address.domain())) ||
            std::find(accept.begin(), accept.end(), address) != accept.end();
+}
+
+bool Route::accepts_all_of(const std::string& domain) const {
+    return std::find(accept_domains.begin(), accept_domains.end(), domain) != accept_domains.end();
 }
 
 std::string Route::policy_text(const std::string& domain) const {
@@ -252,8 +255,7 @@ std::string Route::policy_text(const std::string& domain) const {
                                    format_duration(policy.unknown_expire),
                                    format_duration(policy.confirmation_interval), asks() ? "yes" : "no");
     if (policy.directory_complete) text += " directory-complete";
-    if (std::find(accept_domains.begin(), accept_domains.end(), domain) != accept_domains.end())
-        text += " accept=@" + domain;
+    if (accepts_all_of(domain)) text += " accept=@" + domain;
     for (const mail::Address& address : accept)
         if (address.domain() == domain) text += " accept=" + address.text();
     return text;

@@ -31,6 +31,7 @@ struct Route {
 
     bool asks() const { return !callout.targets.empty(); }
     bool accepts(const mail::Address& address) const;
+    bool accepts_all_of(const std::string& domain) const;  // a wanted catch-all
     // What of it decides, in one text: another text means that answers may change.
     std::string policy_text(const std::string& domain) const;
 };

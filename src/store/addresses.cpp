@@ -160,6 +160,81 @@ std::vector<AddressId> next_undecided(SQLite::Database& db, UndecidedPosition& a
     return ids;
 }
 
+std::vector<PlainGroup> plain_groups(Writer& writer, AddressId& after, std::size_t most) {
+    writer.db.exec(
+        "CREATE TEMP TABLE IF NOT EXISTS plain (id INTEGER PRIMARY KEY, domain TEXT, closed INTEGER, "
+        "first_reading INTEGER); DELETE FROM temp.plain");
+    SQLite::Statement fill(
+        writer.db,
+        "INSERT INTO temp.plain SELECT address.id, domain, (SELECT min(closed) FROM listing WHERE address_id "
+        "= "
+        "address.id), listed_seq IN (SELECT min(seq) FROM reading WHERE good = 1 GROUP BY directory_id) "
+        "FROM undecided JOIN address ON address.id = undecided.address_id WHERE undecided.address_id > ? "
+        "AND undecided.address_id <= ? AND rank <> 0 AND answer = 'unsure' AND missed_seq IS NULL AND "
+        "configured = 0 AND EXISTS (SELECT 1 FROM listing WHERE address_id = address.id) "
+        "AND NOT EXISTS (SELECT 1 FROM listing JOIN object ON object.id = object_id WHERE address_id = "
+        "address.id AND unseen_seq IS NOT NULL) "
+        "AND NOT EXISTS (SELECT 1 FROM callout WHERE address_id = address.id) "
+        "AND NOT EXISTS (SELECT 1 FROM absence WHERE address_id = address.id) "
+        "AND NOT EXISTS (SELECT 1 FROM hold WHERE address_id = address.id)");
+    SQLite::Statement last(
+        writer.db,
+        "SELECT max(address_id) FROM (SELECT address_id FROM undecided WHERE address_id > ? "
+        "ORDER BY address_id LIMIT ?)");
+    last.bind(1, after);
+    last.bind(2, static_cast<std::int64_t>(most));
+    last.executeStep();
+    if (last.getColumn(0).isNull()) {
+        after = 0;
+        return {};
+    }
+    const AddressId end = last.getColumn(0).getInt64();
+    fill.bind(1, after);
+    fill.bind(2, end);
+    fill.exec();
+    after = end;
+    std::vector<PlainGroup> groups;
+    SQLite::Statement all(
+        writer.db,
+        "SELECT domain, closed, coalesce(accept_all, 0), first_reading, count(*) FROM "
+        "temp.plain LEFT JOIN domain USING (domain) GROUP BY domain, closed, first_reading");
+    while (all.executeStep())
+        groups.push_back({all.getColumn(0).getString(), all.getColumn(1).getInt() != 0,
+                          all.getColumn(2).getInt() != 0, all.getColumn(3).getInt() != 0,
+                          all.getColumn(4).getInt64()});
+    return groups;
+}
+
+void settle_group(Writer& writer, const PlainGroup& group, const census::Verdict& verdict, Time now) {
+    const auto run = [&](const char* sql) {
+        SQLite::Statement statement(writer.db, sql);
+        const auto bind = [&](const char* name, const auto& value) {
+            if (statement.getIndex(name) > 0) statement.bind(name, value);
+        };
+        bind(":domain", group.domain);
+        bind(":closed", group.closed ? 1 : 0);
+        bind(":first", group.first_reading ? 1 : 0);
+        bind(":answer", std::string(census::name_of(verdict.answer)));
+        bind(":reason", std::string(census::name_of(verdict.reason)));
+        bind(":exists", census::exists(verdict.answer) ? 1 : 0);
+        bind(":seq", writer.seq);
+        bind(":now", to_unix_ms(now));
+        statement.exec();
+    };
+    run("UPDATE address SET answer = :answer, reason = :reason, until = NULL, "
+        "accepted_seq = CASE WHEN :exists THEN :seq ELSE accepted_seq END WHERE id IN "
+        "(SELECT id FROM temp.plain WHERE domain = :domain AND closed = :closed AND first_reading = :first)");
+    if (verdict.answer != census::Answer::unsure && !group.first_reading)
+        run("INSERT INTO event (address_id, seq, at, from_answer, to_answer, reason, cause) "
+            "SELECT plain.id, :seq, :now, 'unsure', :answer, :reason, 'directory ' || name || ': ' || dn "
+            "FROM temp.plain JOIN object ON object.id = (SELECT object_id FROM listing WHERE address_id = "
+            "plain.id ORDER BY object_id LIMIT 1) JOIN directory ON directory.id = directory_id "
+            "WHERE domain = :domain AND closed = :closed AND first_reading = :first");
+    run("DELETE FROM undecided WHERE address_id IN (SELECT id FROM temp.plain WHERE domain = :domain AND "
+        "closed "
+        "= :closed AND first_reading = :first)");
+}
+
 CauseReader::CauseReader(SQLite::Database& db)
     : listing_(
           db,

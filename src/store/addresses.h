@@ -80,6 +80,20 @@ struct UndecidedPosition {
 };
 std::vector<AddressId> next_undecided(SQLite::Database& db, UndecidedPosition& after, std::size_t most);
 
+// Undecided addresses of which nothing is known but that a directory lists them: after a large reading nearly
+// all of them are. What one of a group is answered, all are, so they are settled by the group. At most `most`
+// of them behind the position `after`, which moves on, are kept aside on this connection for settle_group().
+struct PlainGroup {
+    std::string domain;
+    bool closed = false;         // every listing of it refuses outside senders
+    bool accept_all = false;     // its domain's server accepts every recipient
+    bool first_reading = false;  // they came with the first reading of a directory
+    std::int64_t size = 0;
+};
+std::vector<PlainGroup> plain_groups(Writer& writer, AddressId& after, std::size_t most);
+// What came with the first reading of a directory gets no event of its own: that reading is the event.
+void settle_group(Writer& writer, const PlainGroup& group, const census::Verdict& verdict, Time now);
+
 // What stands behind an answer, in words for its event: which directory object, which callout with which
 // reply.
 class CauseReader {

@@ -57,13 +57,15 @@ Result<Database> Database::open(const std::filesystem::path& path, Mode mode,
         int flags = SQLite::OPEN_READWRITE;
         if (mode == Mode::read_only) flags = SQLite::OPEN_READONLY;
         if (mode == Mode::create) flags |= SQLite::OPEN_CREATE;
+        flags |= SQLITE_OPEN_NOMUTEX;  // one thread at a time uses a connection
         auto db =
             std::make_unique<SQLite::Database>(path.string(), flags, static_cast<int>(patience.count()));
         Database database(path, std::move(db));
         if (mode == Mode::create) database.db_->exec("PRAGMA journal_mode = WAL");
         // FULL: after a power loss the state must not lag behind the tables that were published from it.
         database.db_->exec(
-            "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY");
+            "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY; "
+            "PRAGMA cache_size = -32768");
         if (auto migrated = database.migrate(); !migrated) return fail(migrated.error());
         return database;
     } catch (const SQLite::Exception& error) {

@@ -259,6 +259,7 @@ void ReadingWriter::count_and_touch(AddressId id) {
 }
 
 void ReadingWriter::unlist(std::int64_t object) {
+    unlisted_ = true;
     std::vector<AddressId> ids;
     listed_.reset();
     listed_.bind(1, object);
@@ -364,13 +365,17 @@ void ReadingWriter::settle_touched() {
     for (const Touched& before : touched_) {
         if (before.id == last) continue;
         last = before.id;
-        count_.reset();
-        count_.bind(1, directory_);
-        count_.bind(2, before.id);
-        count_.executeStep();
-        const std::int64_t listed = count_.getColumn(0).getInt64();
-        const std::int64_t listed_here = count_.getColumn(1).getInt64();
-        count_.reset();
+        std::int64_t listed = 1;
+        std::int64_t listed_here = 1;
+        if (unlisted_) {
+            count_.reset();
+            count_.bind(1, directory_);
+            count_.bind(2, before.id);
+            count_.executeStep();
+            listed = count_.getColumn(0).getInt64();
+            listed_here = count_.getColumn(1).getInt64();
+            count_.reset();
+        }
         if (before.listed == 0 && listed > 0) ++applied_.added;
         if (before.listed > 0 && listed == 0) ++applied_.removed;
         here += (listed_here > 0 ? 1 : 0) - (before.listed_here > 0 ? 1 : 0);

@@ -144,6 +144,7 @@ class ReadingWriter {
         std::int64_t order, listed, listed_here;
     };
     std::vector<Touched> touched_;  // an address may stand here more than once; the first counts
+    bool unlisted_ = false;         // something ended; else what is new is listed, and need not be counted
     Applied applied_;
 };
 

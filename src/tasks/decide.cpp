@@ -18,6 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kPiece = 500;
+constexpr std::size_t kPlainPiece = 10'000;  // of those that need no look one by one
 
 census::Verdict decide_one(const config::Configuration& configuration, SQLite::Database& db,
                            store::Pending& pending, Time now) {
@@ -141,6 +142,37 @@ Result<std::size_t> settle_removals(store::Database& state, const config::Config
     });
 }
 
+// After a large reading most addresses are known by their listing alone: they are decided by the group. Only
+// where nobody lost anything, and nothing is to be asked.
+Result<void> settle_plain(store::Database& state, const config::Configuration& configuration, Time now,
+                          Arrivals& arrivals, Decided& decided) {
+    store::AddressId after = 0;
+    do {
+        auto settled = state.write([&](store::Writer& writer) {
+            for (const store::PlainGroup& group : store::plain_groups(writer, after, kPlainPiece)) {
+                const config::Route* route = configuration.route_of(group.domain);
+                census::Evidence evidence;
+                evidence.relayed = route != nullptr;
+                evidence.accept_all = group.accept_all;
+                // An address that `accept` names is configured, and stands in no group.
+                evidence.operator_accepts = route != nullptr && route->accepts_all_of(group.domain);
+                evidence.listings = 1;
+                evidence.closed_listings = group.closed ? 1 : 0;
+                const census::Verdict verdict =
+                    census::decide(evidence, route == nullptr ? census::Policy{} : route->policy, now);
+                if (verdict.until) continue;
+                store::settle_group(writer, group, verdict, now);
+                decided.looked_at += static_cast<std::size_t>(group.size);
+                if (!census::exists(verdict.answer)) continue;
+                decided.changed += static_cast<std::size_t>(group.size);
+                arrivals[group.domain] += group.size;
+            }
+        });
+        if (!settled) return settled;
+    } while (after != 0);
+    return {};
+}
+
 }  // namespace
 
 Result<Decided> decide_all(store::Database& state, const config::Configuration& configuration, Time now) {
@@ -148,6 +180,13 @@ Result<Decided> decide_all(store::Database& state, const config::Configuration& 
     HoldNumber hold_number;
     std::vector<store::Pending> removals;
     Arrivals arrivals;
+    auto many = state.read([](SQLite::Database& db) {
+        return db.execAndGet("SELECT count(*) FROM (SELECT 1 FROM undecided LIMIT 1001)").getInt() > 1000;
+    });
+    if (!many) return fail(many.error());
+    if (*many)
+        if (auto settled = settle_plain(state, configuration, now, arrivals, decided); !settled)
+            return fail(settled.error());
     store::UndecidedPosition position;
     for (;;) {
         auto piece =

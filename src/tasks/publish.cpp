@@ -23,6 +23,7 @@ constexpr const char* kClosedText = "550 5.7.1 This recipient accepts mail from 
 
 constexpr std::size_t kMostUnknown = 50'000;
 constexpr std::int64_t kMostLearned = 5'000;
+constexpr std::int64_t kLargestOverlay = 20'000;
 constexpr auto kOldestLearned = 24h;
 constexpr auto kClosedLease = 24h;
 
@@ -138,7 +139,10 @@ Result<std::vector<Published>> Publisher::publish_overlays(store::Database& read
         before = store::load_publications(db);
         std::vector<Draft> all;
         all.push_back(draft_unknown(db, now));
-        all.push_back(draft_learned(db, before.contains("directory") ? before["directory"].seq : 0));
+        const store::Seq base_seq = before.contains("directory") ? before["directory"].seq : 0;
+        // So many are no overlay: the base is due at once, and has them. The old overlay stays until then.
+        if (store::base_age(db, base_seq).learned <= kLargestOverlay)
+            all.push_back(draft_learned(db, base_seq));
         all.push_back(draft_closed(db, now));
         const store::Seq seq = db.execAndGet("SELECT seq FROM sequence").getInt64();
         for (Draft& draft : all) draft.seq = seq;

@@ -165,7 +165,7 @@ class SambaAD:
         self._aces().modify_sd_on_dn(dn, self._descriptors.pop(dn), SHOW_DELETED)
 
     def allow_tombstones(self, inherited: bool = False) -> None:
-        """As `dsacls "CN=Deleted Objects,…" /G account:LCRP` on Windows (inherited: with /I:T), until forbid_tombstones().
+        """As `dsacls "CN=Deleted Objects,…" /G account:LCRP` on Windows (inherited: with /I:T too).
 
         Without the right the service account gets the container's bare DN and no tombstone. With it, a tombstone shows
         what the object's own rights show. On a DC that learned of the deletion by replication, Samba has taken the
@@ -191,7 +191,7 @@ class SambaAD:
         self.modify(self.bind_dn, lockoutTime="0")
 
     def kerberos(self) -> tuple[dict[str, str], Path]:
-        """What GSSAPI needs on ldap://dc1.corp.example (and dc2, if there is one): environment of the client, and the account's keytab."""
+        """What GSSAPI needs on ldap://dc1 and dc2.corp.example: environment of the client, and the account's keytab."""
         keytab = self.folder / "postcensus.keytab"
         if not keytab.exists():
             for name, argument in (("spn", ["add", "ldap/dc1.corp.example", "DC1$"]),
