@@ -3,13 +3,13 @@
 
 #include <fmt/format.h>
 #include <gssapi/gssapi_ext.h>
+#include <gssapi/gssapi_krb5.h>
 #include <ldap.h>
 #include <sasl/sasl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -189,17 +189,21 @@ int no_questions(LDAP*, unsigned, void*, void* asked) {
 }
 
 Result<void> bind_gssapi(LDAP* handle, const Settings& settings, const std::string& uri) {
-    // A ticket cache in memory, of this login alone; the environment stays out of it.
-    static std::atomic<int> number{0};
+    // A ticket cache in memory, one for each keytab; the environment stays out of it.
     const std::string keytab = "FILE:" + settings.keytab.string();
-    const std::string cache = fmt::format("MEMORY:postcensus-{}", number++);
+    const std::string cache = "MEMORY:" + settings.keytab.string();
     std::array<gss_key_value_element_desc, 2> places{
         {{"client_keytab", keytab.c_str()}, {"ccache", cache.c_str()}}};
     const gss_key_value_set_desc store{static_cast<OM_uint32>(places.size()), places.data()};
     OM_uint32 minor = 0;
     Credential credential;
-    const OM_uint32 major = gss_acquire_cred_from(&minor, GSS_C_NO_NAME, GSS_C_INDEFINITE, GSS_C_NO_OID_SET,
-                                                  GSS_C_INITIATE, &store, credential.out(), nullptr, nullptr);
+    OM_uint32 major = gss_acquire_cred_from(&minor, GSS_C_NO_NAME, GSS_C_INDEFINITE, GSS_C_NO_OID_SET,
+                                            GSS_C_INITIATE, &store, credential.out(), nullptr, nullptr);
+    // The ticket is fetched when somebody asks about it. SASL then finds it in this thread's cache: libldap
+    // takes no credential before its bind has begun.
+    if (!GSS_ERROR(major))
+        major = gss_inquire_cred(&minor, credential.get(), nullptr, nullptr, nullptr, nullptr);
+    if (!GSS_ERROR(major)) major = gss_krb5_ccache_name(&minor, cache.c_str(), nullptr);
     if (GSS_ERROR(major)) {
         const std::string detail = status_text(minor, GSS_C_MECH_CODE);
         if (refuses_account(minor))
@@ -212,10 +216,8 @@ Result<void> bind_gssapi(LDAP* handle, const Settings& settings, const std::stri
                                 "does /etc/krb5.conf name the realm?",
                                 uri, settings.keytab.string(), detail));
     }
-    gss_cred_id_t value = credential.get();
     const bool tls = settings.starttls || uri.starts_with("ldaps://");
     ldap_set_option(handle, LDAP_OPT_X_SASL_NOCANON, LDAP_OPT_ON);  // the name in uri is the server's
-    ldap_set_option(handle, LDAP_OPT_X_SASL_GSS_CREDS, value);
     if (tls) {
         // AD refuses a second encryption inside TLS, and may want to know that it is this TLS (RFC 5929).
         const int binding = LDAP_OPT_X_SASL_CBINDING_TLS_ENDPOINT;
@@ -225,8 +227,11 @@ Result<void> bind_gssapi(LDAP* handle, const Settings& settings, const std::stri
     ldap_set_option(handle, LDAP_OPT_X_SASL_SECPROPS, tls ? "maxssf=0" : "minssf=56");
     const int result = ldap_sasl_interactive_bind_s(handle, nullptr, "GSSAPI", nullptr, nullptr,
                                                     LDAP_SASL_QUIET, no_questions, nullptr);
-    if (result != LDAP_SUCCESS) return fail(describe(handle, uri, "refused the Kerberos login", result));
-    return {};
+    if (result == LDAP_SUCCESS) return {};
+    Failure failure = describe(handle, uri, "refused the Kerberos login", result);
+    // What SASL says is ours, not the server's: for the operator.
+    if (result == LDAP_LOCAL_ERROR) failure.message += " (" + failure.detail + ")";
+    return fail(failure);
 }
 
 }  // namespace

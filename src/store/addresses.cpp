@@ -163,7 +163,8 @@ std::vector<AddressId> next_undecided(SQLite::Database& db, UndecidedPosition& a
 std::vector<PlainGroup> plain_groups(Writer& writer, AddressId& after, std::size_t most) {
     writer.db.exec(
         "CREATE TEMP TABLE IF NOT EXISTS plain (id INTEGER PRIMARY KEY, domain TEXT, closed INTEGER, "
-        "first_reading INTEGER); DELETE FROM temp.plain");
+        "first_reading INTEGER)");
+    writer.db.exec("DELETE FROM temp.plain");
     SQLite::Statement fill(
         writer.db,
         "INSERT INTO temp.plain SELECT address.id, domain, (SELECT min(closed) FROM listing WHERE address_id "
