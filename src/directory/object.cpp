@@ -15,6 +15,7 @@ namespace postcensus::directory {
 namespace {
 
 constexpr std::size_t kKeySize = 16;
+constexpr std::size_t kMostValues = 100'000;  // of one attribute; a server that never ends is at fault
 
 bool same_name(std::string_view a, std::string_view b) {
     return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
@@ -194,7 +195,7 @@ Result<void> complete(Session& session, Decoded& decoded) {
                                           return {};
                                       });
             if (!found) return fail(found.error());
-            if (!moved_on)
+            if (!moved_on || values.size() > kMostValues)
                 return fail(ExitCode::unavailable,
                             fmt::format("{} gave only a part of {} of {}", session.uri(), rest.attribute,
                                         printable(decoded.object.dn)));

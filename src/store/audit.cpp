@@ -289,6 +289,17 @@ census::Explanation load_explanation(SQLite::Database& db, const mail::Address& 
                          events.getColumn("to_answer").getString(), events.getColumn("reason").getString(),
                          events.getColumn("cause").getString()),
              from_unix_ms(events.getColumn("at").getInt64())});
+    // What came with the first reading of a directory has no event of its own (settle_group).
+    SQLite::Statement first(
+        db,
+        "SELECT name, ended FROM address JOIN reading ON reading.seq <= accepted_seq JOIN directory ON "
+        "directory.id = directory_id WHERE address.id = ? AND good = 1 AND NOT EXISTS (SELECT 1 FROM event "
+        "WHERE address_id = address.id) ORDER BY reading.seq DESC LIMIT 1");
+    first.bind(1, *id);
+    if (first.executeStep())
+        out.history.push_back({fmt::format("unsure -> {}: with the first reading of directory {}",
+                                           census::name_of(out.answer), first.getColumn("name").getString()),
+                               from_unix_ms(first.getColumn("ended").getInt64())});
     return out;
 }
 

@@ -57,9 +57,9 @@ void note_publication(Writer& writer, const std::string& table, const Publicatio
     note.exec();
 }
 
-std::vector<Row> base_rows(SQLite::Database& db) {
-    SQLite::Statement rows(db, "SELECT address, until FROM address WHERE answer IN ('accept', 'closed')");
-    return rows_of(rows);
+void for_each_base_row(SQLite::Database& db, const std::function<void(const mail::Address&)>& take) {
+    SQLite::Statement rows(db, "SELECT address FROM address WHERE answer IN ('accept', 'closed')");
+    while (rows.executeStep()) take(stored_address(rows.getColumn(0)));
 }
 
 std::vector<Row> learned_rows(SQLite::Database& db, Seq base_seq) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -33,8 +34,8 @@ struct Row {
     std::optional<Time> until;
 };
 
-// Every address that is accepted now: the base.
-std::vector<Row> base_rows(SQLite::Database& db);
+// Every address that is accepted now: the base. One by one: there may be a million.
+void for_each_base_row(SQLite::Database& db, const std::function<void(const mail::Address&)>& take);
 // Accepted since the base, and the operator's own.
 std::vector<Row> learned_rows(SQLite::Database& db, Seq base_seq);
 std::vector<Row> closed_rows(SQLite::Database& db);

@@ -176,7 +176,9 @@ Result<std::optional<Published>> Publisher::publish_base(store::Database& reader
     std::map<std::string, store::Publication> before;
     auto draft = reader.read([&](SQLite::Database& db) {
         before = store::load_publications(db);
-        Draft base{"directory", to_entries(store::base_rows(db), "OK"), {}, 0, true};
+        Draft base{"directory", {}, {}, 0, true};
+        store::for_each_base_row(
+            db, [&](const mail::Address& address) { append_entries(base.entries, address, "OK"); });
         base.seq = db.execAndGet("SELECT seq FROM sequence").getInt64();
         return base;
     });

@@ -349,3 +349,52 @@ TEST_CASE("every reason has a name and words", "[census][decide]") {
     CHECK(reasons == 16);
     CHECK_FALSE(parse_reason("?"));
 }
+
+TEST_CASE("an unseen listing counts, and one refusal after that contests it", "[census][decide]") {
+    Evidence evidence = listed(1, 0);
+    evidence.unseen_listings = 1;
+    evidence.unseen_at = 15;
+    CHECK(decide(evidence, kRules, kNow) == Verdict{Answer::accept, Reason::unseen, {}});
+    // A refusal from before it was unseen is one of two that are needed, as ever.
+    evidence.callouts = {{kUnknown, kNow - 1min, 12}};
+    CHECK(decide(evidence, kRules, kNow).answer == Answer::accept);
+    evidence.callouts = {{kUnknown, kNow - 1min, 15}};
+    CHECK(decide(evidence, kRules, kNow).answer == Answer::unsure);
+    evidence.callouts = {{kDeliverable, kNow - 1min, 15}};
+    CHECK(decide(evidence, kRules, kNow) == Verdict{Answer::accept, Reason::proven, {}});
+    // As long as another object is seen, nothing of this applies.
+    evidence.listings = 2;
+    evidence.callouts = {{kUnknown, kNow - 1min, 15}};
+    CHECK(decide(evidence, kRules, kNow) == Verdict{Answer::accept, Reason::listed, {}});
+}
+
+TEST_CASE("a complete directory proves an absence by two looks", "[census][decide]") {
+    Policy complete = kRules;
+    complete.directory_complete = true;
+    Evidence evidence = missed(12, {});
+    evidence.absence = AbsenceFact{kNow - 20min, kNow - 5min, 12};
+    CHECK(decide(evidence, complete, kNow) == Verdict{Answer::reject, Reason::proven_absent, kNow + 55min});
+    CHECK(decide(evidence, kRules, kNow).answer == Answer::unsure);
+    CHECK(decide(evidence, complete, kNow + 55min).answer == Answer::unsure);
+
+    const auto unsure_if = [&](const char* why, auto&& change) {
+        INFO(why);
+        Evidence other = evidence;
+        change(other);
+        CHECK(decide(other, complete, kNow).answer != Answer::reject);
+    };
+    unsure_if("doubt", [](Evidence& other) { other.directory_doubtful = true; });
+    unsure_if("never missed", [](Evidence& other) { other.missed.reset(); });
+    unsure_if("looked up before the miss", [](Evidence& other) { other.absence->first_began = 11; });
+    unsure_if("looked up before its listings ended", [](Evidence& other) { other.listed_at = 13; });
+    unsure_if("one look", [](Evidence& other) { other.absence->first_at = other.absence->last_at; });
+    unsure_if("too close", [](Evidence& other) { other.absence->first_at = kNow - 19min; });
+    unsure_if("listed", [](Evidence& other) { other.listings = 1; });
+    unsure_if("postmaster", [](Evidence& other) { other.postmaster = true; });
+    unsure_if("accept-all", [](Evidence& other) { other.accept_all = true; });
+    unsure_if("held", [](Evidence& other) {
+        other.held = true;
+        other.answered = Answer::accept;
+    });
+    unsure_if("the clock was wrong", [](Evidence& other) { other.absence->last_at = kNow + 2h; });
+}
