@@ -210,7 +210,8 @@ bool lies_below(std::string_view dn, std::string_view base) {
     const DnPtr outer(base);
     const std::size_t size = inner.size();
     const std::size_t depth = outer.size();
-    if (size == 0 || size < depth) return false;
+    if (inner.dn == nullptr || size < depth) return false;
+    if (outer.dn == nullptr) return true;  // the root of all
     for (std::size_t i = 1; i <= depth; ++i)
         if (!same_rdn(inner.dn[size - i], outer.dn[depth - i])) return false;
     return true;

@@ -54,6 +54,7 @@ Result<std::vector<std::string>> candidates(const Settings& settings) {
                                 "uri instead of domain",
                                 settings.domain));
     std::vector<std::string> uris;
+    uris.reserve(hosts.size());
     for (const std::string& host : hosts) uris.push_back(uri_of(settings, host));
     return uris;
 }
