@@ -237,8 +237,7 @@ Result<ReadSummary> Reader::read_all(const TakeObject& take, const Progress& pro
 
 Result<ReadSummary> Reader::read_changes(const std::string& position, const TakeObject& take,
                                          const TakeKey& take_gone, const Progress& progress) {
-    if (settings_.flavour == Flavour::ldap)
-        return read_timestamp_changes(mark_of(position), take, take_gone, progress);
+    if (settings_.flavour == Flavour::ldap) return read_timestamp_changes(mark_of(position), take, progress);
     return read_usn_changes(to_number(mark_of(position)).value_or(0), take, take_gone, progress);
 }
 
@@ -267,9 +266,9 @@ Result<ReadSummary> Reader::read_usn_changes(std::int64_t after, const TakeObjec
     return summary;
 }
 
-// Who no longer matches the operator's filter has changed, too: he is found by his key.
+// Who no longer matches the operator's filter is found missing by a sweep.
 Result<ReadSummary> Reader::read_timestamp_changes(const std::string& since, const TakeObject& take,
-                                                   const TakeKey& take_gone, const Progress& progress) {
+                                                   const Progress& progress) {
     const std::string condition = fmt::format("(modifyTimestamp>={})", earlier(since, kTimestampOverlap));
     std::set<std::string> changed;
     const auto begun = std::chrono::steady_clock::now();
@@ -288,17 +287,9 @@ Result<ReadSummary> Reader::read_timestamp_changes(const std::string& since, con
     if (!changed.empty()) {
         Search matching = recipients();
         matching.filter = fmt::format("(&{}{})", settings_.filter, condition);
-        auto read = read_objects(
-            matching,
-            [&](const census::DirectoryObject& object) {
-                changed.erase(object.guid);
-                return take(object);
-            },
-            progress);
+        auto read = read_objects(matching, take, progress);
         if (!read) return read;
         summary = *read;
-        for (const std::string& key : changed)
-            if (auto taken = take_gone(key); !taken) return fail(taken.error());
     }
     summary.position = make_position(settings_, newest_);
     return summary;
@@ -373,10 +364,13 @@ Result<void> Reader::find(const std::vector<std::string>& guids, const TakeFate&
             const census::DirectoryObject& object = decoded->object;
             if (present.contains(object.guid)) return {};
             // A tombstone may show its key alone; its name says where it lies.
-            if (!ad || entry.value("isDeleted") == "TRUE" ||
-                lies_below(object.dn, "CN=Deleted Objects," + root_) ||
+            if (entry.value("isDeleted") == "TRUE" ||
+                (ad && lies_below(object.dn, "CN=Deleted Objects," + root_)) ||
                 !lies_below(object.dn, settings_.base))
                 return take(object.guid, Fate::gone, object);
+            // It does not match the operator's filter now. An attribute that is hidden from us looks the
+            // same.
+            if (!ad) return {};
             if (decoded->rests.empty()) return take(object.guid, Fate::present, object);
             incomplete.push_back(*std::move(decoded));
             return {};

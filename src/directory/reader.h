@@ -80,7 +80,7 @@ class Reader {
     Result<ReadSummary> read_usn_changes(std::int64_t after, const TakeObject& take, const TakeKey& take_gone,
                                          const Progress& progress);
     Result<ReadSummary> read_timestamp_changes(const std::string& since, const TakeObject& take,
-                                               const TakeKey& take_gone, const Progress& progress);
+                                               const Progress& progress);
     Result<bool> shows_tombstones();
     Search recipients() const;
     std::string deleted_objects() const;
