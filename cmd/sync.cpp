@@ -91,7 +91,7 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
         ProgressLine progress(settings.name);
         auto read = tasks::read_directory(
             *state, settings, mode,
-            [&progress](const directory::ReadSummary& summary) { progress.draw(summary); });
+            [&progress](const directory::ReadSummary& summary) { progress.draw(summary); }, &*configuration);
         if (!read) {
             if (directories->size() > 1) std::cerr << "postcensus: " << read.error().message << "\n";
             if (!first) first = read.error();

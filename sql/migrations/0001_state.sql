@@ -16,9 +16,12 @@ INSERT INTO sequence (one, seq) VALUES (1, 0);
 -- Every address that was ever listed, missed or configured, with its last answer.
 CREATE TABLE address (
     id           INTEGER PRIMARY KEY,
-    address      TEXT NOT NULL UNIQUE,
+    local        TEXT NOT NULL,
     domain       TEXT NOT NULL,
-    answer       TEXT NOT NULL DEFAULT 'unsure' CHECK (answer IN ('accept', 'closed', 'reject', 'unsure')),
+    address      TEXT GENERATED ALWAYS AS (local || '@' || domain) VIRTUAL,
+    -- Not IN: SQLite would build a set of the four with every row.
+    answer       TEXT NOT NULL DEFAULT 'unsure'
+                 CHECK (answer = 'accept' OR answer = 'closed' OR answer = 'reject' OR answer = 'unsure'),
     reason       TEXT NOT NULL DEFAULT 'no-evidence',
     until        INTEGER,                     -- when the answer changes by itself
     listed_seq   INTEGER NOT NULL DEFAULT 0,  -- when its listings last changed or ended
@@ -26,15 +29,21 @@ CREATE TABLE address (
     left_seq     INTEGER,                     -- when it last stopped being so
     missed_seq   INTEGER,                     -- its first miss after that
     last_object  INTEGER,                     -- whose listing of it ended last
-    configured   INTEGER NOT NULL DEFAULT 0   -- named by a route's accept
+    configured   INTEGER NOT NULL DEFAULT 0,  -- named by a route's accept
+    UNIQUE (domain, local)
 ) STRICT;
-CREATE INDEX address_by_domain   ON address (domain, answer);
 CREATE INDEX address_by_until    ON address (until) WHERE until IS NOT NULL;
-CREATE INDEX address_rejected    ON address (address) WHERE answer = 'reject';
-CREATE INDEX address_closed      ON address (address) WHERE answer = 'closed';
+CREATE INDEX address_rejected    ON address (until) WHERE answer = 'reject';
+CREATE INDEX address_closed      ON address (id) WHERE answer = 'closed';
 CREATE INDEX address_by_accepted ON address (accepted_seq) WHERE answer IN ('accept', 'closed');
 CREATE INDEX address_by_left     ON address (left_seq) WHERE left_seq IS NOT NULL;
-CREATE INDEX address_configured  ON address (address) WHERE configured = 1;
+CREATE INDEX address_configured  ON address (id) WHERE configured = 1;
+
+-- How many addresses of a domain are accepted or closed: what the gate measures a loss by.
+CREATE TABLE accepted (
+    domain    TEXT PRIMARY KEY,
+    addresses INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- The domains that the decider's configuration relays, and a digest of what else in it decides.
 CREATE TABLE domain (

@@ -46,9 +46,15 @@ Result<void> write_all(int fd, std::string_view content, const std::filesystem::
 }
 
 Result<void> write_file(const std::filesystem::path& path, std::string_view content, unsigned mode) {
+    return write_file(path, content, {}, mode);
+}
+
+Result<void> write_file(const std::filesystem::path& path, std::string_view head, std::string_view rest,
+                        unsigned mode) {
     const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     if (!fd) return fail(ExitCode::cannot_write, describe_errno("cannot write", path, errno));
-    if (auto written = write_all(fd.get(), content, path); !written) return written;
+    if (auto written = write_all(fd.get(), head, path); !written) return written;
+    if (auto written = write_all(fd.get(), rest, path); !written) return written;
     if (::fchmod(fd.get(), mode) != 0 || ::fsync(fd.get()) != 0)
         return fail(ExitCode::cannot_write, describe_errno("cannot write", path, errno));
     return {};

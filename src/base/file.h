@@ -16,6 +16,9 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t lon
 
 // Writes and syncs a file with exactly this mode whatever the umask. Not atomic: write aside, then rename.
 Result<void> write_file(const std::filesystem::path& path, std::string_view content, unsigned mode);
+// The same for a head and what comes after it.
+Result<void> write_file(const std::filesystem::path& path, std::string_view head, std::string_view rest,
+                        unsigned mode);
 
 // Writes all of it. `path` is for the error only.
 Result<void> write_all(int fd, std::string_view content, const std::filesystem::path& path);

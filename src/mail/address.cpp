@@ -71,7 +71,9 @@ std::optional<std::string> to_ascii_domain(std::string_view text) {
     return fold(raw);
 }
 
-std::string quoted(std::string_view local) {
+}  // namespace
+
+std::string quoted_local(std::string_view local) {
     if (is_dot_atom(local)) return std::string(local);
     std::string out = "\"";
     for (const char byte : local) {
@@ -80,8 +82,6 @@ std::string quoted(std::string_view local) {
     }
     return out + "\"";
 }
-
-}  // namespace
 
 std::string fold(std::string_view text) {
     std::string out(text);
@@ -136,8 +136,14 @@ std::optional<Address> Address::from_external(std::string_view text) {
     return from_internal(local + "@" + std::string(domain));
 }
 
+std::optional<Address> Address::from_stored(std::string text) {
+    const std::size_t at = text.rfind('@');
+    if (at == std::string::npos) return std::nullopt;
+    return Address(std::move(text), at);
+}
+
 std::string Address::external() const {
-    return quoted(local()) + "@" + std::string(domain());
+    return quoted_local(local()) + "@" + std::string(domain());
 }
 
 std::vector<std::string> Address::forms() const {
@@ -148,7 +154,7 @@ std::vector<std::string> Address::forms() const {
 
 std::vector<std::string> Address::external_forms() const {
     std::vector<std::string> all = domain_forms(std::string(domain()));
-    for (std::string& form : all) form.insert(0, quoted(local()) + "@");
+    for (std::string& form : all) form.insert(0, quoted_local(local()) + "@");
     return all;
 }
 

@@ -23,6 +23,9 @@ class Address {
     // From the quoted form of RFC 5321, as Postfix logs and postmap reads it: `"j smith"@corp.example`.
     static std::optional<Address> from_external(std::string_view text);
 
+    // What text() gave, and we have kept: it is not looked at again. Nothing if there is no @ in it.
+    static std::optional<Address> from_stored(std::string text);
+
     // The internal form, folded. Two addresses are the same recipient if these are equal.
     const std::string& text() const { return text_; }
     std::string_view local() const { return std::string_view(text_).substr(0, at_); }
@@ -49,6 +52,9 @@ class Address {
     std::string text_;
     std::size_t at_;
 };
+
+// A local part as it stands in the quoted form.
+std::string quoted_local(std::string_view local);
 
 // Lower case for ASCII, and nothing else.
 std::string fold(std::string_view text);

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <random>
+#include <set>
 #include <unordered_map>
 
 #include "base/file.h"
@@ -39,25 +40,18 @@ Result<void> sync_file(const std::filesystem::path& path) {
     return {};
 }
 
-std::vector<TableEntry> sample(const std::vector<TableEntry>& entries) {
-    if (entries.size() <= kCheckAll) return entries;
+std::vector<TableEntry> sample(const TableEntries& entries) {
     std::vector<TableEntry> some;
-    std::mt19937_64 random(std::random_device{}());
-    std::sample(entries.begin(), entries.end(), std::back_inserter(some), kCheckAll - 2, random);
-    some.push_back(entries.front());
-    some.push_back(entries.back());
-    return some;
-}
-
-std::string format_text(const TableContent& content) {
-    std::string text = format_head(content.name, content.head);
-    for (const TableEntry& entry : content.entries) {
-        text += entry.key;
-        text += '\t';
-        text += entry.value;
-        text += '\n';
+    if (entries.size() <= kCheckAll) {
+        for (std::size_t i = 0; i < entries.size(); ++i) some.push_back(entries.at(i));
+        return some;
     }
-    return text;
+    std::mt19937_64 random(std::random_device{}());
+    std::uniform_int_distribution<std::size_t> any(0, entries.size() - 1);
+    std::set<std::size_t> picked{0, entries.size() - 1};
+    while (picked.size() < kCheckAll) picked.insert(any(random));
+    for (const std::size_t index : picked) some.push_back(entries.at(index));
+    return some;
 }
 
 }  // namespace
@@ -97,9 +91,9 @@ Result<void> TableFolder::prepare() const {
 }
 
 Result<void> TableFolder::build(const std::filesystem::path& folder, const std::string& name,
-                                const std::string& text) const {
+                                std::string_view head, std::string_view lines) const {
     const std::filesystem::path path = folder / name;
-    if (auto written = write_file(path, text, kTableMode); !written) return written;
+    if (auto written = write_file(path, head, lines, kTableMode); !written) return written;
     auto ran = run_process({"postmap", "-c", settings_.config_dir.string(), type_ + ":" + path.string()}, {},
                            kPostmapLimit);
     if (!ran) return fail(ran.error());
@@ -122,7 +116,7 @@ Result<void> TableFolder::check(const std::filesystem::path& folder, const Table
     std::string input;
     std::unordered_map<std::string, std::string> expected;
     for (const TableEntry& entry : some) {
-        input += entry.key + "\n";
+        input.append(entry.key).append(1, '\n');
         expected.emplace(entry.key, entry.value);
     }
     auto ran = run_process({"postmap", "-c", settings_.config_dir.string(), "-q", "-",
@@ -152,7 +146,10 @@ Result<void> TableFolder::check(const std::filesystem::path& folder, const Table
 Result<void> TableFolder::publish(const TableContent& content) const {
     auto folder = TempFolder::create(settings_.maps, kBuildPrefix);
     if (!folder) return fail(folder.error());
-    if (auto built = build(folder->path(), content.name, format_text(content)); !built) return built;
+    if (auto built = build(folder->path(), content.name, format_head(content.name, content.head),
+                           content.entries.text());
+        !built)
+        return built;
     if (auto checked = check(folder->path(), content); !checked) return checked;
     if (auto moved = rename_file(folder->path() / content.name, text_path(content.name)); !moved)
         return moved;
@@ -172,7 +169,7 @@ Result<void> TableFolder::ensure_spares() const {
         auto folder = TempFolder::create(settings_.maps, kBuildPrefix);
         if (!folder) return fail(folder.error());
         if (auto built =
-                build(folder->path(), name, "# Empty: takes the place of a table that nobody tends.\n");
+                build(folder->path(), name, "# Empty: takes the place of a table that nobody tends.\n", {});
             !built)
             return built;
         if (auto moved = rename_file(folder->path() / name, text_path(name)); !moved) return moved;

@@ -15,20 +15,15 @@
 
 #include "base/failure.h"
 #include "postfix/main_cf.h"
+#include "postfix/table_entries.h"
 #include "postfix/table_head.h"
 
 namespace postcensus::postfix {
 
-struct TableEntry {
-    std::string key;    // the quoted form of an address, or @domain
-    std::string value;  // one line
-    bool operator<(const TableEntry& other) const { return key < other.key; }
-};
-
 struct TableContent {
     std::string name;  // directory, learned, closed, unknown
     TableHead head;
-    std::vector<TableEntry> entries;  // sorted by key, each key once
+    TableEntries entries;  // sorted by key, each key once
 };
 
 class TableFolder {
@@ -62,8 +57,8 @@ class TableFolder {
     Result<std::optional<std::string>> look_up(const std::string& name, const std::string& key) const;
 
   private:
-    Result<void> build(const std::filesystem::path& folder, const std::string& name,
-                       const std::string& text) const;
+    Result<void> build(const std::filesystem::path& folder, const std::string& name, std::string_view head,
+                       std::string_view lines) const;
     Result<void> check(const std::filesystem::path& folder, const TableContent& content) const;
 
     Settings settings_;

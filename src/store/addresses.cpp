@@ -11,18 +11,23 @@ std::optional<Seq> optional_seq(const SQLite::Column& column) {
     return column.getInt64();
 }
 
+void bind_address(SQLite::Statement& statement, const mail::Address& address) {
+    statement.bind(1, std::string(address.local()));
+    statement.bind(2, std::string(address.domain()));
+}
+
 }  // namespace
 
 mail::Address stored_address(const SQLite::Column& column) {
-    auto address = mail::Address::from_internal(column.getString());
+    auto address = mail::Address::from_stored(column.getString());
     if (!address) throw std::logic_error("the state holds an address that is none: " + column.getString());
     return *std::move(address);
 }
 
 AddressBook::AddressBook(Writer& writer)
     : db_(writer.db),
-      find_(writer.db, "SELECT id FROM address WHERE address = ?"),
-      insert_(writer.db, "INSERT INTO address (address, domain, listed_seq) VALUES (?, ?, ?)"),
+      find_(writer.db, "SELECT id FROM address WHERE local = ? AND domain = ?"),
+      insert_(writer.db, "INSERT INTO address (local, domain, listed_seq) VALUES (?, ?, ?)"),
       listed_(writer.db, "UPDATE address SET listed_seq = ? WHERE id = ?"),
       undecided_(writer.db,
                  "INSERT INTO undecided (address_id, rank) VALUES (?, ?) "
@@ -45,7 +50,7 @@ std::pair<AddressId, bool> AddressBook::ensure_listed(const mail::Address& addre
 
 std::optional<AddressId> AddressBook::find(const mail::Address& address) {
     find_.reset();
-    find_.bindNoCopy(1, address.text());
+    bind_address(find_, address);
     std::optional<AddressId> id;
     if (find_.executeStep()) id = find_.getColumn(0).getInt64();
     find_.reset();
@@ -54,8 +59,7 @@ std::optional<AddressId> AddressBook::find(const mail::Address& address) {
 
 AddressId AddressBook::insert(const mail::Address& address, Seq listed_seq) {
     insert_.reset();
-    insert_.bindNoCopy(1, address.text());
-    insert_.bind(2, std::string(address.domain()));
+    bind_address(insert_, address);
     insert_.bind(3, listed_seq);
     insert_.exec();
     insert_.reset();
@@ -70,8 +74,8 @@ void AddressBook::mark_undecided(AddressId id, Rank rank) {
 }
 
 std::optional<AddressId> find_address(SQLite::Database& db, const mail::Address& address) {
-    SQLite::Statement find(db, "SELECT id FROM address WHERE address = ?");
-    find.bind(1, address.text());
+    SQLite::Statement find(db, "SELECT id FROM address WHERE local = ? AND domain = ?");
+    bind_address(find, address);
     if (!find.executeStep()) return std::nullopt;
     return find.getColumn(0).getInt64();
 }
@@ -160,82 +164,6 @@ std::vector<AddressId> next_undecided(SQLite::Database& db, UndecidedPosition& a
     return ids;
 }
 
-std::vector<PlainGroup> plain_groups(Writer& writer, AddressId& after, std::size_t most) {
-    writer.db.exec(
-        "CREATE TEMP TABLE IF NOT EXISTS plain (id INTEGER PRIMARY KEY, domain TEXT, closed INTEGER, "
-        "first_reading INTEGER)");
-    writer.db.exec("DELETE FROM temp.plain");
-    SQLite::Statement fill(
-        writer.db,
-        "INSERT INTO temp.plain SELECT address.id, domain, (SELECT min(closed) FROM listing WHERE address_id "
-        "= "
-        "address.id), listed_seq IN (SELECT min(seq) FROM reading WHERE good = 1 GROUP BY directory_id) "
-        "FROM undecided JOIN address ON address.id = undecided.address_id WHERE undecided.address_id > ? "
-        "AND undecided.address_id <= ? AND rank <> 0 AND answer = 'unsure' AND missed_seq IS NULL AND "
-        "configured = 0 AND EXISTS (SELECT 1 FROM listing WHERE address_id = address.id) "
-        "AND NOT EXISTS (SELECT 1 FROM listing JOIN object ON object.id = object_id WHERE address_id = "
-        "address.id AND unseen_seq IS NOT NULL) "
-        "AND NOT EXISTS (SELECT 1 FROM callout WHERE address_id = address.id) "
-        "AND NOT EXISTS (SELECT 1 FROM absence WHERE address_id = address.id) "
-        "AND NOT EXISTS (SELECT 1 FROM hold WHERE address_id = address.id)");
-    SQLite::Statement last(
-        writer.db,
-        "SELECT max(address_id) FROM (SELECT address_id FROM undecided WHERE address_id > ? "
-        "ORDER BY address_id LIMIT ?)");
-    last.bind(1, after);
-    last.bind(2, static_cast<std::int64_t>(most));
-    last.executeStep();
-    if (last.getColumn(0).isNull()) {
-        after = 0;
-        return {};
-    }
-    const AddressId end = last.getColumn(0).getInt64();
-    fill.bind(1, after);
-    fill.bind(2, end);
-    fill.exec();
-    after = end;
-    std::vector<PlainGroup> groups;
-    SQLite::Statement all(
-        writer.db,
-        "SELECT domain, closed, coalesce(accept_all, 0), first_reading, count(*) FROM "
-        "temp.plain LEFT JOIN domain USING (domain) GROUP BY domain, closed, first_reading");
-    while (all.executeStep())
-        groups.push_back({all.getColumn(0).getString(), all.getColumn(1).getInt() != 0,
-                          all.getColumn(2).getInt() != 0, all.getColumn(3).getInt() != 0,
-                          all.getColumn(4).getInt64()});
-    return groups;
-}
-
-void settle_group(Writer& writer, const PlainGroup& group, const census::Verdict& verdict, Time now) {
-    const auto run = [&](const char* sql) {
-        SQLite::Statement statement(writer.db, sql);
-        const auto bind = [&](const char* name, const auto& value) {
-            if (statement.getIndex(name) > 0) statement.bind(name, value);
-        };
-        bind(":domain", group.domain);
-        bind(":closed", group.closed ? 1 : 0);
-        bind(":first", group.first_reading ? 1 : 0);
-        bind(":answer", std::string(census::name_of(verdict.answer)));
-        bind(":reason", std::string(census::name_of(verdict.reason)));
-        bind(":exists", census::exists(verdict.answer) ? 1 : 0);
-        bind(":seq", writer.seq);
-        bind(":now", to_unix_ms(now));
-        statement.exec();
-    };
-    run("UPDATE address SET answer = :answer, reason = :reason, until = NULL, "
-        "accepted_seq = CASE WHEN :exists THEN :seq ELSE accepted_seq END WHERE id IN "
-        "(SELECT id FROM temp.plain WHERE domain = :domain AND closed = :closed AND first_reading = :first)");
-    if (verdict.answer != census::Answer::unsure && !group.first_reading)
-        run("INSERT INTO event (address_id, seq, at, from_answer, to_answer, reason, cause) "
-            "SELECT plain.id, :seq, :now, 'unsure', :answer, :reason, 'directory ' || name || ': ' || dn "
-            "FROM temp.plain JOIN object ON object.id = (SELECT object_id FROM listing WHERE address_id = "
-            "plain.id ORDER BY object_id LIMIT 1) JOIN directory ON directory.id = directory_id "
-            "WHERE domain = :domain AND closed = :closed AND first_reading = :first");
-    run("DELETE FROM undecided WHERE address_id IN (SELECT id FROM temp.plain WHERE domain = :domain AND "
-        "closed "
-        "= :closed AND first_reading = :first)");
-}
-
 CauseReader::CauseReader(SQLite::Database& db)
     : listing_(
           db,
@@ -283,6 +211,18 @@ std::string CauseReader::describe(AddressId id, census::Reason reason) {
     }
 }
 
+AcceptedCount::AcceptedCount(Writer& writer)
+    : add_(writer.db,
+           "INSERT INTO accepted (domain, addresses) VALUES (?, ?) ON CONFLICT (domain) DO UPDATE SET "
+           "addresses = addresses + excluded.addresses") {}
+
+void AcceptedCount::add(std::string_view domain, std::int64_t change) {
+    add_.reset();
+    add_.bind(1, std::string(domain));
+    add_.bind(2, change);
+    add_.exec();
+}
+
 AnswerWriter::AnswerWriter(Writer& writer, Time now)
     : writer_(writer),
       now_(now),
@@ -293,6 +233,7 @@ AnswerWriter::AnswerWriter(Writer& writer, Time now)
       event_(writer.db,
              "INSERT INTO event (address_id, seq, at, from_answer, to_answer, reason, cause, approved) "
              "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
+      accepted_(writer),
       decided_(writer.db, "DELETE FROM undecided WHERE address_id = ?"),
       unhold_(writer.db, "DELETE FROM hold WHERE address_id = ?"),
       hold_(writer.db,
@@ -321,6 +262,7 @@ void AnswerWriter::settle(const Pending& pending, const census::Verdict& verdict
         update_.bind(":seq", writer_.seq);
         update_.bind(":id", pending.id);
         update_.exec();
+        if (was != is) accepted_.add(pending.address.domain(), is ? 1 : -1);
     }
     if (verdict.answer != pending.evidence.answered) {
         event_.reset();
@@ -396,8 +338,9 @@ std::optional<Time> next_expiry(SQLite::Database& db) {
 std::int64_t count_existing(SQLite::Database& db, const std::string& domain) {
     SQLite::Statement count(
         db,
-        "SELECT count(*) FROM address WHERE domain = ? AND answer IN ('accept', 'closed') "
-        "AND NOT EXISTS (SELECT 1 FROM hold WHERE address_id = address.id AND approved = 1)");
+        "SELECT coalesce((SELECT addresses FROM accepted WHERE domain = ?1), 0) - (SELECT count(*) FROM hold "
+        "JOIN address ON address.id = address_id WHERE approved = 1 AND domain = ?1 AND answer IN ('accept', "
+        "'closed'))");
     count.bind(1, domain);
     count.executeStep();
     return count.getColumn(0).getInt64();

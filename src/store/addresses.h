@@ -80,20 +80,6 @@ struct UndecidedPosition {
 };
 std::vector<AddressId> next_undecided(SQLite::Database& db, UndecidedPosition& after, std::size_t most);
 
-// Undecided addresses of which nothing is known but that a directory lists them: after a large reading nearly
-// all of them are. What one of a group is answered, all are, so they are settled by the group. At most `most`
-// of them behind the position `after`, which moves on, are kept aside on this connection for settle_group().
-struct PlainGroup {
-    std::string domain;
-    bool closed = false;         // every listing of it refuses outside senders
-    bool accept_all = false;     // its domain's server accepts every recipient
-    bool first_reading = false;  // they came with the first reading of a directory
-    std::int64_t size = 0;
-};
-std::vector<PlainGroup> plain_groups(Writer& writer, AddressId& after, std::size_t most);
-// What came with the first reading of a directory gets no event of its own: that reading is the event.
-void settle_group(Writer& writer, const PlainGroup& group, const census::Verdict& verdict, Time now);
-
 // What stands behind an answer, in words for its event: which directory object, which callout with which
 // reply.
 class CauseReader {
@@ -109,6 +95,16 @@ class CauseReader {
 
 // The number of the next hold: what `approve` takes.
 std::int64_t next_hold_number(Writer& writer);
+
+// How many addresses of a domain are accepted or closed: whoever writes an answer keeps it right.
+class AcceptedCount {
+  public:
+    explicit AcceptedCount(Writer& writer);
+    void add(std::string_view domain, std::int64_t change);
+
+  private:
+    SQLite::Statement add_;
+};
 
 // Writes answers: the address row, its event, its hold. Takes it off the list of the undecided.
 class AnswerWriter {
@@ -127,6 +123,7 @@ class AnswerWriter {
     Time now_;
     SQLite::Statement update_;
     SQLite::Statement event_;
+    AcceptedCount accepted_;
     SQLite::Statement decided_;
     SQLite::Statement unhold_;
     SQLite::Statement hold_;

@@ -289,7 +289,7 @@ census::Explanation load_explanation(SQLite::Database& db, const mail::Address& 
                          events.getColumn("to_answer").getString(), events.getColumn("reason").getString(),
                          events.getColumn("cause").getString()),
              from_unix_ms(events.getColumn("at").getInt64())});
-    // What came with the first reading of a directory has no event of its own (settle_group).
+    // What came with the first reading of a directory has no event of its own (store/arrivals.h).
     SQLite::Statement first(
         db,
         "SELECT name, ended FROM address JOIN reading ON reading.seq <= accepted_seq JOIN directory ON "

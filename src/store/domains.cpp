@@ -48,7 +48,8 @@ bool replace_domains(Writer& writer, const std::vector<DomainPolicy>& domains) {
                   domain.domain);
         for (const mail::Address& address : domain.configured) {
             book.ensure(address);
-            exec_with(writer, "UPDATE address SET configured = 1 WHERE address = ?", address.text());
+            exec_with(writer, "UPDATE address SET configured = 1 WHERE local = ? AND domain = ?",
+                      std::string(address.local()), domain.domain);
         }
         mark_domain(writer, domain.domain);
     }
@@ -59,6 +60,13 @@ bool replace_domains(Writer& writer, const std::vector<DomainPolicy>& domains) {
         mark_domain(writer, domain);
     }
     return changed;
+}
+
+std::optional<DomainFacts> load_domain(SQLite::Database& db, const std::string& domain) {
+    SQLite::Statement find(db, "SELECT policy, accept_all FROM domain WHERE domain = ?");
+    find.bind(1, domain);
+    if (!find.executeStep()) return std::nullopt;
+    return DomainFacts{find.getColumn("policy").getString(), find.getColumn("accept_all").getInt() != 0};
 }
 
 void set_accept_all(Writer& writer, const std::string& domain, bool accept_all) {

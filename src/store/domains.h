@@ -3,6 +3,7 @@
 // Every function here runs inside Database::write() and may throw SQLite::Exception.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,11 @@ struct DomainPolicy {
 };
 // True if something changed.
 bool replace_domains(Writer& writer, const std::vector<DomainPolicy>& domains);
+struct DomainFacts {
+    std::string policy;
+    bool accept_all = false;
+};
+std::optional<DomainFacts> load_domain(SQLite::Database& db, const std::string& domain);
 void set_accept_all(Writer& writer, const std::string& domain, bool accept_all);
 
 }  // namespace postcensus::store

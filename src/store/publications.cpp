@@ -57,9 +57,15 @@ void note_publication(Writer& writer, const std::string& table, const Publicatio
     note.exec();
 }
 
-void for_each_base_row(SQLite::Database& db, const std::function<void(const mail::Address&)>& take) {
-    SQLite::Statement rows(db, "SELECT address FROM address WHERE answer IN ('accept', 'closed')");
-    while (rows.executeStep()) take(stored_address(rows.getColumn(0)));
+void for_each_base_row(SQLite::Database& db,
+                       const std::function<void(std::string_view, const std::string&)>& take) {
+    SQLite::Statement rows(db, "SELECT local, domain FROM address WHERE answer IN ('accept', 'closed')");
+    std::string domain;
+    while (rows.executeStep()) {
+        // Those of one domain mostly stand together.
+        if (domain != rows.getColumn(1).getText()) domain = rows.getColumn(1).getString();
+        take(rows.getColumn(0).getText(), domain);
+    }
 }
 
 std::vector<Row> learned_rows(SQLite::Database& db, Seq base_seq) {
@@ -87,7 +93,7 @@ std::vector<mail::Address> accepted_extensions(SQLite::Database& db, const mail:
                                                const std::string& delimiters) {
     std::vector<mail::Address> extensions;
     SQLite::Statement range(db,
-                            "SELECT address FROM address WHERE address >= ? AND address < ? AND domain = ? "
+                            "SELECT address FROM address WHERE local >= ? AND local < ? AND domain = ? "
                             "AND answer IN ('accept', 'closed')");
     for (const char delimiter : delimiters) {
         const std::string from = std::string(rejected.local()) + delimiter;

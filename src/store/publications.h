@@ -35,7 +35,8 @@ struct Row {
 };
 
 // Every address that is accepted now: the base. One by one: there may be a million.
-void for_each_base_row(SQLite::Database& db, const std::function<void(const mail::Address&)>& take);
+void for_each_base_row(SQLite::Database& db,
+                       const std::function<void(std::string_view local, const std::string& domain)>& take);
 // Accepted since the base, and the operator's own.
 std::vector<Row> learned_rows(SQLite::Database& db, Seq base_seq);
 std::vector<Row> closed_rows(SQLite::Database& db);

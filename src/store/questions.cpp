@@ -117,12 +117,15 @@ std::vector<mail::Address> known_good(SQLite::Database& db, const std::string& d
     std::vector<mail::Address> found;
     // Not always the same ones: a listed address may be unknown to the server, and must not stand for all
     // others for ever.
-    const std::int64_t newest = db.execAndGet("SELECT coalesce(max(id), 0) FROM address").getInt64();
-    const std::int64_t start = db.execAndGet("SELECT abs(random() / 2)").getInt64() % (newest + 1);
-    const auto add = [&](const char* reason, std::int64_t from, std::int64_t below) {
+    SQLite::Statement any(db,
+                          "SELECT local FROM address WHERE id >= (SELECT abs(random() / 2) % (max(id) + 1) "
+                          "FROM address) ORDER BY id LIMIT 1");
+    const std::string start = any.executeStep() ? any.getColumn(0).getString() : std::string{};
+    const std::string behind_all = "\xff";  // no UTF-8 begins with it
+    const auto add = [&](const char* reason, const std::string& from, const std::string& below) {
         SQLite::Statement some(
             db,
-            "SELECT address FROM address WHERE domain = ? AND answer = 'accept' AND id >= ? AND id < ? "
+            "SELECT address FROM address WHERE domain = ? AND answer = 'accept' AND local >= ? AND local < ? "
             "AND reason = ? LIMIT ?");
         some.bind(1, domain);
         some.bind(2, from);
@@ -133,8 +136,8 @@ std::vector<mail::Address> known_good(SQLite::Database& db, const std::string& d
             found.push_back(stored_address(some.getColumn("address")));
     };
     for (const char* reason : {"listed", "proven"}) {
-        add(reason, start, newest + 1);
-        add(reason, 0, start);
+        add(reason, start, behind_all);
+        add(reason, "", start);
     }
     return found;
 }

@@ -205,7 +205,7 @@ void drop_directory(Writer& writer, const std::string& directory) {
     }
 }
 
-ReadingWriter::ReadingWriter(Writer& writer, const Reading& reading)
+ReadingWriter::ReadingWriter(Writer& writer, const Reading& reading, ListedAnswer answer)
     : writer_(writer),
       reading_(reading),
       directory_(directory_id(writer, reading.directory)),
@@ -232,7 +232,13 @@ ReadingWriter::ReadingWriter(Writer& writer, const Reading& reading)
              "SELECT count(*), coalesce(sum(directory_id = ?), 0) FROM listing JOIN object ON object.id = "
              "object_id WHERE address_id = ?"),
       changed_(writer.db,
-               "UPDATE address SET listed_seq = ?, last_object = coalesce(?, last_object) WHERE id = ?") {}
+               "UPDATE address SET listed_seq = ?, last_object = coalesce(?, last_object) WHERE id = ?") {
+    if (reading.kind != ReadingKind::full || full_seq_ != 0) return;
+    arrivals_.emplace(writer, std::move(answer), [this](AddressId id) {
+        count_and_touch(id);
+        note_listed(id, {});
+    });
+}
 
 std::optional<ReadingWriter::Row> ReadingWriter::find(const std::string& guid) {
     find_.reset();
@@ -258,6 +264,18 @@ void ReadingWriter::count_and_touch(AddressId id) {
     count_.reset();
 }
 
+// Its listings change now; `object`: one that lists it no more.
+void ReadingWriter::note_listed(AddressId id, std::optional<std::int64_t> object) {
+    changed_.reset();
+    changed_.bind(1, writer_.seq);
+    if (object)
+        changed_.bind(2, *object);
+    else
+        changed_.bind(2);
+    changed_.bind(3, id);
+    changed_.exec();
+}
+
 void ReadingWriter::unlist(std::int64_t object) {
     unlisted_ = true;
     std::vector<AddressId> ids;
@@ -267,11 +285,7 @@ void ReadingWriter::unlist(std::int64_t object) {
     listed_.reset();
     for (const AddressId id : ids) {
         count_and_touch(id);
-        changed_.reset();
-        changed_.bind(1, writer_.seq);
-        changed_.bind(2, object);
-        changed_.bind(3, id);
-        changed_.exec();
+        note_listed(id, object);
     }
     clear_.reset();
     clear_.bind(1, object);
@@ -284,7 +298,7 @@ void ReadingWriter::put(const census::Listing& listing) {
     if (outdated(row ? row->read_seq : 0)) return;
     const bool gone = listing.addresses.empty();
     if (row) {
-        unlist(row->id);
+        if (!row->gone) unlist(row->id);
         update_.reset();
         update_.bind(1, listing.dn);
         update_.bind(2, gone ? 0 : static_cast<std::int64_t>(listing.digest()));
@@ -303,6 +317,10 @@ void ReadingWriter::put(const census::Listing& listing) {
         row = Row{writer_.db.getLastInsertRowid()};
     }
     for (const mail::Address& address : listing.addresses) {
+        if (arrivals_) {
+            arrivals_->add(address, row->id, listing.closed);
+            continue;
+        }
         const auto [id, is_new] = book_.ensure_listed(address, writer_.seq);
         if (is_new)
             touch(id, 0, 0);
@@ -356,11 +374,12 @@ void ReadingWriter::mark_seen(const std::string& guid) {
 }
 
 // All addresses touched become undecided. Counts those that appeared and disappeared.
-void ReadingWriter::settle_touched() {
+// `arrived`: new ones beside these.
+void ReadingWriter::settle_touched(std::int64_t arrived) {
     std::sort(touched_.begin(), touched_.end(), [](const Touched& a, const Touched& b) {
         return std::pair(a.id, a.order) < std::pair(b.id, b.order);
     });
-    std::int64_t here = 0;
+    std::int64_t here = arrived;
     AddressId last = 0;
     for (const Touched& before : touched_) {
         if (before.id == last) continue;
@@ -392,7 +411,9 @@ void ReadingWriter::settle_touched() {
 }
 
 Applied ReadingWriter::finish() {
-    settle_touched();
+    const std::int64_t arrived = arrivals_ ? arrivals_->finish() : 0;
+    applied_.added += arrived;
+    settle_touched(arrived);
     if (applied_.unseen > 0) reconsider_absences(writer_);
     if (reading_.kind == ReadingKind::full && reading_.began_seq > full_seq_) {
         SQLite::Statement note(writer_.db,

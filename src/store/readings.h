@@ -14,6 +14,7 @@
 
 #include "census/listing.h"
 #include "store/addresses.h"
+#include "store/arrivals.h"
 #include "store/database.h"
 
 namespace postcensus::store {
@@ -109,7 +110,8 @@ void drop_directory(Writer& writer, const std::string& directory);
 // changed become undecided.
 class ReadingWriter {
   public:
-    ReadingWriter(Writer& writer, const Reading& reading);
+    // `answer`: for what the first reading of a directory brings.
+    ReadingWriter(Writer& writer, const Reading& reading, ListedAnswer answer = {});
 
     void put(const census::Listing& listing);  // what an object lists now, if anything
     void end(const std::string& guid);         // the object is gone
@@ -131,7 +133,8 @@ class ReadingWriter {
     void unlist(std::int64_t object);
     void touch(AddressId id, std::int64_t listed_before, std::int64_t listed_here_before);
     void count_and_touch(AddressId id);
-    void settle_touched();
+    void note_listed(AddressId id, std::optional<std::int64_t> object);
+    void settle_touched(std::int64_t arrived);
 
     Writer& writer_;
     const Reading& reading_;
@@ -143,8 +146,9 @@ class ReadingWriter {
         AddressId id;
         std::int64_t order, listed, listed_here;
     };
-    std::vector<Touched> touched_;  // an address may stand here more than once; the first counts
-    bool unlisted_ = false;         // something ended; else what is new is listed, and need not be counted
+    std::optional<Arrivals> arrivals_;  // in the first full reading of a directory
+    std::vector<Touched> touched_;      // an address may stand here more than once; the first counts
+    bool unlisted_ = false;  // something ended; else what is new is listed, and need not be counted
     Applied applied_;
 };
 

@@ -9,6 +9,7 @@
 
 #include "census/gate.h"
 #include "store/addresses.h"
+#include "store/domains.h"
 #include "store/questions.h"
 #include "store/readings.h"
 
@@ -18,7 +19,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kPiece = 500;
-constexpr std::size_t kPlainPiece = 10'000;  // of those that need no look one by one
 
 census::Verdict decide_one(const config::Configuration& configuration, SQLite::Database& db,
                            store::Pending& pending, Time now) {
@@ -142,51 +142,34 @@ Result<std::size_t> settle_removals(store::Database& state, const config::Config
     });
 }
 
-// After a large reading most addresses are known by their listing alone: they are decided by the group. Only
-// where nobody lost anything, and nothing is to be asked.
-Result<void> settle_plain(store::Database& state, const config::Configuration& configuration, Time now,
-                          Arrivals& arrivals, Decided& decided) {
-    store::AddressId after = 0;
-    do {
-        auto settled = state.write([&](store::Writer& writer) {
-            for (const store::PlainGroup& group : store::plain_groups(writer, after, kPlainPiece)) {
-                const config::Route* route = configuration.route_of(group.domain);
-                census::Evidence evidence;
-                evidence.relayed = route != nullptr;
-                evidence.accept_all = group.accept_all;
-                // An address that `accept` names is configured, and stands in no group.
-                evidence.operator_accepts = route != nullptr && route->accepts_all_of(group.domain);
-                evidence.listings = 1;
-                evidence.closed_listings = group.closed ? 1 : 0;
-                const census::Verdict verdict =
-                    census::decide(evidence, route == nullptr ? census::Policy{} : route->policy, now);
-                if (verdict.until) continue;
-                store::settle_group(writer, group, verdict, now);
-                decided.looked_at += static_cast<std::size_t>(group.size);
-                if (!census::exists(verdict.answer)) continue;
-                decided.changed += static_cast<std::size_t>(group.size);
-                arrivals[group.domain] += group.size;
-            }
-        });
-        if (!settled) return settled;
-    } while (after != 0);
-    return {};
-}
-
 }  // namespace
+
+std::optional<census::Verdict> answer_listed(const config::Configuration& configuration, SQLite::Database& db,
+                                             const std::string& domain, bool closed, Time now) {
+    const config::Route* route = configuration.route_of(domain);
+    const auto facts = store::load_domain(db, domain);
+    // The state's domains are those of the decider.
+    if ((route == nullptr ? std::nullopt : std::optional(route->policy_text(domain))) !=
+        (facts ? std::optional(facts->policy) : std::nullopt))
+        return std::nullopt;
+    census::Evidence evidence;
+    evidence.relayed = route != nullptr;
+    evidence.accept_all = facts && facts->accept_all;
+    // An address that `accept` names by itself is known already.
+    evidence.operator_accepts = route != nullptr && route->accepts_all_of(domain);
+    evidence.listings = 1;
+    evidence.closed_listings = closed ? 1 : 0;
+    const census::Verdict verdict =
+        census::decide(evidence, route == nullptr ? census::Policy{} : route->policy, now);
+    if (verdict.until) return std::nullopt;
+    return verdict;
+}
 
 Result<Decided> decide_all(store::Database& state, const config::Configuration& configuration, Time now) {
     Decided decided;
     HoldNumber hold_number;
     std::vector<store::Pending> removals;
     Arrivals arrivals;
-    auto many = state.read([](SQLite::Database& db) {
-        return db.execAndGet("SELECT count(*) FROM (SELECT 1 FROM undecided LIMIT 1001)").getInt() > 1000;
-    });
-    if (!many) return fail(many.error());
-    if (*many)
-        if (auto settled = settle_plain(state, configuration, now, arrivals, decided); !settled)
-            return fail(settled.error());
     store::UndecidedPosition position;
     for (;;) {
         auto piece =

@@ -4,7 +4,10 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
+#include <string>
 
+#include "census/decide.h"
 #include "config/configuration.h"
 #include "store/database.h"
 
@@ -20,5 +23,11 @@ struct Decided {
 // Answers go out in pieces of 500 a transaction. Removals wait until all is looked at, so that the gate
 // counts them together.
 Result<Decided> decide_all(store::Database& state, const config::Configuration& configuration, Time now);
+
+// What an address is answered of which nothing is known but that a directory lists it, whoever decides:
+// nothing if the decider has another policy for this domain than this configuration. Inside
+// Database::write().
+std::optional<census::Verdict> answer_listed(const config::Configuration& configuration, SQLite::Database& db,
+                                             const std::string& domain, bool closed, Time now);
 
 }  // namespace postcensus::tasks

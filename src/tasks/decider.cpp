@@ -74,6 +74,15 @@ std::filesystem::path wake_path(const config::Configuration& configuration) {
     return configuration.state.path.parent_path() / "wake";
 }
 
+Result<void> note_domains(const config::Configuration& configuration, store::Database& state) {
+    const auto lock = LockFile::try_lock(lock_path(configuration), lock_content(configuration));
+    if (!lock) return fail(lock.error());
+    if (!*lock) return {};
+    auto replaced = state.write(
+        [&](store::Writer& writer) { store::replace_domains(writer, domain_policies(configuration)); });
+    return replaced ? Result<void>{} : fail(replaced.error());
+}
+
 Result<std::unique_ptr<Decider>> Decider::try_become(const config::Configuration& configuration,
                                                      store::Database& state, Time now) {
     auto lock = LockFile::try_lock(lock_path(configuration), lock_content(configuration));

@@ -41,6 +41,9 @@ class Decider {
     Publisher publisher_;
 };
 
+// Where nobody decides yet: makes the state's domains what the configuration says.
+Result<void> note_domains(const config::Configuration& configuration, store::Database& state);
+
 std::filesystem::path lock_path(const config::Configuration& configuration);
 std::filesystem::path wake_path(const config::Configuration& configuration);
 

@@ -27,23 +27,36 @@ constexpr std::int64_t kLargestOverlay = 20'000;
 constexpr auto kOldestLearned = 24h;
 constexpr auto kClosedLease = 24h;
 
-std::string digest_of(const std::vector<postfix::TableEntry>& entries) {
-    Fnv1a hash;
-    // Tab and newline stand in neither, so no two tables run together.
-    for (const postfix::TableEntry& entry : entries) hash.mix(entry.key).mix("\t").mix(entry.value).mix("\n");
-    return fmt::format("{}-{:016x}", entries.size(), hash.value());
+std::string digest_of(const postfix::TableEntries& entries) {
+    return fmt::format("{}-{:016x}", entries.size(), Fnv1a().mix(entries.text()).value());
 }
 
 // A key for each form of the domain: mail comes under both.
-void append_entries(std::vector<postfix::TableEntry>& entries, const mail::Address& address,
-                    const char* value) {
-    for (std::string& form : address.external_forms()) entries.push_back({std::move(form), value});
+void add_entries(postfix::TableEntries& entries, const mail::Address& address, const char* value) {
+    for (const std::string& form : address.external_forms()) entries.add(form, value);
 }
 
-std::vector<postfix::TableEntry> to_entries(const std::vector<store::Row>& rows, const char* value) {
-    std::vector<postfix::TableEntry> entries;
-    entries.reserve(rows.size());
-    for (const store::Row& row : rows) append_entries(entries, row.address, value);
+postfix::TableEntries to_entries(const std::vector<store::Row>& rows, const char* value) {
+    postfix::TableEntries entries;
+    for (const store::Row& row : rows) add_entries(entries, row.address, value);
+    return entries;
+}
+
+postfix::TableEntries base_entries(SQLite::Database& db) {
+    postfix::TableEntries entries;
+    std::string domain;
+    std::vector<std::string> forms;
+    std::string key;
+    store::for_each_base_row(db, [&](std::string_view local, const std::string& its_domain) {
+        if (forms.empty() || domain != its_domain) {
+            domain = its_domain;
+            forms = mail::domain_forms(domain);
+        }
+        for (const std::string& form : forms) {
+            key.assign(mail::quoted_local(local)).append(1, '@').append(form);
+            entries.add(key, "OK");
+        }
+    });
     return entries;
 }
 
@@ -51,7 +64,7 @@ std::vector<postfix::TableEntry> to_entries(const std::vector<store::Row>& rows,
 
 struct Publisher::Draft {
     std::string table;
-    std::vector<postfix::TableEntry> entries;
+    postfix::TableEntries entries;
     std::optional<Time> until;
     store::Seq seq = 0;
     bool renew = false;  // write it for its lease's sake, though no entry changed
@@ -74,7 +87,7 @@ Publisher::Draft Publisher::draft_unknown(SQLite::Database& db, Time now) const 
             grace = std::min(grace, route->policy.unknown_expire / 10);
         // access(5) would refuse B+x with B: an extension that is accepted is named.
         for (const mail::Address& extension : store::accepted_extensions(db, row.address, delimiters_))
-            append_entries(draft.entries, extension, "DUNNO");
+            add_entries(draft.entries, extension, "DUNNO");
     }
     if (draft.until) draft.until = *draft.until + grace;
     return draft;
@@ -84,8 +97,7 @@ Publisher::Draft Publisher::draft_learned(SQLite::Database& db, store::Seq base_
     Draft draft{"learned", to_entries(store::learned_rows(db, base_seq), "OK"), {}, 0, false};
     for (const config::Route& route : configuration_.routes)
         for (const std::string& domain : route.accept_domains)
-            for (const std::string& form : mail::domain_forms(domain))
-                draft.entries.push_back({"@" + form, "OK"});
+            for (const std::string& form : mail::domain_forms(domain)) draft.entries.add("@" + form, "OK");
     return draft;
 }
 
@@ -103,10 +115,7 @@ Publisher::Draft Publisher::draft_closed(SQLite::Database& db, Time now) const {
 Result<std::optional<Published>> Publisher::put_out(Draft draft,
                                                     const std::map<std::string, store::Publication>& before,
                                                     Time now) const {
-    std::sort(draft.entries.begin(), draft.entries.end());
-    draft.entries.erase(std::unique(draft.entries.begin(), draft.entries.end(),
-                                    [](const auto& a, const auto& b) { return a.key == b.key; }),
-                        draft.entries.end());
+    draft.entries.sort();
     const auto found = before.find(draft.table);
     Published published{draft.table, {.generation = 1, .seq = draft.seq, .digest = digest_of(draft.entries)}};
     if (found != before.end()) {
@@ -116,11 +125,10 @@ Result<std::optional<Published>> Publisher::put_out(Draft draft,
         if (!intact) spdlog::warn("the table {} was changed by someone else; writing it again", draft.table);
         published.publication.generation = found->second.generation + 1;
     }
-    postfix::TableContent content{draft.table,
-                                  {state_id_, published.publication.generation, now, draft.until, {}},
-                                  std::move(draft.entries)};
-    for (const postfix::TableEntry& entry : content.entries)
-        ++content.head.counts[entry.key.substr(entry.key.rfind('@') + 1)];
+    postfix::TableContent content{
+        draft.table,
+        {state_id_, published.publication.generation, now, draft.until, draft.entries.count_by_domain()},
+        std::move(draft.entries)};
     const auto begun = std::chrono::steady_clock::now();
     if (auto out = tables_.publish(content); !out) return fail(out.error());
     const auto took = std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - begun);
@@ -176,9 +184,7 @@ Result<std::optional<Published>> Publisher::publish_base(store::Database& reader
     std::map<std::string, store::Publication> before;
     auto draft = reader.read([&](SQLite::Database& db) {
         before = store::load_publications(db);
-        Draft base{"directory", {}, {}, 0, true};
-        store::for_each_base_row(
-            db, [&](const mail::Address& address) { append_entries(base.entries, address, "OK"); });
+        Draft base{"directory", base_entries(db), {}, 0, true};
         base.seq = db.execAndGet("SELECT seq FROM sequence").getInt64();
         return base;
     });

@@ -11,6 +11,8 @@
 #include "store/publications.h"
 #include "store/readings.h"
 #include "tasks/compare.h"
+#include "tasks/decide.h"
+#include "tasks/decider.h"
 #include "tasks/directory_login.h"
 
 namespace postcensus::tasks {
@@ -111,12 +113,17 @@ class DirectoryReading {
     }
     bool is_empty() const { return compare_.with_addresses() == 0; }
 
-    Result<store::Applied> apply() {
+    Result<store::Applied> apply(const config::Configuration* configuration = nullptr) {
         if (auto finished = compare_.finish(); !finished) return fail(finished.error());
         warn_of_invalid();
         reading_.ended = now();
         return state_.write([&](store::Writer& writer) {
-            store::ReadingWriter out(writer, reading_);
+            store::ListedAnswer answer;
+            if (configuration != nullptr)
+                answer = [&](const std::string& domain, bool closed) {
+                    return answer_listed(*configuration, writer.db, domain, closed, reading_.ended);
+                };
+            store::ReadingWriter out(writer, reading_, std::move(answer));
             auto replayed = compare_.changes().for_each([&out](const store::Scratch::Change& change) {
                 switch (change.kind) {
                     case store::Scratch::Kind::put:
@@ -213,7 +220,8 @@ std::vector<std::string> domains_without_callouts(const config::Configuration& c
 }
 
 Result<DirectoryRead> read_with(store::Database& state, const directory::Settings& settings, ReadMode mode,
-                                directory::Reader& reader, DirectoryReading& reading) {
+                                directory::Reader& reader, DirectoryReading& reading,
+                                const config::Configuration* configuration) {
     const bool dry_run = mode == ReadMode::dry_run;
     auto facts = load_facts(state, settings.name);
     if (!facts) return fail(facts.error());
@@ -253,7 +261,10 @@ Result<DirectoryRead> read_with(store::Database& state, const directory::Setting
                                    server, read.added.size(), read.removed.size(), unseen_words(read.unseen));
         return read;
     }
-    auto applied = reading.apply();
+    const bool first = configuration != nullptr && !facts->full_at;
+    if (first)
+        if (auto noted = note_domains(*configuration, state); !noted) return fail(noted.error());
+    auto applied = reading.apply(first ? configuration : nullptr);
     if (!applied) return fail(applied.error());
     read.unseen = applied->unseen;
     read.summary =
@@ -265,7 +276,8 @@ Result<DirectoryRead> read_with(store::Database& state, const directory::Setting
 }  // namespace
 
 Result<DirectoryRead> read_directory(store::Database& state, const directory::Settings& settings,
-                                     ReadMode mode, const directory::Reader::Progress& progress) {
+                                     ReadMode mode, const directory::Reader::Progress& progress,
+                                     const config::Configuration* configuration) {
     const auto failed = [&](Failure failure, store::Reading reading) {
         reading.directory = settings.name;
         if (mode != ReadMode::dry_run) note_failure(state, reading, failure.message);
@@ -278,7 +290,7 @@ Result<DirectoryRead> read_directory(store::Database& state, const directory::Se
         open_directory(state, settings, mode == ReadMode::automatic ? Other::later : Other::at_once, nullptr);
     if (!reader) return failed(reader.error(), {.kind = store::ReadingKind::changes, .began = now()});
     DirectoryReading reading(state, settings, *reader, progress);
-    auto read = read_with(state, settings, mode, *reader, reading);
+    auto read = read_with(state, settings, mode, *reader, reading, configuration);
     if (!read) return failed(read.error(), reading.reading());
     return read;
 }

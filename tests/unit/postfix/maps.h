@@ -76,9 +76,13 @@ class Maps {
     const TableFolder tables;
 };
 
-inline TableContent content(const std::string& name, std::vector<TableEntry> entries,
+using KeyValue = std::pair<std::string, std::string>;
+
+inline TableContent content(const std::string& name, std::vector<KeyValue> lines,
                             std::optional<Time> until = {}, Time written = kNoon) {
-    std::sort(entries.begin(), entries.end());
+    std::sort(lines.begin(), lines.end());
+    TableEntries entries;
+    for (const auto& [key, value] : lines) entries.add(key, value);
     return {name,
             {.state_id = "0123abcd", .generation = 7, .written = written, .until = until},
             std::move(entries)};

@@ -25,9 +25,9 @@ unsigned mode_of(const std::filesystem::path& path) {
     return facts.st_mode & 0777U;
 }
 
-Texts keys_of(const std::vector<TableEntry>& entries) {
+Texts keys_of(const std::vector<KeyValue>& entries) {
     Texts keys;
-    for (const TableEntry& entry : entries) keys.push_back(entry.key);
+    for (const auto& [key, value] : entries) keys.push_back(key);
     return keys;
 }
 
@@ -63,7 +63,7 @@ TEST_CASE("Postfix finds what was published", "[postfix][table]") {
 }
 
 TEST_CASE("keys of every kind survive", "[postfix][table]") {
-    std::vector<TableEntry> entries{{"@d.example", "OK"}};
+    std::vector<KeyValue> entries{{"@d.example", "OK"}};
     for (const char* local : {"plain",        "j smith", "j  smith", "a\"b",   "a\\b", "a@b", "a,b",  "a#b",
                               ":include",     "'",       "\"",       "a\"b c", "a.b",  ".a",  "a..b", "-a",
                               "\xC3\xA4rger", "a+b",     "a=b",      "a/b",    "a%b"}) {
@@ -78,9 +78,9 @@ TEST_CASE("keys of every kind survive", "[postfix][table]") {
         const Maps maps(type);
         const auto published = maps.tables.publish(content("directory", entries));
         if (!published) FAIL(published.error().message << " " << published.error().detail);
-        for (const TableEntry& entry : entries) {
-            CAPTURE(entry.key);
-            CHECK(maps.find("directory", entry.key) == "OK");
+        for (const auto& [key, value] : entries) {
+            CAPTURE(key);
+            CHECK(maps.find("directory", key) == "OK");
         }
         CHECK(maps.find("directory", "@c.example") == "-");
         CHECK(maps.tables.keys("directory") == keys_of(entries));
@@ -110,7 +110,7 @@ TEST_CASE("keys are read whoever wrote the table", "[postfix][table]") {
 TEST_CASE("a line that postmap skips stops the publication", "[postfix][table]") {
     struct Case {
         const char* name;
-        std::vector<TableEntry> entries;
+        std::vector<KeyValue> entries;
     };
     const std::vector<Case> cases{
         {"the same key twice", {{"b@c.example", "OK"}, {"b@c.example", "OK"}}},
@@ -211,7 +211,7 @@ TEST_CASE("a reader meets no gap while a table is replaced", "[postfix][table]")
         bool published = true;
         for (int i = 1; i <= 20; ++i) {
             const int before = lookups;
-            std::vector<TableEntry> entries{{"a@c.example", std::to_string(i)}};
+            std::vector<KeyValue> entries{{"a@c.example", std::to_string(i)}};
             for (int more = 0; more < i * 20; ++more)
                 entries.push_back({"m" + std::to_string(more) + "@c.example", "OK"});
             published = published && maps.tables.publish(content("directory", entries));

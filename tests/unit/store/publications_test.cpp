@@ -55,7 +55,9 @@ TEST_CASE("each table has its rows", "[store][publications]") {
     const Seq named = *state.database().current_seq();
     CHECK(texts(state.read([](SQLite::Database& db) {
               std::vector<Row> rows;
-              for_each_base_row(db, [&](const mail::Address& one) { rows.push_back({one, {}}); });
+              for_each_base_row(db, [&](std::string_view local, const std::string& domain) {
+                  rows.push_back({address(std::string(local) + "@" + domain), {}});
+              });
               return rows;
           })) == Texts{"a@c.example", "b@c.example"});
     CHECK(texts(state.read([](SQLite::Database& db) { return closed_rows(db); })) == Texts{"b@c.example"});
