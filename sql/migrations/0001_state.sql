@@ -33,7 +33,6 @@ CREATE TABLE address (
     UNIQUE (domain, local)
 ) STRICT;
 CREATE INDEX address_by_until    ON address (until) WHERE until IS NOT NULL;
-CREATE INDEX address_rejected    ON address (until) WHERE answer = 'reject';
 CREATE INDEX address_closed      ON address (id) WHERE answer = 'closed';
 CREATE INDEX address_by_accepted ON address (accepted_seq) WHERE answer IN ('accept', 'closed');
 CREATE INDEX address_by_left     ON address (left_seq) WHERE left_seq IS NOT NULL;

@@ -6,8 +6,12 @@
 namespace postcensus::store {
 namespace {
 
-// How much is sorted at once: some 60 MB with all that belongs to it.
+// How much is sorted at once: some 50 MB with all that belongs to it.
 constexpr std::size_t kMostBytes = 32UL * 1024 * 1024;
+constexpr std::size_t kLongestAddress = 64 + 1 + 255;  // mail::Address
+
+// Rows in one statement: half of what a row costs is to begin and end its statement.
+constexpr std::size_t kTogether = 8;
 
 constexpr const char* kListingsByObject = "listing_by_object";
 
@@ -22,9 +26,24 @@ Arrivals::Arrivals(Writer& writer, ListedAnswer answer, std::function<void(Addre
       accepted_(writer),
       find_(writer.db, "SELECT id FROM address WHERE domain = ? AND local = ?"),
       insert_(writer.db,
-              "INSERT INTO address (local, domain, listed_seq, answer, reason, accepted_seq) "
-              "VALUES (?, ?, ?, ?, ?, ?)"),
-      list_(writer.db, "INSERT INTO listing (address_id, object_id, closed) VALUES (?, ?, ?)") {
+              "INSERT INTO address (id, local, domain, listed_seq, answer, reason, accepted_seq) "
+              "VALUES (?3, ?4, ?1, ?2, ?5, ?6, ?7)"),
+      insert_eight_(
+          writer.db,
+          "INSERT INTO address (id, local, domain, listed_seq, answer, reason, accepted_seq) VALUES "
+          "(?3, ?4, ?1, ?2, ?5, ?6, ?7),"
+          "(?8, ?9, ?1, ?2, ?10, ?11, ?12),"
+          "(?13, ?14, ?1, ?2, ?15, ?16, ?17),"
+          "(?18, ?19, ?1, ?2, ?20, ?21, ?22),"
+          "(?23, ?24, ?1, ?2, ?25, ?26, ?27),"
+          "(?28, ?29, ?1, ?2, ?30, ?31, ?32),"
+          "(?33, ?34, ?1, ?2, ?35, ?36, ?37),"
+          "(?38, ?39, ?1, ?2, ?40, ?41, ?42)"),
+      list_(writer.db, "INSERT INTO listing (address_id, object_id, closed) VALUES (?, ?, ?)"),
+      list_eight_(writer.db,
+                  "INSERT INTO listing (address_id, object_id, closed) VALUES "
+                  "(?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?)") {
+    last_id_ = writer.db.execAndGet("SELECT coalesce(max(id), 0) FROM address").getInt64();
     if (writer.db.execAndGet("SELECT EXISTS (SELECT 1 FROM listing)").getInt() != 0) return;
     // Built anew from what is there it costs a fraction of so many single entries out of order.
     SQLite::Statement sql(writer.db, "SELECT sql FROM sqlite_master WHERE name = ?");
@@ -36,10 +55,12 @@ Arrivals::Arrivals(Writer& writer, ListedAnswer answer, std::function<void(Addre
 }
 
 void Arrivals::add(const mail::Address& address, std::int64_t object, bool closed) {
+    if (arrivals_.empty()) text_.reserve(kMostBytes + kLongestAddress);
     const std::size_t start = text_.size();
     text_.append(address.domain()).append(1, '\0').append(address.local());
-    arrivals_.push_back({start, static_cast<std::uint16_t>(address.domain().size()),
-                         static_cast<std::uint16_t>(text_.size() - start), closed, object});
+    arrivals_.push_back({object, static_cast<std::uint32_t>(start),
+                         static_cast<std::uint16_t>(text_.size() - start),
+                         static_cast<std::uint8_t>(address.domain().size()), closed});
     if (text_.size() >= kMostBytes) store();
 }
 
@@ -61,9 +82,10 @@ void Arrivals::store() {
         from = to;
     }
     leave_domain();
+    store_listings();
     no_addresses_ = false;
-    text_ = {};
-    arrivals_ = {};
+    std::string().swap(text_);  // gives the memory back, as an assignment does not
+    std::vector<Arrival>().swap(arrivals_);
 }
 
 void Arrivals::store_one(Run from, Run to) {
@@ -72,7 +94,7 @@ void Arrivals::store_one(Run from, Run to) {
         leave_domain();
         domain_ = domain;
     }
-    const std::string local(whole.substr(from->domain_size + 1U));
+    std::string local(whole.substr(from->domain_size + 1U));
     AddressId id = 0;
     if (!no_addresses_) {
         find_.bindNoCopy(1, domain_);
@@ -80,38 +102,83 @@ void Arrivals::store_one(Run from, Run to) {
         if (find_.executeStep()) id = find_.getColumn(0).getInt64();
         find_.reset();
     }
-    if (id != 0) {
+    if (id != 0)
         known_(id);
-    } else {
-        store_new(local, from, to);
-        id = writer_.db.getLastInsertRowid();
-    }
+    else
+        id = add_new(std::move(local), from, to);
     for (auto at = from; at != to; ++at) {
-        list_.bind(1, id);
-        list_.bind(2, at->object);
-        list_.bind(3, at->closed ? 1 : 0);
-        list_.exec();
-        list_.reset();
+        listings_.push_back({id, at->object, at->closed});
+        if (listings_.size() == kTogether) store_listings();
     }
 }
 
-void Arrivals::store_new(const std::string& local, Run from, Run to) {
+AddressId Arrivals::add_new(std::string local, Run from, Run to) {
     const Answer& listed =
         answer(std::all_of(from, to, [](const Arrival& listing) { return listing.closed; }));
-    insert_.bindNoCopy(1, local);
-    insert_.bindNoCopy(2, domain_);
-    insert_.bind(3, writer_.seq);
-    insert_.bindNoCopy(4, listed.answer);
-    insert_.bindNoCopy(5, listed.reason);
-    if (listed.accepted)
-        insert_.bind(6, writer_.seq);
-    else
-        insert_.bind(6);
-    insert_.exec();
-    insert_.reset();
+    const AddressId id = ++last_id_;
     ++added_;
     if (listed.accepted) ++accepted_here_;
-    if (!listed.decided) book_.mark_undecided(writer_.db.getLastInsertRowid(), AddressBook::Rank::other);
+    if (!listed.decided) book_.mark_undecided(id, AddressBook::Rank::other);
+    new_.push_back({id, std::move(local), &listed});
+    if (new_.size() == kTogether) store_new();
+    return id;
+}
+
+void Arrivals::store_new() {
+    const auto bind = [this](SQLite::Statement& statement, int at, const New& one) {
+        statement.bind(at, one.id);
+        statement.bindNoCopy(at + 1, one.local);
+        statement.bindNoCopy(at + 2, one.listed->answer);
+        statement.bindNoCopy(at + 3, one.listed->reason);
+        if (one.listed->accepted)
+            statement.bind(at + 4, writer_.seq);
+        else
+            statement.bind(at + 4);
+    };
+    const auto run = [this](SQLite::Statement& statement) {
+        statement.bindNoCopy(1, domain_);
+        statement.bind(2, writer_.seq);
+        statement.exec();
+        statement.reset();
+    };
+    if (new_.size() == kTogether) {
+        int at = 3;
+        for (const New& one : new_) {
+            bind(insert_eight_, at, one);
+            at += 5;
+        }
+        run(insert_eight_);
+    } else {
+        for (const New& one : new_) {
+            bind(insert_, 3, one);
+            run(insert_);
+        }
+    }
+    new_.clear();
+}
+
+void Arrivals::store_listings() {
+    const auto bind = [](SQLite::Statement& statement, int at, const Listed& one) {
+        statement.bind(at, one.address);
+        statement.bind(at + 1, one.object);
+        statement.bind(at + 2, one.closed ? 1 : 0);
+    };
+    if (listings_.size() == kTogether) {
+        int at = 1;
+        for (const Listed& one : listings_) {
+            bind(list_eight_, at, one);
+            at += 3;
+        }
+        list_eight_.exec();
+        list_eight_.reset();
+    } else {
+        for (const Listed& one : listings_) {
+            bind(list_, 1, one);
+            list_.exec();
+            list_.reset();
+        }
+    }
+    listings_.clear();
 }
 
 const Arrivals::Answer& Arrivals::answer(bool closed) {
@@ -125,6 +192,7 @@ const Arrivals::Answer& Arrivals::answer(bool closed) {
 }
 
 void Arrivals::leave_domain() {
+    store_new();
     if (accepted_here_ > 0) accepted_.add(domain_, accepted_here_);
     accepted_here_ = 0;
     answers_ = {};

@@ -31,11 +31,12 @@ class Arrivals {
     std::int64_t finish();
 
   private:
-    struct Arrival {
-        std::size_t start;
-        std::uint16_t domain_size, size;  // in text_: domain, a zero byte, local part
-        bool closed;
+    struct Arrival {  // kept small: there may be a million
         std::int64_t object;
+        std::uint32_t start;  // in text_: domain, a zero byte, local part
+        std::uint16_t size;
+        std::uint8_t domain_size;
+        bool closed;
     };
     using Run = std::vector<Arrival>::const_iterator;  // the listings of one address
     struct Answer {
@@ -49,7 +50,9 @@ class Arrivals {
     }
     void store();
     void store_one(Run from, Run to);
-    void store_new(const std::string& local, Run from, Run to);
+    AddressId add_new(std::string local, Run from, Run to);
+    void store_new();
+    void store_listings();
     const Answer& answer(bool closed);
     void leave_domain();
 
@@ -60,13 +63,26 @@ class Arrivals {
     std::string index_sql_;  // of the index of listings by object, while there is none
     std::string text_;
     std::vector<Arrival> arrivals_;
+    struct New {
+        AddressId id;
+        std::string local;
+        const Answer* listed;
+    };
+    struct Listed {
+        AddressId address;
+        std::int64_t object;
+        bool closed;
+    };
+    std::vector<New> new_;  // a few, until they are stored together
+    std::vector<Listed> listings_;
+    AddressId last_id_ = 0;
     std::int64_t added_ = 0;
     std::string domain_;              // of the address at hand
     std::array<Answer, 2> answers_;   // there: open, closed
     std::int64_t accepted_here_ = 0;  // there, and not counted yet
     AddressBook book_;
     AcceptedCount accepted_;
-    SQLite::Statement find_, insert_, list_;
+    SQLite::Statement find_, insert_, insert_eight_, list_, list_eight_;
 };
 
 }  // namespace postcensus::store
