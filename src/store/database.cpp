@@ -65,7 +65,7 @@ Result<Database> Database::open(const std::filesystem::path& path, Mode mode,
         // FULL: after a power loss the state must not lag behind the tables that were published from it.
         database.db_->exec(
             "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY; "
-            "PRAGMA cache_size = -32768");
+            "PRAGMA cache_size = -16384");
         if (auto migrated = database.migrate(); !migrated) return fail(migrated.error());
         return database;
     } catch (const SQLite::Exception& error) {
