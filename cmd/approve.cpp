@@ -7,8 +7,7 @@
 #include <optional>
 
 #include "cmd/command.h"
-#include "store/addresses.h"
-#include "store/readings.h"
+#include "store/holds.h"
 #include "tasks/read_directory.h"
 
 namespace postcensus::cmd {

@@ -7,7 +7,7 @@
 #include <iostream>
 
 #include "cmd/command.h"
-#include "store/addresses.h"
+#include "store/holds.h"
 #include "tasks/read_directory.h"
 
 namespace postcensus::cmd {

@@ -310,16 +310,6 @@ void AnswerWriter::hold_unseen(const Pending& pending, std::int64_t number) {
     write_hold(pending.id, number, HoldCause::unseen);
 }
 
-std::int64_t next_hold_number(Writer& writer) {
-    SQLite::Statement bump(writer.db,
-                           "INSERT INTO meta (key, value) VALUES ('hold', '1') ON CONFLICT (key) DO UPDATE "
-                           "SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT) RETURNING value");
-    bump.executeStep();
-    const std::int64_t number = std::stoll(bump.getColumn(0).getString());
-    bump.reset();
-    return number;
-}
-
 int mark_expired(Writer& writer, Time now) {
     SQLite::Statement mark(
         writer.db,
@@ -354,14 +344,6 @@ std::int64_t count_lost(SQLite::Database& db, const std::string& domain, Time si
         "AND to_answer NOT IN ('accept', 'closed') AND answer NOT IN ('accept', 'closed')");
     count.bind(1, to_unix_ms(since));
     count.bind(2, domain);
-    count.executeStep();
-    return count.getColumn(0).getInt64();
-}
-
-std::int64_t count_holds(SQLite::Database& db, std::optional<std::int64_t> number) {
-    SQLite::Statement count(db,
-                            "SELECT count(*) FROM hold WHERE approved = 0 AND (?1 IS NULL OR number = ?1)");
-    if (number) count.bind(1, *number);
     count.executeStep();
     return count.getColumn(0).getInt64();
 }

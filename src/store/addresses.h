@@ -93,9 +93,6 @@ class CauseReader {
     SQLite::Statement absence_;
 };
 
-// The number of the next hold: what `approve` takes.
-std::int64_t next_hold_number(Writer& writer);
-
 // How many addresses of a domain are accepted or closed: whoever writes an answer keeps it right.
 class AcceptedCount {
   public:
@@ -137,8 +134,6 @@ std::optional<Time> next_expiry(SQLite::Database& db);
 std::int64_t count_existing(SQLite::Database& db, const std::string& domain);
 std::int64_t count_lost(SQLite::Database& db, const std::string& domain, Time since);
 
-// Removals that wait for an operator, or those of one hold.
-std::int64_t count_holds(SQLite::Database& db, std::optional<std::int64_t> number = {});
 // Addresses of a domain of which a callout has said something.
 std::vector<AddressId> asked_addresses(SQLite::Database& db, const std::string& domain);
 // Drops what callouts said of an address, so that it is asked anew.

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "store/addresses.h"
+#include "store/holds.h"
 #include "store/publications.h"
 
 namespace postcensus::store {

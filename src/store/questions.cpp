@@ -3,7 +3,7 @@
 
 #include <chrono>
 
-#include "store/readings.h"
+#include "store/directories.h"
 
 namespace postcensus::store {
 namespace {

@@ -2,24 +2,11 @@
 #include "store/readings.h"
 
 #include <algorithm>
-#include <map>
+
+#include "store/absences.h"
 
 namespace postcensus::store {
 namespace {
-
-// Objects that are gone are kept until so many readings and other writes have passed: no reading takes
-// longer.
-constexpr Seq kKeepGone = 100'000;
-
-std::int64_t directory_id(Writer& writer, const std::string& name) {
-    SQLite::Statement add(writer.db, "INSERT INTO directory (name) VALUES (?) ON CONFLICT (name) DO NOTHING");
-    add.bind(1, name);
-    add.exec();
-    SQLite::Statement find(writer.db, "SELECT id FROM directory WHERE name = ?");
-    find.bind(1, name);
-    find.executeStep();
-    return find.getColumn(0).getInt64();
-}
 
 void insert_reading(Writer& writer, std::int64_t directory, const Reading& reading, const Applied& applied) {
     SQLite::Statement insert(writer.db,
@@ -41,26 +28,6 @@ void insert_reading(Writer& writer, std::int64_t directory, const Reading& readi
     insert.exec();
 }
 
-void bind_blob(SQLite::Statement& statement, int index, const std::string& bytes) {
-    statement.bind(index, bytes.data(), static_cast<int>(bytes.size()));
-}
-
-std::string blob_of(const SQLite::Column& column) {
-    return {static_cast<const char*>(column.getBlob()), static_cast<std::size_t>(column.getBytes())};
-}
-
-// Rejections that rest on what the directories do not list, when doubt has come up.
-void reconsider_absences(Writer& writer) {
-    writer.db.exec(
-        "INSERT INTO undecided (address_id, rank) SELECT address_id, 1 FROM absence JOIN address ON "
-        "address.id = address_id WHERE answer = 'reject' ON CONFLICT (address_id) DO NOTHING");
-}
-
-std::optional<Time> time_of(const SQLite::Column& column) {
-    if (column.isNull()) return std::nullopt;
-    return from_unix_ms(column.getInt64());
-}
-
 }  // namespace
 
 std::string_view name_of(ReadingKind kind) {
@@ -77,132 +44,6 @@ std::string_view name_of(ReadingKind kind) {
             break;
     }
     return "dropped";
-}
-
-KnownObjects::KnownObjects(SQLite::Database& db, const std::string& directory)
-    : find_(db,
-            "SELECT id, digest, gone, unseen_seq IS NOT NULL FROM object WHERE directory_id = "
-            "(SELECT id FROM directory WHERE name = ?) AND guid = ?") {
-    find_.bind(1, directory);
-}
-
-std::optional<KnownObject> KnownObjects::find(const std::string& guid) {
-    find_.reset();
-    bind_blob(find_, 2, guid);
-    if (!find_.executeStep()) return std::nullopt;
-    const KnownObject object{find_.getColumn(0).getInt64(),
-                             static_cast<std::uint64_t>(find_.getColumn(1).getInt64()),
-                             find_.getColumn(2).getInt() != 0, find_.getColumn(3).getInt() != 0};
-    find_.reset();
-    return object;
-}
-
-void for_each_object(SQLite::Database& db, const std::string& directory, Seq began,
-                     const std::function<void(std::int64_t, std::string)>& take) {
-    SQLite::Statement all(db,
-                          "SELECT object.id, guid FROM object JOIN directory ON directory.id = directory_id "
-                          "WHERE name = ? AND gone = 0 AND read_seq < ?");
-    all.bind(1, directory);
-    all.bind(2, began);
-    while (all.executeStep()) take(all.getColumn(0).getInt64(), blob_of(all.getColumn(1)));
-}
-
-std::vector<std::string> unseen_objects(SQLite::Database& db, const std::string& directory) {
-    SQLite::Statement all(db,
-                          "SELECT guid FROM object WHERE unseen_seq IS NOT NULL AND directory_id = "
-                          "(SELECT id FROM directory WHERE name = ?)");
-    all.bind(1, directory);
-    std::vector<std::string> guids;
-    while (all.executeStep()) guids.push_back(blob_of(all.getColumn(0)));
-    return guids;
-}
-
-std::vector<std::string> directories_with_objects(SQLite::Database& db) {
-    std::vector<std::string> names;
-    SQLite::Statement all(db,
-                          "SELECT name FROM directory WHERE EXISTS (SELECT 1 FROM object WHERE directory_id "
-                          "= directory.id AND gone = 0) ORDER BY name");
-    while (all.executeStep()) names.push_back(all.getColumn("name").getString());
-    return names;
-}
-
-std::vector<std::string> addresses_of(SQLite::Database& db, const std::string& directory,
-                                      const std::string& guid) {
-    SQLite::Statement listed(db,
-                             "SELECT address FROM object JOIN directory ON directory.id = directory_id "
-                             "JOIN listing ON object_id = object.id JOIN address ON address.id = address_id "
-                             "WHERE name = ? AND guid = ? ORDER BY address");
-    listed.bind(1, directory);
-    bind_blob(listed, 2, guid);
-    std::vector<std::string> addresses;
-    while (listed.executeStep()) addresses.push_back(listed.getColumn("address").getString());
-    return addresses;
-}
-
-DirectoryFacts load_directory(SQLite::Database& db, const std::string& directory) {
-    DirectoryFacts facts;
-    SQLite::Statement row(db, "SELECT full_at, swept_at, away_since FROM directory WHERE name = ?");
-    row.bind(1, directory);
-    if (row.executeStep()) {
-        facts.full_at = time_of(row.getColumn("full_at"));
-        facts.swept_at = time_of(row.getColumn("swept_at"));
-        facts.away_since = time_of(row.getColumn("away_since"));
-    }
-    SQLite::Statement positions(db,
-                                "SELECT server, uri, position, at FROM position JOIN directory ON "
-                                "directory.id = directory_id WHERE name = ? ORDER BY at DESC, server");
-    positions.bind(1, directory);
-    while (positions.executeStep())
-        facts.positions.push_back({positions.getColumn("server").getString(),
-                                   positions.getColumn("uri").getString(),
-                                   positions.getColumn("position").getString(),
-                                   from_unix_ms(positions.getColumn("at").getInt64())});
-    return facts;
-}
-
-void set_away(Writer& writer, const std::string& directory, std::optional<Time> since) {
-    SQLite::Statement set(writer.db, "UPDATE directory SET away_since = ? WHERE id = ?");
-    if (since)
-        set.bind(1, to_unix_ms(*since));
-    else
-        set.bind(1);
-    set.bind(2, directory_id(writer, directory));
-    set.exec();
-}
-
-bool move_position(Writer& writer, const std::string& directory, const Position& position,
-                   const std::string& from) {
-    const std::int64_t id = directory_id(writer, directory);
-    SQLite::Statement find(writer.db, "SELECT position FROM position WHERE directory_id = ? AND server = ?");
-    find.bind(1, id);
-    find.bind(2, position.server_id);
-    const std::string now = find.executeStep() ? find.getColumn(0).getString() : std::string{};
-    find.reset();
-    if (now != from) return false;
-    SQLite::Statement save(writer.db,
-                           "INSERT OR REPLACE INTO position (directory_id, server, uri, position, at) "
-                           "VALUES (?, ?, ?, ?, ?)");
-    save.bind(1, id);
-    save.bind(2, position.server_id);
-    save.bind(3, position.uri);
-    save.bind(4, position.text);
-    save.bind(5, to_unix_ms(position.at));
-    save.exec();
-    return true;
-}
-
-void forget_positions(Writer& writer) {
-    writer.db.exec("DELETE FROM position");
-}
-
-void drop_directory(Writer& writer, const std::string& directory) {
-    for (const char* sql :
-         {"DELETE FROM position WHERE directory_id = ?",
-          "UPDATE directory SET full_good = 1, full_at = NULL, away_since = NULL WHERE id = ?"}) {
-        SQLite::Statement statement(writer.db, sql);
-        statement.bind(1, directory_id(writer, directory));
-        statement.exec();
-    }
 }
 
 ReadingWriter::ReadingWriter(Writer& writer, const Reading& reading, ListedAnswer answer)
@@ -348,26 +189,25 @@ void ReadingWriter::mark_unseen(const std::string& guid) {
     const auto row = find(guid);
     if (!row || row->gone || row->unseen || outdated(row->read_seq)) return;
     ++applied_.unseen;
-    unseen_.reset();
-    unseen_.bind(1, writer_.seq);
-    unseen_.bind(2, row->id);
-    unseen_.exec();
-    listed_.reset();
-    listed_.bind(1, row->id);
-    while (listed_.executeStep())
-        book_.mark_undecided(listed_.getColumn(0).getInt64(), AddressBook::Rank::other);
-    listed_.reset();
+    set_unseen(row->id, writer_.seq);
 }
 
 void ReadingWriter::mark_seen(const std::string& guid) {
     const auto row = find(guid);
     if (!row || !row->unseen) return;
+    set_unseen(row->id, {});
+}
+
+void ReadingWriter::set_unseen(std::int64_t object, std::optional<Seq> since) {
     unseen_.reset();
-    unseen_.bind(1);
-    unseen_.bind(2, row->id);
+    if (since)
+        unseen_.bind(1, *since);
+    else
+        unseen_.bind(1);
+    unseen_.bind(2, object);
     unseen_.exec();
     listed_.reset();
-    listed_.bind(1, row->id);
+    listed_.bind(1, object);
     while (listed_.executeStep())
         book_.mark_undecided(listed_.getColumn(0).getInt64(), AddressBook::Rank::other);
     listed_.reset();
@@ -435,100 +275,6 @@ void note_failed(Writer& writer, const Reading& reading) {
     note.bind(1, directory);
     note.exec();
     reconsider_absences(writer);
-}
-
-void note_swept(Writer& writer, const std::string& directory, Time at) {
-    SQLite::Statement note(writer.db, "UPDATE directory SET swept_at = ? WHERE id = ?");
-    note.bind(1, to_unix_ms(at));
-    note.bind(2, directory_id(writer, directory));
-    note.exec();
-}
-
-std::vector<std::string> approve_holds(Writer& writer, std::optional<std::int64_t> number, Time now) {
-    std::vector<std::string> approved;
-    std::vector<AddressId> unseen;
-    SQLite::Statement held(writer.db,
-                           "SELECT address, id, cause FROM hold JOIN address ON address.id = hold.address_id "
-                           "WHERE approved = 0 AND (?1 IS NULL OR number = ?1) ORDER BY address");
-    if (number) held.bind(1, *number);
-    AddressBook book(writer);
-    while (held.executeStep()) {
-        const AddressId id = held.getColumn("id").getInt64();
-        approved.push_back(held.getColumn("address").getString());
-        if (held.getColumn("cause").getString() == "unseen") unseen.push_back(id);
-        book.mark_undecided(id, AddressBook::Rank::other);
-    }
-    SQLite::Statement release(writer.db, "UPDATE hold SET approved = 1 WHERE ?1 IS NULL OR number = ?1");
-    if (number) release.bind(1, *number);
-    release.exec();
-    // What the operator approved is gone for him, whatever the directory shows.
-    std::map<std::string, std::vector<std::string>> objects;
-    SQLite::Statement listed(
-        writer.db,
-        "SELECT name, guid FROM listing JOIN object ON object.id = object_id JOIN "
-        "directory ON directory.id = directory_id WHERE address_id = ? AND unseen_seq IS "
-        "NOT NULL");
-    for (const AddressId id : unseen) {
-        listed.reset();
-        listed.bind(1, id);
-        while (listed.executeStep())
-            objects[listed.getColumn("name").getString()].push_back(blob_of(listed.getColumn("guid")));
-    }
-    listed.reset();
-    for (const auto& [directory, guids] : objects) {
-        const Reading reading{.directory = directory,
-                              .kind = ReadingKind::dropped,
-                              .began = now,
-                              .ended = now,
-                              .began_seq = writer.seq,
-                              .outcome = "approved by the operator"};
-        ReadingWriter dropped(writer, reading);
-        for (const std::string& guid : guids) dropped.end(guid);
-        dropped.finish();
-    }
-    return approved;
-}
-
-bool directories_doubtful(SQLite::Database& db, const std::string& domain) {
-    SQLite::Statement doubt(
-        db,
-        "SELECT EXISTS (SELECT 1 FROM directory WHERE full_good = 0) OR EXISTS (SELECT 1 FROM object JOIN "
-        "listing ON object_id = object.id JOIN address ON address.id = address_id WHERE unseen_seq IS NOT "
-        "NULL AND domain = ?)");
-    doubt.bind(1, domain);
-    doubt.executeStep();
-    return doubt.getColumn(0).getInt() != 0;
-}
-
-bool record_absence(Writer& writer, AddressId id, const std::string& server, const std::string& control,
-                    Seq began, Time at, Milliseconds interval) {
-    // A run begins anew when the address was missed or its listings changed after its first lookup.
-    SQLite::Statement drop(writer.db,
-                           "DELETE FROM absence WHERE address_id = :id AND first_seq < (SELECT "
-                           "max(listed_seq, coalesce(missed_seq, 0)) FROM address WHERE id = :id)");
-    drop.bind(":id", id);
-    drop.exec();
-    SQLite::Statement record(writer.db,
-                             "INSERT INTO absence (address_id, first_at, first_seq, last_at, last_seq, "
-                             "server, control) VALUES (:id, :at, :seq, :at, :seq, :server, :control) "
-                             "ON CONFLICT (address_id) DO UPDATE SET last_at = :at, last_seq = :seq, "
-                             "server = :server, control = :control RETURNING last_at - first_at");
-    record.bind(":id", id);
-    record.bind(":at", to_unix_ms(at));
-    record.bind(":seq", began);
-    record.bind(":server", server);
-    record.bind(":control", control);
-    record.executeStep();
-    const bool confirmed = record.getColumn(0).getInt64() >= interval.count();
-    record.reset();
-    AddressBook(writer).mark_undecided(id, AddressBook::Rank::miss);
-    return confirmed;
-}
-
-void prune_objects(Writer& writer) {
-    SQLite::Statement drop(writer.db, "DELETE FROM object WHERE gone = 1 AND read_seq < ?");
-    drop.bind(1, writer.seq - kKeepGone);
-    drop.exec();
 }
 
 }  // namespace postcensus::store

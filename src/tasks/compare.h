@@ -9,7 +9,7 @@
 
 #include "directory/reader.h"
 #include "store/database.h"
-#include "store/readings.h"
+#include "store/directories.h"
 #include "store/scratch.h"
 
 namespace postcensus::tasks {

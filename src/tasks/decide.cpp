@@ -8,10 +8,11 @@
 #include <vector>
 
 #include "census/gate.h"
+#include "store/absences.h"
 #include "store/addresses.h"
 #include "store/domains.h"
+#include "store/holds.h"
 #include "store/questions.h"
-#include "store/readings.h"
 
 namespace postcensus::tasks {
 namespace {

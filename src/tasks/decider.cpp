@@ -14,8 +14,8 @@
 #include "base/file.h"
 #include "postfix/lapse.h"
 #include "store/addresses.h"
+#include "store/directories.h"
 #include "store/domains.h"
-#include "store/readings.h"
 #include "tasks/decide.h"
 
 namespace postcensus::tasks {

@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "directory/servers.h"
-#include "store/readings.h"
+#include "store/directories.h"
 
 namespace postcensus::tasks {
 namespace {

@@ -11,8 +11,8 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/log.h"
+#include "store/absences.h"
 #include "store/domains.h"
-#include "store/readings.h"
 
 namespace postcensus::tasks {
 namespace {

@@ -2,6 +2,7 @@
 #include "store/addresses.h"
 
 #include "store/domains.h"
+#include "store/holds.h"
 #include "store/state.h"
 
 using namespace postcensus;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/readings.h"
 
+#include "store/absences.h"
 #include "store/state.h"
 
 using namespace postcensus;

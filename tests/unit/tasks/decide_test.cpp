@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include "store/domains.h"
+#include "store/holds.h"
 #include "store/state.h"
 
 using namespace postcensus;
@@ -107,6 +108,48 @@ TEST_CASE("evidence becomes answers", "[tasks][decide]") {
     CHECK(town.decide().changed == 1);
     CHECK(town.answer("r@c.example") == "unsure");
     CHECK(town.state.pending("r@c.example").reason == Reason::lease_over);
+}
+
+TEST_CASE("a listing alone is answered as the decider would", "[tasks][decide]") {
+    Town town;
+    town.configuration.routes[1].accept_domains = {"d.example"};
+    const auto domains = [&](const std::string& policy_of_c) {
+        std::vector<DomainPolicy> policies{{"c.example", policy_of_c, {}}};
+        policies.push_back({"d.example", town.configuration.routes[1].policy_text("d.example"), {}});
+        town.state.write([&](Writer& writer) { replace_domains(writer, policies); });
+    };
+    const auto answered = [&](const std::string& domain, bool closed) {
+        return town.state.write([&](Writer& writer) {
+            return tasks::answer_listed(town.configuration, writer.db, domain, closed, kNoon);
+        });
+    };
+    domains(town.configuration.routes[0].policy_text("c.example"));
+    for (const bool accept_all : {false, true}) {
+        town.state.write([&](Writer& writer) { set_accept_all(writer, "c.example", accept_all); });
+        for (const std::string domain : {"c.example", "d.example", "other.example"})
+            for (const bool closed : {false, true}) {
+                const std::string text =
+                    (closed ? "closed" : "open") + std::to_string(accept_all) + "@" + domain;
+                CAPTURE(text);
+                town.list({text}, closed);
+                town.decide();
+                const auto verdict = answered(domain, closed);
+                REQUIRE(verdict);
+                const Pending decided = town.state.pending(text);
+                CHECK(verdict->answer == decided.evidence.answered);
+                CHECK(verdict->reason == decided.reason);
+                CHECK(verdict->until == decided.until);
+            }
+    }
+    // The decider has another policy for it than this configuration.
+    domains("another");
+    CHECK_FALSE(answered("c.example", false));
+    CHECK(answered("d.example", false));
+    town.state.write([](Writer& writer) { replace_domains(writer, {}); });
+    CHECK_FALSE(answered("d.example", false));
+    CHECK(answered("other.example", false)->reason == Reason::not_relayed);
+    town.state.write([](Writer& writer) { replace_domains(writer, {{"other.example", "x", {}}}); });
+    CHECK_FALSE(answered("other.example", false));
 }
 
 TEST_CASE("one removal passes the gate", "[tasks][decide]") {
