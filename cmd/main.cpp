@@ -6,6 +6,8 @@
 #include <array>
 #include <boost/program_options/errors.hpp>
 #include <boost/program_options/parsers.hpp>
+#include <malloc.h>
+
 #include <csignal>
 #include <iostream>
 
@@ -189,6 +191,8 @@ int main(int argc, char** argv) {
     using postcensus::ExitCode;
     ::umask(027);                   // the state holds addresses; tables get a mode of their own
     std::signal(SIGPIPE, SIG_IGN);  // a pipe or a server that has gone is an error like any other
+    // A large table's memory goes back to the system when it is out; by itself malloc keeps more each time.
+    ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);
     try {
         const auto ended = postcensus::cmd::run({argv + 1, argv + argc});
         std::cout.flush();
