@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <malloc.h>
 #include <array>
 #include <boost/program_options/errors.hpp>
 #include <boost/program_options/parsers.hpp>
-#include <malloc.h>
 
 #include <csignal>
 #include <iostream>

@@ -128,7 +128,8 @@ Result<void> Reader::identify() {
     return {};
 }
 
-// A catalogue that lacks proxyAddresses would look like a directory without recipients.
+// A catalogue that lacks proxyAddresses would look like a directory without recipients; one that lacks the
+// others, like one where nobody refuses outside senders, or where Exchange's own mailboxes are people's.
 Result<void> Reader::check_catalogue() {
     std::string schema;
     auto found = session_.read({.base = "", .attributes = {"schemaNamingContext"}}, [&](const Entry& entry) {
@@ -136,21 +137,28 @@ Result<void> Reader::check_catalogue() {
         return Result<void>{};
     });
     if (!found) return fail(found.error());
-    bool member = false;
-    auto searched = session_.search({.base = schema,
-                                     .filter = "(lDAPDisplayName=proxyAddresses)",
-                                     .attributes = {"isMemberOfPartialAttributeSet"}},
-                                    [&](const Entry& entry) {
-                                        member = entry.value("isMemberOfPartialAttributeSet") == "TRUE";
-                                        return Result<void>{};
-                                    });
+    bool addresses = false;
+    std::string lacking;
+    auto searched = session_.search(
+        {.base = schema,
+         .filter = "(|(lDAPDisplayName=proxyAddresses)(lDAPDisplayName=msExchRequireAuthToSendTo)"
+                   "(lDAPDisplayName=msExchRecipientTypeDetails))",
+         .attributes = {"lDAPDisplayName", "isMemberOfPartialAttributeSet"}},
+        [&](const Entry& entry) {
+            const std::string name(entry.value("lDAPDisplayName"));
+            const bool member = entry.value("isMemberOfPartialAttributeSet") == "TRUE";
+            if (name == "proxyAddresses") addresses = member;
+            if (name != "proxyAddresses" && !member) lacking = name;
+            return Result<void>{};
+        });
     if (!searched) return fail(searched.error());
-    if (member) return {};
+    if (!addresses) lacking = "proxyAddresses";
+    if (lacking.empty()) return {};
     return fail(ExitCode::configuration,
-                fmt::format("{} is a global catalogue that does not hold proxyAddresses (the schema's "
+                fmt::format("{} is a global catalogue that does not hold {} (the schema's "
                             "isMemberOfPartialAttributeSet is not TRUE for it): name a domain controller's "
                             "port 636 instead, in a [directory.*] section for each domain",
-                            session_.uri()));
+                            session_.uri(), lacking));
 }
 
 Result<void> Reader::refresh() {

@@ -117,7 +117,8 @@ class DirectoryReading {
         if (auto finished = compare_.finish(); !finished) return fail(finished.error());
         warn_of_invalid();
         reading_.ended = now();
-        return state_.write([&](store::Writer& writer) {
+        const auto begun = std::chrono::steady_clock::now();
+        auto applied = state_.write([&](store::Writer& writer) {
             store::ListedAnswer answer;
             if (configuration != nullptr)
                 answer = [&](const std::string& domain, bool closed) {
@@ -137,12 +138,17 @@ class DirectoryReading {
                 }
             });
             if (!replayed) throw store::Abort{replayed.error()};
-            const store::Applied applied = out.finish();
+            const store::Applied sum = out.finish();
             if (reading_.kind == store::ReadingKind::full || reading_.kind == store::ReadingKind::sweep)
                 store::note_swept(writer, settings_.name, reading_.ended);
             move_position(writer);
-            return applied;
+            return sum;
         });
+        const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begun;
+        if (applied)
+            spdlog::info("{}: applied {} differences in {:.0f} ms", settings_.name, compare_.changes().size(),
+                         took.count());
+        return applied;
     }
 
     void move_position(store::Writer& writer) {

@@ -251,6 +251,7 @@ class Watch {
                 if (!last_failure.empty())
                     spdlog::info("{}: the directory answers again", follower.settings().name);
                 last_failure.clear();
+                spdlog::debug("{}: polled", follower.settings().name);
                 if (!poll->possible && !said_not_yet)
                     spdlog::info("{}: its changes are followed after the first `sync`",
                                  follower.settings().name);

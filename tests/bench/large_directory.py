@@ -10,7 +10,6 @@ import people
 from measure import LabError, Run, best, measure
 from postcensus import Postcensus
 from postfix import Postfix
-from process import command
 from slapd import Slapd
 
 KINDS = {"hash": ".db", "lmdb": ".lmdb"}  # table types and how their files end
@@ -83,9 +82,10 @@ class LargeDirectory:
     def accepted(self, census: Postcensus, addresses: Sequence[str]) -> bool:
         """Whether Postfix finds all of them in the tables of accepted recipients."""
         kind = census.sections["general"]["table-type"]
-        found = "".join(command(["postmap", "-c", self.postfix.etc, "-q", "-", f"{kind}:{census.maps / name}"],
-                                text="\n".join(addresses) + "\n", check=False).stdout for name in ("learned", "directory"))
-        return {line.split("\t")[0] for line in found.splitlines()} >= set(addresses)
+        found: set[str] = set()
+        for name in ("learned", "directory"):
+            found |= self.postfix.postmap_find(f"{kind}:{census.maps / name}", addresses)
+        return found >= set(addresses)
 
     def _check_count(self, path: Path, start: str) -> None:
         """A peer that found less has done less."""

@@ -53,6 +53,12 @@ def peak(pid: int) -> int:
     return next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")), 0)
 
 
+def cpu(pid: int) -> float:
+    """Seconds of processor time that a living process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Command:
     """One that runs; finish() waits for its end. Output goes to `out`, or is kept for the error message."""
 

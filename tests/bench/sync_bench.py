@@ -5,6 +5,7 @@ The peers: ldapsearch alone into a file (the directory's own speed), and the scr
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +13,15 @@ from time import perf_counter
 
 import people
 from large_directory import KINDS, LargeDirectory
-from measure import Command, LabError, Run, best, measure, peak, row
+from measure import Command, LabError, Run, best, cpu, measure, peak, row
 from misses import Misses, percentile_99
 from postcensus import Postcensus
-from process import tail, wait_for
+from process import command, tail, wait_for
 
 SIZES = (30_000, 300_000)
 CHANGES = 100
+MANY = 10_000
+POLLS = 200
 MISSES = 200  # at least so many for a 99th percentile
 START = 50  # misses, a second's worth, that meet a watch which has just begun
 # `sync` tells by this that a watch goes on with what it has not published within 10 s.
@@ -49,7 +52,9 @@ class SyncBench:
             self.show("sync without a change / script", same, script)
             changed = best(lambda: self.change(census))
             self.show(f"sync of {CHANGES} changes until Postfix accepts / script", changed, script)
+            self.apply_many(census)
             quiet = self.beside_watch(census, script)
+            self.poll(census)
             self.beside_first(list(KINDS)[-1], quiet)
         finally:
             self.directory.stop()
@@ -89,6 +94,33 @@ class SyncBench:
         if not self.directory.accepted(census, moved):
             raise LabError(f"after a sync of {CHANGES} changes Postfix does not accept all of them")
         return replace(run, seconds=seconds)
+
+    def apply_many(self, census: Postcensus) -> None:
+        """The transaction for which all other writers wait."""
+        took = []
+        for _ in range(3):
+            ldif, moved = people.moves(range(self.rounds * CHANGES, self.rounds * CHANGES + MANY), f"moved{self.rounds}")
+            self.rounds += 1
+            self.directory.slapd.ldif(ldif)
+            done = command([*sync(census)[:3], "--log-level", "info", "sync"])
+            if not self.directory.accepted(census, moved):
+                raise LabError(f"after a sync of {MANY} changes Postfix does not accept all of them")
+            took.append(int(re.search(rf"applied {MANY} differences in (\d+) ms", done.stderr + done.stdout)[1]))
+        self.keep(f"the transaction that applies {MANY} changes", "ms", min(took))
+
+    def poll(self, census: Postcensus) -> None:
+        """What a poll without a change costs us: CPU time, for the rest is the directory's."""
+        census.set("directory.corp", poll_interval="20ms")
+        watch = census.watch()
+        polls = lambda: census.log.read_text().count("corp: polled")  # noqa: E731
+        try:
+            wait_for(lambda: polls() >= START, "watch to poll", 60)
+            before, number = cpu(watch.pid), polls()
+            wait_for(lambda: polls() >= number + POLLS, "watch to poll on", 60)
+            self.keep("a poll without a change, our CPU time", "ms", 1000 * (cpu(watch.pid) - before) / (polls() - number))
+        finally:
+            census.stop()
+            census.set("directory.corp", poll_interval="0s")
 
     def beside_watch(self, census: Postcensus, script: Run) -> list[float]:
         """How soon a watch stores a miss: at first, while it has nothing else to do, and beside full syncs; what it does for a sync."""

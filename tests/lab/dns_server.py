@@ -9,19 +9,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from process import Process, command, need
+from process import Process, Server, command, need
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 
 
-class Dns:
+class Dns(Server):
     """srv() and host() before start() or while it runs."""
 
     def __init__(self, folder: Path) -> None:
         self._program = need("dnsmasq", "dnsmasq-base")
         folder.mkdir(parents=True)
         self.log = folder / "dnsmasq.log"
-        self.process: Process | None = None
         self._services: dict[str, tuple[tuple[str, int, int], ...]] = {}
         self._hosts: dict[str, str] = {}
         self._resolv_conf = folder / "resolv.conf"
@@ -43,17 +42,7 @@ class Dns:
     def stop(self) -> None:
         if self.process:
             command(["umount", RESOLV_CONF.resolve()])
-            self.process.stop()
-            self.process = None
-
-    def freeze(self) -> None:
-        """No answers: a query waits for the resolver's timeout (a second)."""
-        assert self.process
-        self.process.freeze()
-
-    def thaw(self) -> None:
-        assert self.process
-        self.process.thaw()
+        super().stop()
 
     def asked(self) -> list[str]:
         """The queries so far, as "SRV _ldap._tcp.corp.example"."""

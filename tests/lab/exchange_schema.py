@@ -25,13 +25,19 @@ def attributes(schema: str) -> str:
     return "".join(
         f"dn: CN={cn},{schema}\nobjectClass: attributeSchema\ncn: {cn}\nlDAPDisplayName: {name}\n"
         f"attributeID: {oid}\nattributeSyntax: {syntax}\noMSyntax: {om}\nisSingleValued: TRUE\n"
-        f"searchFlags: 0\nadminDisplayName: {cn}\n\n" for cn, name, oid, syntax, om in ATTRIBUTES)
+        f"searchFlags: 0\nisMemberOfPartialAttributeSet: TRUE\nadminDisplayName: {cn}\n\n" for cn, name, oid, syntax, om in ATTRIBUTES)
 
 
 def links(schema: str) -> str:
-    """A change for ldbmodify: every mail recipient may have them."""
-    return f"dn: CN=Mail-Recipient,{schema}\nchangetype: modify\nadd: mayContain\n" + "".join(
-        f"mayContain: {name}\n" for _, name, *_ in ATTRIBUTES)
+    """Changes for ldbmodify: every mail recipient may have them, and the global catalogue holds proxyAddresses."""
+    return (f"dn: CN=Mail-Recipient,{schema}\nchangetype: modify\nadd: mayContain\n"
+            + "".join(f"mayContain: {name}\n" for _, name, *_ in ATTRIBUTES) + "\n" + catalogue(schema, "Proxy-Addresses", True))
+
+
+def catalogue(schema: str, cn: str, holds: bool) -> str:
+    """A change for ldbmodify: whether the global catalogue holds an attribute."""
+    return (f"dn: CN={cn},{schema}\nchangetype: modify\nreplace: isMemberOfPartialAttributeSet\n"
+            f"isMemberOfPartialAttributeSet: {'TRUE' if holds else 'FALSE'}\n")
 
 
 def classes(schema: str) -> str:

@@ -11,8 +11,9 @@ import shutil
 import signal
 import time
 from pathlib import Path
+from typing import Iterable
 
-from process import Process, command, need, tail, wait_for
+from process import Process, Server, command, need, tail, wait_for
 from smtp_client import Dialogue, SmtpClient
 
 DAEMONS = "/usr/lib/postfix/sbin"
@@ -51,7 +52,7 @@ QUEUE = [("pid", 0o755, "root", "root"), ("public", 0o2710, "postfix", "postdrop
         "incoming", "active", "hold", "corrupt", "bounce", "private", "deferred", "defer", "trace", "saved", "flush")]
 
 
-class Postfix:
+class Postfix(Server):
     """`folder` holds etc/ (main.cf, master.cf), queue/, data/ and mail.log (`log`)."""
 
     def __init__(self, folder: Path, hostname: str, address: str = "127.0.0.1", port: int = 25) -> None:
@@ -59,7 +60,6 @@ class Postfix:
         need("master", "postfix")
         self.folder, self.hostname, self.address, self.port = folder, hostname, address, port
         self.etc, self.log = folder / "etc", folder / "mail.log"
-        self.process: Process | None = None
         folder.mkdir(parents=True)
         for name in ("etc", "queue", "data"):
             (folder / name).mkdir()
@@ -96,12 +96,6 @@ class Postfix:
         self._make_log()
         self.process = Process([f"{DAEMONS}/master", "-c", self.etc, "-d"], self.folder / "master.log")
         self.process.wait_for_port(self.address, self.port)
-
-    def stop(self) -> None:
-        """As `postfix abort`: delivery in progress is cut off (the mail stays in the queue)."""
-        if self.process:
-            self.process.stop()
-            self.process = None
 
     def kill(self) -> None:
         """SIGKILL to the master and all its daemons: a crash, and the fast end of a test (stop takes a second)."""
@@ -142,15 +136,6 @@ class Postfix:
         self.process.wait_for(lambda: not old & (self._daemons("smtpd") | self._daemons("postlogd")),
                               "the old smtpd and postlogd to end")
 
-    def freeze(self) -> None:
-        """No new session gets an answer (those in progress go on)."""
-        assert self.process
-        self.process.freeze()
-
-    def thaw(self) -> None:
-        assert self.process
-        self.process.thaw()
-
     def flush(self) -> None:
         command(["postqueue", "-c", self.etc, "-f"])
 
@@ -166,6 +151,11 @@ class Postfix:
         if done.stderr:
             command(["false", done.stderr])
         return done.stdout.rstrip("\n") if done.returncode == 0 else None
+
+    def postmap_find(self, table: str, keys: Iterable[str]) -> set[str]:
+        """Those of these keys that Postfix finds there."""
+        found = command(["postmap", "-c", self.etc, "-q", "-", table], text="".join(f"{key}\n" for key in keys), check=False)
+        return {line.split("\t")[0] for line in found.stdout.splitlines()}
 
     def logged(self, text: str) -> list[str]:
         """The lines of the log that hold this text by now. A daemon's line may come later than its reply: wait_logged()."""

@@ -153,3 +153,24 @@ class Process:
         if self.alive:
             os.killpg(self.pid, signal.SIGKILL)
         return self.child.wait(10)
+
+
+class Server:
+    """What all servers of the lab have in common: `process`, while they run."""
+
+    process: Process | None = None
+
+    def stop(self) -> None:
+        """An outage: connections are refused."""
+        if self.process:
+            self.process.stop(30)
+            self.process = None
+
+    def freeze(self) -> None:
+        """An outage of the worse kind: connections open, and no answer comes."""
+        assert self.process
+        self.process.freeze()
+
+    def thaw(self) -> None:
+        assert self.process
+        self.process.thaw()

@@ -14,7 +14,7 @@ from typing import Iterable, Sequence
 
 import exchange_schema
 from certificates import Authority
-from process import LabError, MissingTool, Process, command, need
+from process import LabError, MissingTool, Process, Server, command, need
 
 REALM = "CORP.EXAMPLE"
 BASE = "DC=corp,DC=example"
@@ -27,7 +27,7 @@ ADMIN_PASSWORD = "Lab-Secret-1"
 SHOW_DELETED = ["show_deleted:1"]
 
 
-class SambaAD:
+class SambaAD(Server):
     """dc1.corp.example. `uri` and `ca_file` are what a client needs, `bind_dn` and `password` its account."""
 
     name, address = "dc1", "127.0.0.1"
@@ -43,7 +43,6 @@ class SambaAD:
             raise MissingTool("Samba's schema files are not installed (Debian package samba-ad-provision)")
         self.folder = folder
         self.log = folder / "samba.log"
-        self.process: Process | None = None
         self._db = None
         self._descriptors: dict[str, str] = {}
         self._conf, self._sam = folder / "smb.conf", folder / "dc/private/sam.ldb"
@@ -62,21 +61,6 @@ class SambaAD:
         self.process = Process(["samba", "-i", "-M", "single", f"--configfile={self._conf}", "--debuglevel=1"], self.log)
         for port in (389, 636):
             self.process.wait_for_port(self.address, port, 30)
-
-    def stop(self) -> None:
-        """An outage: connections are refused."""
-        if self.process:
-            self.process.stop()
-            self.process = None
-
-    def freeze(self) -> None:
-        """An outage of the worse kind: connections open, and no answer comes."""
-        assert self.process
-        self.process.freeze()
-
-    def thaw(self) -> None:
-        assert self.process
-        self.process.thaw()
 
     def reset(self) -> None:
         """Back to what it was when new: running, no mailboxes, no denials, the account as clients know it."""
@@ -174,6 +158,12 @@ class SambaAD:
         """
         self._prepend(DELETED_OBJECTS, f"(A;{'CI' if inherited else ''};LCRP;;;{self._sid()})")
 
+    def put_into_catalogue(self, cn: str, holds: bool) -> None:
+        """Whether the schema says that the global catalogue has an attribute (Samba's has all of them anyway). Restarts."""
+        self.stop()
+        self._change_schema("ldbmodify", exchange_schema.catalogue(SCHEMA, cn, holds))
+        self.start()
+
     def forbid_tombstones(self) -> None:
         """Back to the default."""
         if DELETED_OBJECTS in self._descriptors:
@@ -254,8 +244,10 @@ class SambaAD:
         """Only while samba is stopped, and each step a run of its own: the next one needs the reread schema."""
         for tool, ldif in (("ldbadd", exchange_schema.attributes(SCHEMA)), ("ldbmodify", exchange_schema.links(SCHEMA)),
                            ("ldbadd", exchange_schema.classes(SCHEMA))):
-            command([tool, "-H", self._sam, f"--configfile={self._conf}",
-                     "--option=dsdb:schema update allowed=true"], text=ldif)
+            self._change_schema(tool, ldif)
+
+    def _change_schema(self, tool: str, ldif: str) -> None:
+        command([tool, "-H", self._sam, f"--configfile={self._conf}", "--option=dsdb:schema update allowed=true"], text=ldif)
 
     def _open(self):
         try:

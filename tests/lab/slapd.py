@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import IO, Callable, Iterable
 
-from process import Process, command, need
+from process import Process, Server, command, need
 
 BASE = "dc=corp,dc=example"
 PEOPLE = f"ou=people,{BASE}"
@@ -37,7 +37,7 @@ access to * by dn.exact={bind_dn} read by anonymous auth
 """
 
 
-class Slapd:
+class Slapd(Server):
     """ldap://127.0.0.1:3890. `bind_dn` and `password` are a reader's account (the same password as the admin's)."""
 
     base = BASE
@@ -50,7 +50,6 @@ class Slapd:
         need("ldapmodify", "ldap-utils")
         self.folder, self.port, self.log = folder, port, folder / "slapd.log"
         self.uri = f"ldap://127.0.0.1:{port}"
-        self.process: Process | None = None
         (folder / "db").mkdir(parents=True)
         self._conf = folder / "slapd.conf"
         self._conf.write_text(CONF.format(folder=folder, base=BASE, admin=self.admin_dn, password=self.password,
@@ -88,19 +87,6 @@ class Slapd:
     def start(self) -> None:
         self.process = Process(["slapd", "-f", self._conf, "-h", self.uri, "-d", "0"], self.log)
         self.process.wait_for_port("127.0.0.1", self.port, 30)
-
-    def stop(self) -> None:
-        if self.process:
-            self.process.stop(30)
-            self.process = None
-
-    def freeze(self) -> None:
-        assert self.process
-        self.process.freeze()
-
-    def thaw(self) -> None:
-        assert self.process
-        self.process.thaw()
 
     def add(self, name: str, addresses: Iterable[str]) -> str:
         self.ldif(_entry(name, list(addresses)), "-a")

@@ -195,6 +195,21 @@ def test_servers_that_dns_names(census, samba, dns):
     assert done.returncode == 69 and "DNS names no server" in done.stderr
 
 
+def test_a_global_catalogue(census, samba):
+    census.set("directory.corp", uri="ldaps://dc1.corp.example:3269")
+    assert "full read at dc1: 3 added" in sync(census)
+    samba.add_mailbox("carl", "carl@corp.example")
+    assert "1 added" in sync(census)
+    for cn, name in (("Proxy-Addresses", "proxyAddresses"), ("ms-Exch-Require-Auth-To-Send-To", "msExchRequireAuthToSendTo")):
+        samba.put_into_catalogue(cn, False)
+        try:
+            done = census.run("sync", "--full")
+        finally:
+            samba.put_into_catalogue(cn, True)
+        assert done.returncode == 78 and f"does not hold {name}" in done.stderr, done.stderr
+    assert {"anna@corp.example", "carl@corp.example"} <= accepted(census)
+
+
 def test_two_controllers_each_with_its_own_position(census, samba, second_dc):
     samba.allow_tombstones()
     census.set("directory.corp", uri=f"{samba.uri} {second_dc.uri}")
