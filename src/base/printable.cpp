@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 
 namespace postcensus {
@@ -24,6 +25,11 @@ bool harmless(char32_t point) {
            point != 0x200E && point != 0x200F && point != 0x061C;
 }
 
+// Nearly all that comes is.
+bool is_plain(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char byte) { return byte >= ' ' && byte < 0x7F; });
+}
+
 }  // namespace
 
 std::size_t utf8_length(std::string_view text) {
@@ -40,7 +46,12 @@ std::size_t utf8_length(std::string_view text) {
     return point >= 0xD800 && point <= 0xDFFF ? 0 : length;
 }
 
+bool is_printable(std::string_view text) {
+    return is_plain(text) || printable(text, text.size()) == text;
+}
+
 std::string printable(std::string_view text, std::size_t longest) {
+    if (text.size() <= longest && is_plain(text)) return std::string(text);
     std::string out;
     out.reserve(std::min(text.size(), longest));
     while (!text.empty()) {

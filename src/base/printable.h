@@ -12,6 +12,9 @@ namespace postcensus {
 // not UTF-8 become \xNN; text over `longest` bytes is cut, with "..." behind it.
 std::string printable(std::string_view text, std::size_t longest = 300);
 
+// Whether all of it is safe as it is.
+bool is_printable(std::string_view text);
+
 // Length in bytes of the valid UTF-8 sequence at the start of `text`; 0 if there is none.
 std::size_t utf8_length(std::string_view text);
 

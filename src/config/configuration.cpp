@@ -146,7 +146,7 @@ Setter set_accept(Route& route) {
 // What goes into an SMTP command as it stands must not hold what ends one.
 Setter set_smtp_word(std::string& target) {
     return [&target](const std::string& text) -> Result<void> {
-        if (text.find_first_of(" \t\r\n<>") != std::string::npos || printable(text) != text)
+        if (text.find_first_of(" \t\r\n<>") != std::string::npos || !is_printable(text))
             return fail(ExitCode::configuration,
                         fmt::format("'{}' cannot be sent to a mail server", printable(text, 80)));
         target = text;

@@ -56,7 +56,7 @@ std::string fold_local(std::string_view local) {
 
 // No control character may reach a table, a log or an SMTP command.
 bool valid_local(std::string_view local) {
-    return !local.empty() && local.size() <= kLongestLocal && printable(local) == local;
+    return !local.empty() && local.size() <= kLongestLocal && is_printable(local);
 }
 
 std::optional<std::string> to_ascii_domain(std::string_view text) {
@@ -92,7 +92,7 @@ std::string fold(std::string_view text) {
 
 std::optional<std::string> valid_domain(std::string_view text) {
     if (!text.empty() && text.back() == '.') text.remove_suffix(1);
-    if (text.empty() || text.size() > kLongestDomain || printable(text) != text) return std::nullopt;
+    if (text.empty() || text.size() > kLongestDomain || !is_printable(text)) return std::nullopt;
     auto ascii = to_ascii_domain(text);
     if (!ascii || ascii->size() > kLongestDomain) return std::nullopt;
     std::string out = *std::move(ascii);
@@ -168,7 +168,7 @@ std::vector<std::string> domain_forms(const std::string& domain) {
     char* raw = nullptr;
     const int result = idn2_to_unicode_8z8z(domain.c_str(), &raw, 0);
     const TextPtr owner(raw);
-    if (result == IDN2_OK && domain != raw && printable(raw, kLongestDomain) == raw) forms.emplace_back(raw);
+    if (result == IDN2_OK && domain != raw && is_printable(raw)) forms.emplace_back(raw);
     return forms;
 }
 

@@ -23,9 +23,10 @@
 #include "tasks/condition.h"
 #include "tasks/decide.h"
 #include "tasks/decider.h"
-#include "tasks/follow_directory.h"
 #include "tasks/follow_log.h"
+#include "tasks/in_worker.h"
 #include "tasks/verify.h"
+#include "tasks/watch_directory.h"
 
 namespace postcensus::tasks {
 namespace {
@@ -42,14 +43,6 @@ constexpr auto kLogCheck = 5s;     // beside inotify, which does not see behind 
 constexpr auto kLogPoll = 1s;      // where inotify is not to be had
 constexpr auto kHousekeeping = 24h;
 constexpr int kBasePause = 10;  // times the last build's duration
-
-// Runs something that blocks in a pool and comes back to the caller's thread with its result.
-template <typename Work>
-awaitable<std::invoke_result_t<Work>> in_worker(asio::thread_pool& pool, Work work) {
-    auto task = [](Work inner) -> awaitable<std::invoke_result_t<Work>> { co_return inner(); };
-    auto running = asio::co_spawn(pool, task(std::move(work)), asio::use_awaitable);
-    co_return co_await std::move(running);
-}
 
 // Empties an inotify descriptor. True if a file of this name was written, or if events were lost.
 bool drain_wake(int fd, const std::string& name) {
@@ -73,27 +66,6 @@ void hold_signals(bool hold) {
     pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &signals, nullptr);
 }
 
-// The directories, each with what blocks on it.
-struct Followers {
-    std::vector<std::unique_ptr<ChangeFollower>> changes;
-    std::unique_ptr<AddressFinder> finder;  // none without directories
-
-    static Result<Followers> open(const config::Configuration& configuration) {
-        Followers followers;
-        for (const directory::Settings& settings : configuration.directories) {
-            auto state =
-                store::Database::open(configuration.state.path, store::Database::Mode::existing, 10s);
-            if (!state) return fail(state.error());
-            followers.changes.push_back(std::make_unique<ChangeFollower>(settings, *std::move(state)));
-        }
-        if (configuration.directories.empty()) return followers;
-        auto state = store::Database::open(configuration.state.path, store::Database::Mode::existing, 10s);
-        if (!state) return fail(state.error());
-        followers.finder = std::make_unique<AddressFinder>(configuration.directories, *std::move(state));
-        return followers;
-    }
-};
-
 class Watch {
   public:
     Watch(const config::Configuration& configuration, store::Database state, store::Database overlay_reader,
@@ -110,18 +82,14 @@ class Watch {
           answers_(io_.get_executor()),
           base_(io_.get_executor()),
           questions_(io_.get_executor()),
-          lookups_(io_.get_executor()),
           asker_(io_.get_executor(), configuration_, state_, helo,
                  [this] {
                      evidence_.notify();
                      questions_.notify();
                  }),
-          followers_(std::move(followers)),
-          directory_workers_(std::max<std::size_t>(1, followers_.changes.size() + 1)) {
-        for (std::size_t i = 0; i < followers_.changes.size(); ++i)
-            polls_.push_back(std::make_unique<Condition>(io_.get_executor()));
-        if (followers_.finder) asker_.look_up_first([this] { lookups_.notify(); });
-    }
+          directories_(
+              io_.get_executor(), std::move(followers), asker_, [this] { evidence_.notify(); },
+              [this](const Failure& failure) { return trouble(failure); }) {}
 
     WatchEnd run(bool once) {
         spawn("signals", &Watch::wait_for_signals);
@@ -132,20 +100,17 @@ class Watch {
             spawn("lines", &Watch::listen_for_lines);
             spawn("log", &Watch::follow);
             spawn("questions", &Watch::ask);
-            if (followers_.finder) spawn("lookups", &Watch::look_up);
-            for (std::size_t i = 0; i < followers_.changes.size(); ++i)
-                if (followers_.changes[i]->settings().poll_interval > 0ms)
-                    asio::co_spawn(io_, guard("directory", [this, i] { return follow_changes(i); }),
-                                   asio::detached);
+            for (DirectoryWatch::Task& task : directories_.tasks())
+                asio::co_spawn(io_, guard("directory", std::move(task)), asio::detached);
             spawn("answers", &Watch::decide);
             spawn("tables", &Watch::publish);
             spawn("base", &Watch::publish_base);
             spawn("life", &Watch::stay_alive);
         }
         io_.run();
-        interrupt_directories();
+        directories_.stop();
         workers_.join();
-        directory_workers_.join();
+        directories_.join();
         return end_reason_;
     }
 
@@ -174,7 +139,7 @@ class Watch {
     void stop(WatchEnd reason) {
         end_reason_ = reason;
         stopping_ = true;
-        interrupt_directories();
+        directories_.stop();
         if (busy_ == 0) io_.stop();
     }
 
@@ -230,64 +195,6 @@ class Watch {
         }
     }
 
-    // --- the directories ---
-    void interrupt_directories() {
-        for (const auto& follower : followers_.changes) follower->interrupt();
-        if (followers_.finder) followers_.finder->interrupt();
-    }
-
-    awaitable<void> follow_changes(std::size_t number) {
-        ChangeFollower& follower = *followers_.changes[number];
-        std::string last_failure;
-        bool said_not_yet = false;
-        while (!stopping_) {
-            auto poll = co_await in_worker(directory_workers_, [&follower] { return follower.poll(); });
-            if (stopping_) co_return;
-            if (!poll) {
-                // Said once, not at every poll.
-                if (poll.error().message != last_failure) log_failure(poll.error());
-                last_failure = poll.error().message;
-            } else {
-                if (!last_failure.empty())
-                    spdlog::info("{}: the directory answers again", follower.settings().name);
-                last_failure.clear();
-                spdlog::debug("{}: polled", follower.settings().name);
-                if (!poll->possible && !said_not_yet)
-                    spdlog::info("{}: its changes are followed after the first `sync`",
-                                 follower.settings().name);
-                said_not_yet = !poll->possible;
-                if (poll->changed) {
-                    spdlog::info("{}", poll->summary);
-                    evidence_.notify();
-                }
-            }
-            co_await polls_[number]->wait_for(follower.settings().poll_interval);
-        }
-    }
-
-    awaitable<void> look_up() {
-        while (!stopping_) {
-            auto lookups = asker_.next_lookups();
-            if (!lookups || lookups->questions.empty()) {
-                co_await lookups_.wait_for(lookups ? Clock::duration(1min) : trouble(lookups.error()));
-                continue;
-            }
-            co_await look_up(*lookups);
-        }
-    }
-
-    awaitable<void> look_up(const Asker::Lookups& lookups) {
-        auto answer = co_await in_worker(
-            directory_workers_, [this, &lookups] { return followers_.finder->find(lookups.request); });
-        for (const std::string& line : answer.troubles) spdlog::warn("lookup failed: {}", line);
-        while (!stopping_) {
-            auto taken = asker_.take_answer(lookups, answer);
-            if (taken) co_return;
-            asio::steady_timer timer(io_, trouble(taken.error()));
-            co_await timer.async_wait(asio::use_awaitable);
-        }
-    }
-
     // --- answers ---
     awaitable<void> decide() {
         while (!stopping_) {
@@ -324,8 +231,7 @@ class Watch {
                           decided->held);
         if (decided->looked_at > 0 || waiting_seq_ > 0) answers_.notify();
         if (decided->looked_at > 0) questions_.notify();
-        if (decided->doubted > 0)
-            for (const auto& poll : polls_) poll->notify();
+        if (decided->doubted > 0) directories_.poll_now();
         return {};
     }
 
@@ -501,14 +407,9 @@ class Watch {
         // whose server is at fault is paused.
         for (;;) {
             if (auto decided = decide_now(); !decided) co_return fail(decided.error());
-            if (followers_.finder) {
-                auto lookups = asker_.next_lookups();
-                if (!lookups) co_return fail(lookups.error());
-                if (!lookups->questions.empty()) {
-                    co_await look_up(*lookups);
-                    continue;
-                }
-            }
+            auto looked = co_await directories_.look_up_due();
+            if (!looked) co_return fail(looked.error());
+            if (*looked) continue;
             if (auto next = asker_.start_due(); !next) co_return fail(next.error());
             if (asker_.active() == 0) break;
             while (asker_.active() > 0) co_await questions_.wait_for(1min);
@@ -527,14 +428,11 @@ class Watch {
     Condition answers_;    // there is something to publish
     Condition base_;       // the base is due
     Condition questions_;  // there is something to ask
-    Condition lookups_;    // there is something to look up
     Asker asker_;
-    Followers followers_;
-    std::vector<std::unique_ptr<Condition>> polls_;  // one a follower: poll now
-    asio::thread_pool directory_workers_;            // last: what runs in it uses the others
-    store::Seq decided_seq_ = 0;                     // all evidence up to here is decided
-    store::Seq waiting_seq_ = 0;                     // a command waits until this is decided and published
-    int busy_ = 0;                                   // workers that run
+    DirectoryWatch directories_;
+    store::Seq decided_seq_ = 0;  // all evidence up to here is decided
+    store::Seq waiting_seq_ = 0;  // a command waits until this is decided and published
+    int busy_ = 0;                // workers that run
     std::string last_trouble_;
     std::optional<Failure> failure_;
     WatchEnd end_reason_ = WatchEnd::stopped;

@@ -32,6 +32,13 @@ def write(out: IO[str], count: int) -> None:
                   f"createTimestamp: {changed}\nmodifyTimestamp: {changed}\n\n")
 
 
+def aliases(numbers: range, name: str) -> tuple[str, list[str]]:
+    """Changes that give these people one more address, and the addresses. (No removals: the gate would hold so many.)"""
+    added = {number: f"{name}.{number}@{DOMAIN}" for number in numbers}
+    return "".join(f"dn: uid=u{number:07},{PEOPLE}\nchangetype: modify\nadd: mailLocalAddress\nmailLocalAddress: {new}\n\n"
+                   for number, new in added.items()), list(added.values())
+
+
 def moves(numbers: range, name: str) -> tuple[str, list[str]]:
     """Changes that give these people other main addresses, and the addresses."""
     moved = {number: f"{name}.{number}@{DOMAIN}" for number in numbers}

@@ -13,7 +13,7 @@ from time import perf_counter
 
 import people
 from large_directory import KINDS, LargeDirectory
-from measure import Command, LabError, Run, best, cpu, measure, peak, row
+from measure import TIMES, Command, LabError, Run, best, cpu, measure, peak, row
 from misses import Misses, percentile_99
 from postcensus import Postcensus
 from process import command, tail, wait_for
@@ -50,11 +50,11 @@ class SyncBench:
             self.show("full sync without a change / script", full, script, memory=False)
             same = best(lambda: measure(sync(census)))
             self.show("sync without a change / script", same, script)
+            self.poll(census)
             changed = best(lambda: self.change(census))
             self.show(f"sync of {CHANGES} changes until Postfix accepts / script", changed, script)
             self.apply_many(census)
             quiet = self.beside_watch(census, script)
-            self.poll(census)
             self.beside_first(list(KINDS)[-1], quiet)
         finally:
             self.directory.stop()
@@ -98,12 +98,11 @@ class SyncBench:
     def apply_many(self, census: Postcensus) -> None:
         """The transaction for which all other writers wait."""
         took = []
-        for _ in range(3):
-            ldif, moved = people.moves(range(self.rounds * CHANGES, self.rounds * CHANGES + MANY), f"moved{self.rounds}")
-            self.rounds += 1
+        for number in range(TIMES):
+            ldif, added = people.aliases(range(MANY), f"alias{number}")
             self.directory.slapd.ldif(ldif)
             done = command([*sync(census)[:3], "--log-level", "info", "sync"])
-            if not self.directory.accepted(census, moved):
+            if not self.directory.accepted(census, added):
                 raise LabError(f"after a sync of {MANY} changes Postfix does not accept all of them")
             took.append(int(re.search(rf"applied {MANY} differences in (\d+) ms", done.stderr + done.stdout)[1]))
         self.keep(f"the transaction that applies {MANY} changes", "ms", min(took))

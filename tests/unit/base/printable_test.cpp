@@ -38,6 +38,17 @@ TEST_CASE("what is not UTF-8 is spelled out byte by byte", "[base][printable]") 
     CHECK(printable("\xf4\x90\x80\x80") == "\\xf4\\x90\\x80\\x80");  // beyond Unicode
 }
 
+TEST_CASE("what is safe as it is is told from what is not", "[base][printable]") {
+    for (const char* text : {"", "plain ~ text", "ärger", "日本"}) {
+        CAPTURE(text);
+        CHECK(postcensus::is_printable(text));
+    }
+    for (const char* text : {"a\n", "\x1b[31m", "\x7f", "ä\xff", "\xe2\x80\xae", "ä\xe2\x80\xa8ä"}) {
+        CAPTURE(text);
+        CHECK_FALSE(postcensus::is_printable(text));
+    }
+}
+
 TEST_CASE("long text is cut, never inside of a character", "[base][printable]") {
     CHECK(printable(std::string(300, 'x')) == std::string(300, 'x'));
     CHECK(printable(std::string(301, 'x')) == std::string(300, 'x') + "...");
