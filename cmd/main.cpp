@@ -192,7 +192,7 @@ int main(int argc, char** argv) {
     ::umask(027);                   // the state holds addresses; tables get a mode of their own
     std::signal(SIGPIPE, SIG_IGN);  // a pipe or a server that has gone is an error like any other
     // A large table's memory goes back to the system when it is out; by itself malloc keeps more each time.
-    ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+    ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);  // NOLINT(concurrency-mt-unsafe): before any thread
     try {
         const auto ended = postcensus::cmd::run({argv + 1, argv + argc});
         std::cout.flush();
