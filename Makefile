@@ -9,7 +9,7 @@ BUILD_PACKAGES := g++ cmake ninja-build make pkg-config ccache libboost1.81-dev 
 	libidn2-dev libunistring-dev libkrb5-dev libsasl2-dev libsystemd-dev libssl-dev zlib1g-dev catch2 scdoc
 LAB_PACKAGES := postfix postfix-lmdb postfix-cdb samba-ad-dc samba-ad-provision samba-dsdb-modules slapd ldap-utils \
 	ldb-tools krb5-user libsasl2-modules-gssapi-mit python3 python3-pytest python3-aiosmtpd iproute2 util-linux mount \
-	openssl ca-certificates procps dnsmasq-base
+	openssl ca-certificates procps dnsmasq-base systemd-journal-remote
 LINT_PACKAGES := clang clang-format clang-tidy
 
 .PHONY: all deps deps-lint build test unit lab demo lint fmt asan bench clean

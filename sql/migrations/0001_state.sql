@@ -28,6 +28,7 @@ CREATE TABLE address (
     accepted_seq INTEGER,                     -- when it last became accepted (or closed)
     left_seq     INTEGER,                     -- when it last stopped being so
     missed_seq   INTEGER,                     -- its first miss after that
+    asked_at     INTEGER,                     -- when its rejection was last used
     last_object  INTEGER,                     -- whose listing of it ended last
     configured   INTEGER NOT NULL DEFAULT 0,  -- named by a route's accept
     UNIQUE (domain, local)
@@ -136,10 +137,20 @@ CREATE TABLE miss (
 CREATE INDEX miss_by_address ON miss (address_id, at);
 CREATE INDEX miss_by_time ON miss (at);
 
+-- Deliveries of accepted recipients that a server refused: the last one of each, and how many.
+CREATE TABLE bounce (
+    address_id INTEGER PRIMARY KEY REFERENCES address (id),
+    first_at   INTEGER NOT NULL,
+    last_at    INTEGER NOT NULL,
+    count      INTEGER NOT NULL,
+    host       TEXT NOT NULL,
+    reply      TEXT NOT NULL
+) STRICT;
+
 -- The queue: what is to be asked, and nobody waits for.
 CREATE TABLE question (
     address_id INTEGER PRIMARY KEY REFERENCES address (id),
-    cause      TEXT NOT NULL,                 -- miss, listing-ended, unseen, contested, refresh
+    cause      TEXT NOT NULL,                 -- miss, listing-ended, unseen, bounce, contested, refresh
     asked      INTEGER NOT NULL,              -- since when
     due        INTEGER NOT NULL,
     attempts   INTEGER NOT NULL DEFAULT 0

@@ -39,12 +39,11 @@ SectionBinder bind_log(const std::string& file, Configuration& out) {
     binder
         .key("source", "auto",
              [&out](const std::string& text) -> Result<void> {
-                 if (text == "journal")
-                     return fail(ExitCode::configuration,
-                                 "this version follows a file only; write 'file' or 'auto'");
-                 if (text != "auto" && text != "file")
-                     return fail(ExitCode::configuration, "write 'auto' or 'file'");
-                 out.log_from_main_cf = text == "auto";
+                 if (text != "auto" && text != "file" && text != "journal")
+                     return fail(ExitCode::configuration, "write 'auto', 'file' or 'journal'");
+                 out.log.source = text == "file"      ? maillog::SourceKind::file
+                                  : text == "journal" ? maillog::SourceKind::journal
+                                                      : maillog::SourceKind::automatic;
                  return {};
              })
         .key("path", "/var/log/mail.log", set_path(out.log.path))

@@ -13,7 +13,7 @@
 #include "census/decide.h"
 #include "census/gate.h"
 #include "directory/session.h"
-#include "maillog/file_tail.h"
+#include "maillog/log_source.h"
 #include "postfix/main_cf.h"
 #include "store/database.h"
 
@@ -44,7 +44,6 @@ struct Configuration {
     std::chrono::milliseconds publish_interval{};
     census::GateLimits gate;
     maillog::Settings log;
-    bool log_from_main_cf = false;  // source = auto: maillog_file of main.cf, if it is set, is the log
     std::vector<directory::Settings> directories;
     std::vector<Route> routes;
     census::Budget budget;

@@ -4,20 +4,20 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <array>
-#include <chrono>
 #include <cstddef>
 #include <tl/expected.hpp>
 #include <utility>
 
 #include "base/printable.h"
+#include "mail/scanner.h"
 
 namespace postcensus::mail {
 namespace {
 
 // What smtpd_check.c of Postfix writes around the recipient.
-constexpr std::string_view kUnknown = ">: Recipient address rejected: User unknown";
-constexpr std::string_view kRelayTable = " in relay recipient table";
+constexpr std::string_view kRejected = ">: Recipient address rejected: ";
+constexpr std::string_view kMissed = "User unknown";
+constexpr std::string_view kRelayTable = "User unknown in relay recipient table";
 constexpr std::string_view kFrom = "; from=<";
 
 // Postfix cuts at 2000 bytes, receivers that follow RFC 3164 at 1024 with the prefix. A stranger who pads a
@@ -25,128 +25,46 @@ constexpr std::string_view kFrom = "; from=<";
 // counts. Real ones have 250.
 constexpr std::size_t kLongestMessage = 960;
 constexpr std::size_t kLongestSender = 320;  // RFC 5321: 64 + 1 + 255
+constexpr std::size_t kLongestReply = 512;   // RFC 5321, 4.5.3.1.5
 
-bool is_digit(char byte) {
-    return byte >= '0' && byte <= '9';
-}
-bool is_alnum(char byte) {
-    return is_digit(byte) || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
-}
+enum class Daemon { smtpd, client };
 
-// Reads from the left; what a function does not find it leaves.
-struct Scanner {
-    std::string_view text;
-
-    bool take(std::string_view word) {
-        if (!text.starts_with(word)) return false;
-        text.remove_prefix(word.size());
-        return true;
-    }
-
-    template <typename Wanted>
-    std::string_view take_while(Wanted wanted) {
-        const auto end = std::find_if_not(text.begin(), text.end(), wanted);
-        const auto taken = text.substr(0, static_cast<std::size_t>(end - text.begin()));
-        text.remove_prefix(taken.size());
-        return taken;
-    }
-
-    std::optional<int> take_number(std::size_t digits) {
-        if (text.size() < digits ||
-            !std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(digits), is_digit))
-            return std::nullopt;
-        int number = 0;
-        for (const char byte : text.substr(0, digits)) number = number * 10 + (byte - '0');
-        text.remove_prefix(digits);
-        return number;
-    }
-};
-
-// "01:02:03"; a leap second counts as the one before.
-std::optional<std::chrono::seconds> take_clock(Scanner& in) {
-    const auto hour = in.take_number(2);
-    if (!hour || !in.take(":")) return std::nullopt;
-    const auto minute = in.take_number(2);
-    if (!minute || !in.take(":")) return std::nullopt;
-    const auto second = in.take_number(2);
-    if (!second || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
-    return std::chrono::hours{*hour} + std::chrono::minutes{*minute} +
-           std::chrono::seconds{std::min(*second, 59)};
-}
-
-// "Z", "+01:00", "-0330": what to subtract to get UTC.
-std::optional<std::chrono::minutes> take_zone(Scanner& in) {
-    if (in.take("Z")) return std::chrono::minutes{0};
-    const bool east = in.take("+");
-    if (!east && !in.take("-")) return std::nullopt;
-    const auto hours = in.take_number(2);
-    in.take(":");
-    const auto minutes = in.take_number(2);
-    if (!hours || !minutes || *hours > 23 || *minutes > 59) return std::nullopt;
-    const std::chrono::minutes offset = std::chrono::hours{*hours} + std::chrono::minutes{*minutes};
-    return east ? offset : -offset;
-}
-
-// RFC 3339: "2026-11-04T01:02:03.123456+01:00". False if it is none; `at` stays empty without a zone.
-bool take_full_time(Scanner& in, std::optional<Time>& at) {
-    const auto year = in.take_number(4);
-    if (!year || !in.take("-")) return false;
-    const auto month = in.take_number(2);
-    if (!month || !in.take("-")) return false;
-    const auto day = in.take_number(2);
-    if (!day || !in.take("T")) return false;
-    const std::chrono::year_month_day date{std::chrono::year{*year},
-                                           std::chrono::month{static_cast<unsigned>(*month)},
-                                           std::chrono::day{static_cast<unsigned>(*day)}};
-    const auto clock = take_clock(in);
-    if (!clock || !date.ok()) return false;
-    Milliseconds fraction{0};
-    if (in.take(".")) {
-        int weight = 100;
-        for (const char digit : in.take_while(is_digit)) {
-            fraction += Milliseconds{(digit - '0') * weight};
-            weight /= 10;
-        }
-    }
-    if (in.take(" ")) return true;
-    const auto zone = take_zone(in);
-    if (!zone || !in.take(" ")) return false;
-    at = Time{std::chrono::sys_days{date}} + *clock + fraction - *zone;
-    return true;
-}
-
-// RFC 3164 "Nov  4 01:02:03 " and postlogd's "Nov 04 01:02:03 ": neither year nor zone.
-bool take_short_time(Scanner& in) {
-    constexpr std::array<std::string_view, 12> kMonths{"Jan ", "Feb ", "Mar ", "Apr ", "May ", "Jun ",
-                                                       "Jul ", "Aug ", "Sep ", "Oct ", "Nov ", "Dec "};
-    if (std::none_of(kMonths.begin(), kMonths.end(),
-                     [&in](std::string_view month) { return in.take(month); }))
-        return false;
-    in.take(" ");
-    const std::string_view day = in.take_while(is_digit);
-    return !day.empty() && day.size() <= 2 && in.take(" ") && take_clock(in) && in.take(" ");
-}
-
-// "postfix/smtpd", "postfix-out/smtpd", "postfix/submission/smtpd".
-bool is_smtpd(std::string_view tag, const std::vector<std::string>& names) {
-    constexpr std::string_view kDaemon = "/smtpd";
-    if (!tag.ends_with(kDaemon)) return false;
-    tag.remove_suffix(kDaemon.size());
-    return std::any_of(names.begin(), names.end(), [tag](const std::string& name) {
+// "postfix/smtpd", "postfix-out/smtpd", "postfix/submission/smtpd"; the clients are smtp(8) and lmtp(8).
+std::optional<Daemon> daemon_of(std::string_view tag, const std::vector<std::string>& names) {
+    const std::size_t slash = tag.rfind('/');
+    if (slash == std::string_view::npos) return std::nullopt;
+    const std::string_view program = tag.substr(slash + 1);
+    std::optional<Daemon> daemon;
+    if (program == "smtpd") daemon = Daemon::smtpd;
+    if (program == "smtp" || program == "lmtp") daemon = Daemon::client;
+    tag = tag.substr(0, slash);
+    const bool ours = std::any_of(names.begin(), names.end(), [tag](const std::string& name) {
         return tag == name || (tag.starts_with(name) && (tag[name.size()] == '-' || tag[name.size()] == '/'));
     });
+    return ours ? daemon : std::nullopt;
 }
 
+struct Prefix {
+    LogTime at;
+    Daemon daemon = Daemon::smtpd;
+};
+
 // Time, host and program; what is left is Postfix's own message.
-bool take_prefix(Scanner& in, const std::vector<std::string>& names, std::optional<Time>& at) {
-    const bool full = !in.text.empty() && is_digit(in.text.front());
-    if (full ? !take_full_time(in, at) : !take_short_time(in)) return false;
+std::optional<Prefix> take_prefix(Scanner& in, const std::vector<std::string>& names) {
+    const auto at = take_log_time(in.text);
+    if (!at) return std::nullopt;
     const auto host = in.take_while([](char byte) { return byte != ' '; });
-    if (host.empty() || !in.take(" ")) return false;
+    if (host.empty() || !in.take(" ")) return std::nullopt;
     const auto tag = in.take_while([](char byte) { return byte != ' ' && byte != '[' && byte != ':'; });
-    if (!is_smtpd(tag, names)) return false;
-    if (in.take("[") && (in.take_while(is_digit).empty() || !in.take("]"))) return false;
-    return in.take(": ");
+    const auto daemon = daemon_of(tag, names);
+    if (!daemon) return std::nullopt;
+    if (in.take("[") && (in.take_while(is_digit).empty() || !in.take("]"))) return std::nullopt;
+    if (!in.take(": ")) return std::nullopt;
+    return Prefix{*at, *daemon};
+}
+
+LineResult drop(Dropped why) {
+    return {std::nullopt, why};
 }
 
 // "NAME[IP]" or "NAME[IP]:PORT", and the colon behind it. A name is what DNS said, and Postfix lets only host
@@ -197,6 +115,24 @@ std::string unquote(std::string_view text) {
     return out;
 }
 
+// rsyslog writes a control character, and where it is told so every byte beyond ASCII, as # and three octal
+// digits. What the address was cannot be told from one that has these characters.
+bool has_escape(std::string_view text) {
+    for (std::size_t at = text.find('#'); at != std::string_view::npos; at = text.find('#', at + 1)) {
+        const std::string_view digits = text.substr(at + 1, 3);
+        if (digits.size() < 3 ||
+            !std::all_of(digits.begin(), digits.end(), [](char byte) { return byte >= '0' && byte <= '7'; }))
+            continue;
+        const int value = (digits[0] - '0') * 64 + (digits[1] - '0') * 8 + (digits[2] - '0');
+        if (value < 0x20 || value >= 0x7F) return true;
+    }
+    return false;
+}
+
+std::optional<Address> recipient_of(std::string_view quoted) {
+    return has_escape(quoted) ? std::nullopt : Address::from_external(quoted);
+}
+
 // " proto=ESMTP helo=<h>" to the end of the line, with the sasl_ fields of Postfix 3.10. A client that never
 // said HELO has no helo=, and cannot speak ESMTP.
 std::optional<Dropped> read_tail(Scanner in) {
@@ -213,20 +149,39 @@ std::optional<Dropped> read_tail(Scanner in) {
     return std::nullopt;
 }
 
+// What a reject text says of the recipient. The words end the text, so nothing that a stranger chose is
+// behind them.
+std::optional<EventKind> kind_of(std::string_view words, int code) {
+    if (words == kUnknownRecipient) return EventKind::asked;
+    if ((words == kMissed || words == kRelayTable) && (code == 450 || code == 550)) return EventKind::miss;
+    return std::nullopt;  // another table, or another reason
+}
+
+// "450 4.1.1 <": the code.
+std::optional<int> take_codes(Scanner& in) {
+    const auto code = in.take_number(3);
+    if (!code || !in.take(" ")) return std::nullopt;
+    if (in.take_while(is_digit).empty() || !in.take(".1.1 <")) return std::nullopt;
+    return code;
+}
+
 // From behind "RCPT from ". `kFrom` occurs once in an honest line: a recipient that forges the fields brings
 // a second one, and so does a sender that reaches back. So the first one ends Postfix's own reject text, and
 // what is before and behind is known.
-LineResult read_reject(Scanner in, std::size_t message_size, std::optional<Time> at) {
-    const auto drop = [](Dropped why) { return LineResult{std::nullopt, why}; };
+LineResult read_reject(Scanner in, std::size_t message_size, const LogTime& at) {
     const auto client = take_client(in);
     if (!client) return drop(Dropped::hostile);
-    if (!in.take("450 4.1.1 <") && !in.take("550 5.1.1 <")) return {};
+    const auto code = take_codes(in);
+    if (!code) return {};
     const std::size_t from = in.text.find(kFrom);
     if (from == std::string_view::npos) return drop(Dropped::cut);
-    std::string_view rejected = in.text.substr(0, from);
-    if (rejected.ends_with(kRelayTable)) rejected.remove_suffix(kRelayTable.size());
-    if (!rejected.ends_with(kUnknown)) return {};  // another table, or another reason
-    rejected.remove_suffix(kUnknown.size());
+    const std::string_view text = in.text.substr(0, from);
+    const std::size_t words_at = text.rfind(kRejected);
+    if (words_at == std::string_view::npos) return {};
+    const std::string_view words = text.substr(words_at + kRejected.size());
+    const std::string_view rejected = text.substr(0, words_at);
+    const auto kind = kind_of(words, *code);
+    if (!kind) return {};
     if (in.text.find(kFrom, from + 1) != std::string_view::npos) return drop(Dropped::hostile);
     if (message_size >= kLongestMessage) return drop(Dropped::cut);
 
@@ -240,23 +195,105 @@ LineResult read_reject(Scanner in, std::size_t message_size, std::optional<Time>
     // Said twice. A control character is a blank in the one and a ? in the other, so it never passes for an
     // honest ?.
     if (unquote(*recipient) != rejected) return drop(Dropped::hostile);
-    auto address = Address::from_external(*recipient);
+    auto address = recipient_of(*recipient);
     if (!address) return drop(Dropped::invalid);
-    return {Miss{std::move(*address), *client, printable(*sender, kLongestSender), at}, std::nullopt};
+    LogEvent event{*kind, std::move(*address), at, *client, printable(*sender, kLongestSender)};
+    event.code = *code;
+    event.reply = words;
+    return {std::move(event), std::nullopt};
+}
+
+// "host ex1.corp.example[192.0.2.10] said: 550 5.1.10 … (in reply to RCPT TO command))": what it said.
+// Nothing for a refusal at another stage, and for what Postfix itself found wrong.
+std::optional<std::string_view> refusal_in(std::string_view text) {
+    constexpr std::string_view kSaid = " said: ";
+    bool at_stage = false;
+    for (const std::string_view stage :
+         {" (in reply to RCPT TO command))", " (in reply to end of DATA command))"})
+        if (text.ends_with(stage)) {
+            text.remove_suffix(stage.size());
+            at_stage = true;
+            break;
+        }
+    if (!at_stage || !text.starts_with("host ")) return std::nullopt;
+    const std::size_t said = text.find(kSaid);
+    if (said == std::string_view::npos) return std::nullopt;
+    return text.substr(said + kSaid.size());
+}
+
+// From behind "QID: to=<". A delivery that was sent is known before the server's words begin; the end of one
+// that bounced has to be there.
+LineResult read_delivery(Scanner in, std::size_t message_size, const LogTime& at) {
+    const auto recipient = take_quoted(in);
+    if (!recipient) return drop(recipient.error());
+    std::optional<Address> original;
+    if (in.take(", orig_to=<")) {
+        const auto quoted = take_quoted(in);
+        if (!quoted) return drop(quoted.error());
+        original = recipient_of(*quoted);
+    }
+    if (!in.take(", relay=")) return drop(in.text.size() < 8 ? Dropped::cut : Dropped::hostile);
+    const std::string host(in.take_while([](char byte) {
+        return is_alnum(byte) || std::string_view(".-_[]:/").find(byte) != std::string_view::npos;
+    }));
+    // conn_use=, delay=, delays=, dsn=: numbers alone.
+    std::string_view status;
+    while (in.take(", ")) {
+        const auto name = in.take_while([](char byte) { return is_alnum(byte) || byte == '_'; });
+        if (!in.take("=")) break;
+        const auto value =
+            in.take_while([](char byte) { return is_alnum(byte) || byte == '.' || byte == '/'; });
+        if (name == "status") status = value;
+    }
+    if (status.empty() || !in.take(" (")) return drop(in.text.size() < 2 ? Dropped::cut : Dropped::hostile);
+    if (status != "sent" && status != "bounced") return {};
+    auto address = recipient_of(*recipient);
+    if (!address) return drop(Dropped::invalid);
+    LogEvent event{EventKind::delivered, std::move(*address), at, {}, {}, std::move(original), host};
+    if (status == "sent") return {std::move(event), std::nullopt};
+    if (message_size >= kLongestMessage) return drop(Dropped::cut);
+    const auto refusal = refusal_in(in.text);
+    if (!refusal) return {};
+    const auto code = Scanner{*refusal}.take_number(3);
+    if (!code || *code < 500) return {};
+    event.kind = EventKind::bounced;
+    event.code = *code;
+    event.reply = printable(*refusal, kLongestReply);
+    return {std::move(event), std::nullopt};
 }
 
 }  // namespace
 
+std::string_view name_of(EventKind kind) {
+    switch (kind) {
+        case EventKind::miss:
+            return "miss";
+        case EventKind::asked:
+            return "asked";
+        case EventKind::bounced:
+            return "bounced";
+        case EventKind::delivered:
+            break;
+    }
+    return "delivered";
+}
+
 LineResult read_line(std::string_view line, const std::vector<std::string>& syslog_names) {
     // Nearly all lines end here, before any of the work.
-    if (line.find(kUnknown) == std::string_view::npos) return {};
+    if (line.find(kRejectMark) == std::string_view::npos &&
+        line.find(kDeliveryMark) == std::string_view::npos)
+        return {};
+    // A newline that a sender of syslog left at the end.
+    if (line.ends_with("#012")) line.remove_suffix(4);
     Scanner in{line};
-    std::optional<Time> at;
-    if (!take_prefix(in, syslog_names, at)) return {};
+    const auto prefix = take_prefix(in, syslog_names);
+    if (!prefix) return {};
     const std::size_t message_size = in.text.size();
     if (in.take_while(is_alnum).empty()) return {};  // queue ID or NOQUEUE
+    if (prefix->daemon == Daemon::client)
+        return in.take(": to=<") ? read_delivery(in, message_size, prefix->at) : LineResult{};
     if (!in.take(": reject: RCPT from ") && !in.take(": reject_warning: RCPT from ")) return {};
-    return read_reject(in, message_size, at);
+    return read_reject(in, message_size, prefix->at);
 }
 
 }  // namespace postcensus::mail

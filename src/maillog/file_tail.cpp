@@ -291,7 +291,7 @@ Result<Batch> FileTail::Reader::poll(std::size_t most_lines) {
     // Lines that were taken are handed out all the same; the trouble shows again at the next poll.
     if (!collected && batch.lines.empty() && batch.overlong == 0) return fail(collected.error());
     if (!collected) batch.more = true;
-    batch.mark = mark();
+    batch.mark = mark().text();
     batch.lost = std::exchange(lost_, {});
     return batch;
 }
@@ -309,7 +309,7 @@ int FileTail::watch_fd() const {
 void FileTail::clear() {
     reader_->watch().clear();
 }
-bool FileTail::file_present() const {
+bool FileTail::present() const {
     return reader_->present();
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Reads whole lines from a growing, rotating log file. Never blocks. One owner, one thread.
+// Reads whole lines from a growing, rotating log file.
 //
 // A last line without its newline stays unread until it is complete. After a rename the old file is drained
 // to its end, and left when the new one has its first byte: a writer that still holds the old one may write
@@ -16,49 +16,28 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
-#include <string>
-#include <vector>
 
-#include "base/failure.h"
+#include "maillog/log_source.h"
 #include "maillog/mark.h"
 
 namespace postcensus::maillog {
 
-struct Settings {
-    std::filesystem::path path;             // the log file
-    std::vector<std::string> syslog_names;  // {"postfix"}
-};
-
-struct Batch {
-    std::vector<std::string> lines;  // without newline; a line over the bound is left out and counted
-    Mark mark;                       // behind the last of these lines; always worth storing
-    std::size_t overlong = 0;        // lines longer than any that Postfix writes
-    std::string lost;                // not empty: lines may have been lost here, and why
-    bool more = false;               // poll again at once
-};
-
-class FileTail {
+class FileTail : public LogSource {
   public:
     // `mark`: where an earlier process stopped; without one, reading starts at the end of the file that is
     // there at the first poll (a line that is half written then counts as new), or at the beginning of one
     // that appears later.
     FileTail(std::filesystem::path path, std::optional<Mark> mark);
-    ~FileTail();
-    FileTail(const FileTail&) = delete;
-    FileTail& operator=(const FileTail&) = delete;
+    ~FileTail() override;
 
-    // At most `most_lines` lines that are there now. A file that does not exist is an empty batch.
-    // A Failure is passing (no permission, an I/O error); nothing is skipped, polling again is safe.
-    Result<Batch> poll(std::size_t most_lines = 500);
+    // A file that does not exist is an empty batch. The mark is Mark::text().
+    Result<Batch> poll(std::size_t most_lines = 500) override;
 
-    // An inotify descriptor that becomes readable when poll() may have something; call clear(), then poll().
-    // -1 where inotify is not to be had. Poll now and then also without it: it does not see what happens
-    // behind a symbolic link or on a network file system.
-    int watch_fd() const;
-    void clear();
+    // inotify does not see what happens behind a symbolic link or on a network file system.
+    int watch_fd() const override;
+    void clear() override;
 
-    // Whether there is a file of that name.
-    bool file_present() const;
+    bool present() const override;
 
   private:
     class Reader;

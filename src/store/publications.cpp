@@ -85,8 +85,8 @@ std::vector<Row> closed_rows(SQLite::Database& db) {
 std::vector<Row> unknown_rows(SQLite::Database& db, std::size_t most) {
     SQLite::Statement rows(
         db,
-        "SELECT address, until FROM address WHERE answer = 'reject' AND until IS NOT NULL ORDER BY until "
-        "DESC LIMIT ?");
+        "SELECT address, until FROM address WHERE answer = 'reject' AND until IS NOT NULL ORDER BY "
+        "asked_at DESC NULLS LAST, until DESC LIMIT ?");
     rows.bind(1, static_cast<std::int64_t>(most));
     return rows_of(rows);
 }

@@ -54,13 +54,15 @@ std::optional<std::string> load_mark(SQLite::Database& db, const std::string& so
     return load.getColumn(0).getString();
 }
 
-void save_mark(Writer& writer, const std::string& source, const std::string& mark) {
+bool move_mark(Writer& writer, const std::string& source, const std::string& mark, const std::string& from) {
+    if (load_mark(writer.db, source).value_or("") != from) return false;
     SQLite::Statement save(writer.db,
                            "INSERT INTO log_mark (source, mark) VALUES (?, ?) ON CONFLICT (source) DO UPDATE "
                            "SET mark = excluded.mark");
     save.bind(1, source);
     save.bind(2, mark);
     save.exec();
+    return true;
 }
 
 std::vector<Question> due_questions(SQLite::Database& db, Time now, std::size_t most) {
@@ -222,6 +224,7 @@ void prune(Writer& writer, Time now) {
         other);
     drop("DELETE FROM question WHERE asked < ? AND cause = 'miss'", to_unix_ms(now - 5 * 24h));
     drop("DELETE FROM absence WHERE last_at < ?", other);
+    drop("DELETE FROM bounce WHERE last_at < ?", accepted);
     drop("DELETE FROM reading WHERE ended < ?", accepted);
     // Of lookups and of changes, which are many, only the last weeks.
     drop("DELETE FROM reading WHERE ended < ? AND kind IN ('lookup', 'changes')", other);
@@ -236,6 +239,7 @@ void prune(Writer& writer, Time now) {
         "AND NOT EXISTS (SELECT 1 FROM undecided WHERE address_id = address.id) "
         "AND NOT EXISTS (SELECT 1 FROM hold WHERE address_id = address.id) "
         "AND NOT EXISTS (SELECT 1 FROM absence WHERE address_id = address.id) "
+        "AND NOT EXISTS (SELECT 1 FROM bounce WHERE address_id = address.id) "
         "AND NOT EXISTS (SELECT 1 FROM question WHERE address_id = address.id)",
         0);
 }

@@ -24,7 +24,9 @@ struct StoredMiss {
 void record_misses(Writer& writer, const std::vector<StoredMiss>& misses, Time now);
 
 std::optional<std::string> load_mark(SQLite::Database& db, const std::string& source);
-void save_mark(Writer& writer, const std::string& source, const std::string& mark);
+// Unless somebody else has moved it from where this reader had it (`from`; empty: there was none). False
+// then.
+bool move_mark(Writer& writer, const std::string& source, const std::string& mark, const std::string& from);
 
 struct Question {
     AddressId id = 0;

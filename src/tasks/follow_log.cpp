@@ -4,11 +4,18 @@
 #include <spdlog/spdlog.h>
 #include <sys/random.h>
 
-#include "mail/log_event.h"
-#include "store/questions.h"
+#include <system_error>
+
+#include "maillog/file_tail.h"
+#include "maillog/journal_tail.h"
 
 namespace postcensus::tasks {
 namespace {
+
+using namespace std::chrono_literals;
+
+// How much newer the journal's last line must be before a log file counts as one that nobody writes any more.
+constexpr auto kAbandoned = 10min;
 
 std::uint64_t random_key() {
     std::uint64_t key = 0;
@@ -16,108 +23,165 @@ std::uint64_t random_key() {
     return key;
 }
 
-}  // namespace
-
-LogFollower::Unstored::Unstored() = default;
-
-Result<std::filesystem::path> find_log(const config::Configuration& configuration) {
-    if (!configuration.log_from_main_cf) return configuration.log.path;
-    auto values = postfix::read_parameters(configuration.postfix.config_dir, {"maillog_file"});
-    if (!values) return fail(values.error());
-    const std::string file = (*values)["maillog_file"];
-    return file.empty() ? configuration.log.path : std::filesystem::path(file);
+std::optional<Time> last_write(const std::filesystem::path& path) {
+    std::error_code error;
+    const auto time = std::filesystem::last_write_time(path, error);
+    if (error) return std::nullopt;
+    return std::chrono::time_point_cast<Milliseconds>(std::chrono::file_clock::to_sys(time));
 }
 
-LogFollower::LogFollower(const config::Configuration& configuration, std::filesystem::path path,
-                         std::unique_ptr<maillog::FileTail> tail, std::string source)
+// "ex1.corp.example" of "ex1.corp.example[192.0.2.10]:25".
+std::string host_name(const std::string& host) {
+    return host.substr(0, host.find('['));
+}
+
+}  // namespace
+
+Result<LogPlace> find_log(const config::Configuration& configuration) {
+    const maillog::Settings& log = configuration.log;
+    if (log.source == maillog::SourceKind::file) return LogPlace{log.source, log.path};
+    if (log.source == maillog::SourceKind::journal) {
+        std::error_code ignored;
+        const bool folder = std::filesystem::is_directory(log.path, ignored);
+        return LogPlace{log.source, folder ? log.path : std::filesystem::path{}};
+    }
+    auto values = postfix::read_parameters(configuration.postfix.config_dir, {"maillog_file"});
+    if (!values) return fail(values.error());
+    if (const std::string file = (*values)["maillog_file"]; !file.empty())
+        return LogPlace{maillog::SourceKind::file, file};
+    const auto newest = maillog::JournalTail::newest(log.syslog_names);
+    const auto written = last_write(log.path);
+    if (newest && (!written || *written + kAbandoned < *newest))
+        return LogPlace{maillog::SourceKind::journal, {}};
+    return LogPlace{maillog::SourceKind::file, log.path};
+}
+
+LogFollower::LogFollower(const config::Configuration& configuration, std::string name,
+                         std::unique_ptr<maillog::LogSource> source, std::string mark_key)
     : configuration_(configuration),
-      path_(std::move(path)),
-      tail_(std::move(tail)),
+      name_(std::move(name)),
       source_(std::move(source)),
+      mark_key_(std::move(mark_key)),
       admission_(configuration.budget, random_key()) {}
 
 Result<std::unique_ptr<LogFollower>> LogFollower::open(const config::Configuration& configuration,
                                                        store::Database& state) {
-    auto path = find_log(configuration);
-    if (!path) return fail(path.error());
-    const std::string source = "file:" + path->string();
-    auto stored = state.read([&](SQLite::Database& db) { return store::load_mark(db, source); });
-    if (!stored) return fail(stored.error());
-    std::optional<maillog::Mark> mark;
-    if (*stored) mark = maillog::Mark::parse(**stored);
-    auto tail = std::make_unique<maillog::FileTail>(*path, mark);
-    if (!tail->file_present()) spdlog::warn("the log {} is not there yet; waiting for it", path->string());
-    spdlog::info("following {}{}", path->string(), mark ? ", from where it was left" : "");
-    return std::unique_ptr<LogFollower>(new LogFollower(configuration, *path, std::move(tail), source));
+    auto place = find_log(configuration);
+    if (!place) return fail(place.error());
+    const bool journal = place->kind == maillog::SourceKind::journal;
+    const std::string name = !journal
+                                 ? place->path.string()
+                                 : "the journal" + (place->path.empty() ? "" : " in " + place->path.string());
+    const std::string key = (journal ? "journal:" : "file:") + place->path.string();
+    auto mark = state.read([&](SQLite::Database& db) { return store::load_mark(db, key); });
+    if (!mark) return fail(mark.error());
+    std::unique_ptr<maillog::LogSource> source;
+    if (journal) {
+        auto opened = maillog::JournalTail::open(place->path, configuration.log.syslog_names, *mark);
+        if (!opened) return fail(opened.error());
+        source = *std::move(opened);
+    } else {
+        std::optional<maillog::Mark> place_in_file;
+        if (*mark) place_in_file = maillog::Mark::parse(**mark);
+        source = std::make_unique<maillog::FileTail>(place->path, place_in_file);
+    }
+    if (!source->present()) spdlog::warn("the log {} is not there yet; waiting for it", name);
+    spdlog::info("following {}{}", name, *mark ? ", from where it was left" : "");
+    std::unique_ptr<LogFollower> follower(new LogFollower(configuration, name, std::move(source), key));
+    follower->saved_mark_ = mark->value_or("");
+    return follower;
+}
+
+void LogFollower::take_event(const mail::LogEvent& event, Time at) {
+    Unstored& unstored = *unstored_;
+    const std::string_view domain = event.recipient.domain();
+    const config::Route* route = configuration_.route_of(domain);
+    if (event.kind == mail::EventKind::miss) {
+        ++unstored.counts["misses"];
+        if (route == nullptr) {
+            ++unstored.counts["misses-without-route"];
+        } else if (!event.recipient.fits_table()) {
+            ++unstored.counts["lines-invalid"];
+        } else if (!admission_.admit(domain, event.client, census::Admission::Clock::now())) {
+            ++unstored.counts["misses-suppressed"];
+        } else {
+            const bool can_ask = route->asks() || !configuration_.directories.empty();
+            unstored.misses.push_back({event.recipient, event.client, at, can_ask});
+        }
+        return;
+    }
+    if (route == nullptr) return;
+    if (event.kind == mail::EventKind::asked) {
+        ++unstored.counts["asked"];
+        unstored.asked.insert_or_assign(event.recipient, store::StoredAsk{event.recipient, at});
+    } else if (event.kind == mail::EventKind::bounced) {
+        ++unstored.counts["bounces"];
+        spdlog::info("bounced at {}: {}: {}", event.host, event.recipient.external(), event.reply);
+        // What Postfix accepted may be the address before it was rewritten.
+        for (const std::optional<mail::Address>& one : {std::optional(event.recipient), event.original})
+            if (one)
+                if (const config::Route* its = configuration_.route_of(one->domain()); its != nullptr)
+                    unstored.bounces.push_back({*one, event.host, event.reply, at, its->asks()});
+    } else {
+        ++unstored.counts["deliveries"];
+        if (route->asks())
+            unstored.deliveries.insert_or_assign(
+                event.recipient, store::StoredDelivery{event.recipient, host_name(event.host), at,
+                                                       at + route->deliverable_refresh});
+    }
 }
 
 void LogFollower::take_lines(const maillog::Batch& batch, Time now) {
     Unstored& unstored = unstored_.emplace();
     unstored.batch.mark = batch.mark;
     unstored.batch.lost = batch.lost;
-    unstored.cut = batch.overlong;
+    if (batch.overlong > 0) unstored.counts["lines-cut"] += batch.overlong;
+    if (!batch.lost.empty()) ++unstored.counts["log-gaps"];
+    mail::LogCalendar calendar(now);
     for (const std::string& line : batch.lines) {
         const mail::LineResult result = mail::read_line(line, configuration_.log.syslog_names);
-        if (result.dropped == mail::Dropped::hostile) ++unstored.hostile;
-        if (result.dropped == mail::Dropped::cut) ++unstored.cut;
-        if (result.dropped == mail::Dropped::invalid) ++unstored.invalid;
-        if (!result.miss) continue;
-        const mail::Miss& miss = *result.miss;
-        ++unstored.misses;
-        if (configuration_.route_of(miss.recipient.domain()) == nullptr) {
-            ++unstored.unrouted;
-        } else if (!miss.recipient.fits_table()) {
-            ++unstored.invalid;
-        } else if (!admission_.admit(miss.recipient.domain(), miss.client, census::Admission::Clock::now())) {
-            ++unstored.suppressed;
-        } else {
-            unstored.asked.emplace_back(miss.recipient, miss.client);
-            unstored.at.push_back(std::min(miss.at.value_or(now), now));
-        }
+        if (result.dropped == mail::Dropped::hostile) ++unstored.counts["lines-hostile"];
+        if (result.dropped == mail::Dropped::cut) ++unstored.counts["lines-cut"];
+        if (result.dropped == mail::Dropped::invalid) ++unstored.counts["lines-invalid"];
+        if (result.event) take_event(*result.event, std::min(calendar.place(result.event->at), now));
     }
 }
 
 Result<LogFollower::Step> LogFollower::step(store::Database& state) {
     const Time time = now();
-    bool more = false;
+    Step done;
     if (!unstored_) {
-        auto batch = tail_->poll();
+        auto batch = source_->poll();
         if (!batch) return fail(batch.error());
-        more = batch->more;
-        if (batch->lines.empty() && batch->lost.empty() && batch->overlong == 0 &&
-            batch->mark.text() == saved_mark_)
-            return Step{false, more};
-        if (!batch->lost.empty()) spdlog::warn("{}: {}", path_.string(), batch->lost);
+        done.more = batch->more;
+        if (batch->lines.empty() && batch->lost.empty() && batch->overlong == 0 && batch->mark == saved_mark_)
+            return done;
+        if (!batch->lost.empty()) spdlog::warn("{}: {}", name_, batch->lost);
         take_lines(*batch, time);
     }
     const Unstored& unstored = *unstored_;
     auto stored = state.write([&](store::Writer& writer) {
-        std::vector<store::StoredMiss> misses;
-        for (std::size_t i = 0; i < unstored.asked.size(); ++i) {
-            const config::Route* route = configuration_.route_of(unstored.asked[i].first.domain());
-            const bool can_ask = route != nullptr && (route->asks() || !configuration_.directories.empty());
-            misses.push_back({unstored.asked[i].first, unstored.asked[i].second, unstored.at[i], can_ask});
-        }
-        store::record_misses(writer, misses, time);
-        const auto count = [&](const char* name, std::size_t number) {
-            if (number > 0) store::count(writer, name, time, static_cast<std::int64_t>(number));
-        };
-        count("misses", unstored.misses);
-        count("misses-suppressed", unstored.suppressed);
-        count("misses-without-route", unstored.unrouted);
-        count("lines-hostile", unstored.hostile);
-        count("lines-cut", unstored.cut);
-        count("lines-invalid", unstored.invalid);
-        count("log-gaps", unstored.batch.lost.empty() ? 0 : 1);
-        store::save_mark(writer, source_, unstored.batch.mark.text());
+        store::record_misses(writer, unstored.misses, time);
+        std::vector<store::StoredDelivery> deliveries;
+        for (const auto& [address, delivery] : unstored.deliveries) deliveries.push_back(delivery);
+        store::renew_proofs(writer, deliveries);
+        std::vector<store::StoredAsk> asked;
+        for (const auto& [address, one] : unstored.asked) asked.push_back(one);
+        store::note_asked(writer, asked);
+        for (const auto& [name, number] : unstored.counts)
+            store::count(writer, name, time, static_cast<std::int64_t>(number));
+        if (!store::move_mark(writer, mark_key_, unstored.batch.mark, saved_mark_))
+            spdlog::warn("{}: the mark in the state was moved by somebody else; it stays there", name_);
+        return store::record_bounces(writer, unstored.bounces, time);
     });
     if (!stored) return fail(stored.error());
-    const bool any = !unstored.asked.empty();
-    for (const auto& [recipient, client] : unstored.asked)
-        spdlog::debug("missed {} (client {})", recipient.external(), client);
-    saved_mark_ = unstored.batch.mark.text();
+    done.doubted = *stored;
+    done.stored_questions = !unstored.misses.empty() || done.doubted;
+    for (const store::StoredMiss& miss : unstored.misses)
+        spdlog::debug("missed {} (client {})", miss.recipient.external(), miss.client);
+    saved_mark_ = unstored.batch.mark;
     unstored_.reset();
-    return Step{any, more};
+    return done;
 }
 
 }  // namespace postcensus::tasks

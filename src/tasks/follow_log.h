@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: MIT
-// From the log to evidence: reads lines, takes the misses that a route and the budget admit, and stores them
-// together with the mark of the place behind them. A state that is busy loses nothing: the batch is kept and
-// stored at the next step; the log is the buffer.
+// From the log to evidence: reads lines, takes the events of relayed domains, of the misses those that the
+// budget admits, and stores them together with the mark of the place behind them. A state that is busy loses
+// nothing: the batch is kept and stored at the next step; the log is the buffer.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "census/admission.h"
 #include "config/configuration.h"
-#include "maillog/file_tail.h"
+#include "mail/log_event.h"
+#include "maillog/log_source.h"
 #include "store/database.h"
+#include "store/deliveries.h"
+#include "store/questions.h"
 
 namespace postcensus::tasks {
 
@@ -21,42 +26,51 @@ class LogFollower {
                                                      store::Database& state);
 
     struct Step {
-        bool stored_misses = false;  // there is something to decide and to ask
-        bool more = false;           // step again at once
+        bool stored_questions = false;  // there is something to decide and to ask
+        bool doubted = false;           // some of it is about recipients that are accepted
+        bool more = false;              // step again at once
     };
     // Reads and stores at most one batch. A Failure with ExitCode::try_again: the state is busy.
     Result<Step> step(store::Database& state);
 
-    int watch_fd() const { return tail_->watch_fd(); }
-    void clear() { tail_->clear(); }
-    const std::filesystem::path& path() const { return path_; }
-    bool file_present() const { return tail_->file_present(); }
+    int watch_fd() const { return source_->watch_fd(); }
+    void clear() { source_->clear(); }
+    const std::string& name() const { return name_; }  // "/var/log/mail.log", "the journal"
+    bool present() const { return source_->present(); }
 
   private:
-    LogFollower(const config::Configuration& configuration, std::filesystem::path path,
-                std::unique_ptr<maillog::FileTail> tail, std::string source);
+    LogFollower(const config::Configuration& configuration, std::string name,
+                std::unique_ptr<maillog::LogSource> source, std::string mark_key);
     void take_lines(const maillog::Batch& batch, Time now);
+    void take_event(const mail::LogEvent& event, Time at);
 
     const config::Configuration& configuration_;
-    std::filesystem::path path_;
-    std::unique_ptr<maillog::FileTail> tail_;
-    std::string source_;
+    std::string name_;
+    std::unique_ptr<maillog::LogSource> source_;
+    std::string mark_key_;  // under which the state keeps the mark
     census::Admission admission_;
 
     // A batch that has been read and not yet stored.
     struct Unstored {
-        Unstored();
         maillog::Batch batch;
-        std::vector<std::pair<mail::Address, std::string>> asked;  // with its client
-        std::vector<Time> at;
-        std::size_t misses = 0, suppressed = 0, unrouted = 0, hostile = 0, cut = 0, invalid = 0;
+        std::vector<store::StoredMiss> misses;
+        // The last of each address: a batch holds many of the same.
+        std::map<mail::Address, store::StoredDelivery> deliveries;
+        std::map<mail::Address, store::StoredAsk> asked;
+        std::vector<store::StoredBounce> bounces;
+        std::map<std::string, std::size_t> counts;  // for the report
     };
     std::optional<Unstored> unstored_;
     std::string saved_mark_;
 };
 
-// The log that Postfix writes to: maillog_file of main.cf where the configuration leaves it to us, else the
-// configured path.
-Result<std::filesystem::path> find_log(const config::Configuration& configuration);
+// Where Postfix logs to.
+struct LogPlace {
+    maillog::SourceKind kind = maillog::SourceKind::file;  // never automatic
+    std::filesystem::path path;
+};
+// With source = auto: maillog_file of main.cf; else the log file that syslog writes, unless it is not there
+// or the journal has newer lines.
+Result<LogPlace> find_log(const config::Configuration& configuration);
 
 }  // namespace postcensus::tasks

@@ -9,6 +9,7 @@
 #include "base/duration.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "mail/log_event.h"
 #include "postfix/lapse.h"
 
 namespace postcensus::tasks {
@@ -18,8 +19,8 @@ using namespace std::chrono_literals;
 
 // Postfix shows these words to strangers: nothing of the server behind, and never a value of digits alone,
 // which would mean OK (access(5)).
-constexpr const char* kUnknownText = "550 5.1.1 User unknown: there is no such recipient here";
-constexpr const char* kClosedText = "550 5.7.1 This recipient accepts mail from authenticated senders only";
+const std::string kUnknownText = "550 5.1.1 " + std::string(mail::kUnknownRecipient);
+const std::string kClosedText = "550 5.7.1 This recipient accepts mail from authenticated senders only";
 
 constexpr std::size_t kMostUnknown = 50'000;
 constexpr std::int64_t kMostLearned = 5'000;
@@ -32,11 +33,11 @@ std::string digest_of(const postfix::TableEntries& entries) {
 }
 
 // A key for each form of the domain: mail comes under both.
-void add_entries(postfix::TableEntries& entries, const mail::Address& address, const char* value) {
+void add_entries(postfix::TableEntries& entries, const mail::Address& address, std::string_view value) {
     for (const std::string& form : address.external_forms()) entries.add(form, value);
 }
 
-postfix::TableEntries to_entries(const std::vector<store::Row>& rows, const char* value) {
+postfix::TableEntries to_entries(const std::vector<store::Row>& rows, std::string_view value) {
     postfix::TableEntries entries;
     for (const store::Row& row : rows) add_entries(entries, row.address, value);
     return entries;

@@ -156,16 +156,17 @@ class Watch {
         bool said_ready = false;
         while (!stopping_) {
             auto step = log_->step(state_);
-            if (step && step->stored_misses) {
+            if (step && step->stored_questions) {
                 evidence_.notify();
                 questions_.notify();
             }
+            if (step && step->doubted) directories_.poll_now();
             if (step && !said_ready) {
                 said_ready = true;
-                notify_ready("following " + log_->path().string());
+                notify_ready("following " + log_->name());
                 spdlog::info("ready");
             }
-            const bool at_once = step && (step->more || step->stored_misses);
+            const bool at_once = step && (step->more || step->stored_questions);
             if (!at_once && step) {
                 co_await lines_.wait_for(log_->watch_fd() >= 0 ? kLogCheck : kLogPoll);
                 continue;
@@ -366,9 +367,9 @@ class Watch {
         auto open = state_.read([](SQLite::Database& db) {
             return db.execAndGet("SELECT count(*) FROM question WHERE cause <> 'refresh'").getInt();
         });
-        std::string text = fmt::format("following {}; {} questions open, {} sessions", log_->path().string(),
+        std::string text = fmt::format("following {}; {} questions open, {} sessions", log_->name(),
                                        open ? *open : 0, asker_.active());
-        if (!log_->file_present()) text = "waiting for the log " + log_->path().string();
+        if (!log_->present()) text = "waiting for the log " + log_->name();
         if (const std::size_t stopped = asker_.stopped_targets(); stopped > 0)
             text += fmt::format(", callouts to {} hosts stopped", stopped);
         if (!last_trouble_.empty()) text += "; " + last_trouble_;
@@ -399,7 +400,7 @@ class Watch {
         for (;;) {
             auto step = log_->step(state_);
             if (!step && step.error().code != ExitCode::try_again) co_return fail(step.error());
-            if (step && !step->more && !step->stored_misses) break;
+            if (step && !step->more && !step->stored_questions) break;
             asio::steady_timer timer(io_, step ? Clock::duration(0s) : Clock::duration(kBusyPause));
             co_await timer.async_wait(asio::use_awaitable);
         }

@@ -143,7 +143,7 @@ TEST_CASE("The example loads, and shows the defaults", "[docs]") {
     CHECK(example->gate.percent == defaults->gate.percent);
     CHECK(example->log.path == defaults->log.path);
     CHECK(example->log.syslog_names == defaults->log.syslog_names);
-    CHECK(example->log_from_main_cf == defaults->log_from_main_cf);
+    CHECK(example->log.source == defaults->log.source);
     CHECK(example->budget.total.per_second == defaults->budget.total.per_second);
     CHECK(example->budget.domain.per_second == defaults->budget.domain.per_second);
     CHECK(example->budget.network.per_second == defaults->budget.network.per_second);

@@ -127,7 +127,7 @@ TEST_CASE("a whole file is read", "[config][configuration]") {
     CHECK(loaded->gate.percent == 20);
     CHECK(loaded->log.path == "/var/log/mail.log");
     CHECK(loaded->log.syslog_names == std::vector<std::string>{"postfix", "postfix-in"});
-    CHECK_FALSE(loaded->log_from_main_cf);
+    CHECK(loaded->log.source == maillog::SourceKind::file);
 
     REQUIRE(loaded->directories.size() == 1);
     const directory::Settings& corp = loaded->directories[0];
@@ -180,7 +180,7 @@ TEST_CASE("what is left out has its default", "[config][configuration]") {
     CHECK(loaded->publish_interval == 1s);
     CHECK(loaded->gate.percent == 10);
     CHECK(loaded->gate.always == 50);
-    CHECK(loaded->log_from_main_cf);
+    CHECK(loaded->log.source == maillog::SourceKind::automatic);
     CHECK(loaded->log.syslog_names == std::vector<std::string>{"postfix"});
     REQUIRE(loaded->routes.size() == 1);
     CHECK_FALSE(loaded->routes[0].asks());

@@ -103,7 +103,7 @@ TEST_CASE("bad values", "[config][mistakes]") {
         {"a key of a later version", "[general]\nmetrics-dir = /m\n", 2, "[general] metrics-dir",
          "this version"},
         {"a log source", "[log]\nsource = syslog\n", 2, "[log] source", "'file'"},
-        {"the journal", "[log]\nsource = journal\n", 2, "[log] source", "this version"},
+        {"another source", "[log]\nsource = syslog\n", 2, "[log] source", "'journal'"},
         {"no syslog name", "[log]\nsyslog-name =\n", 2, "[log] syslog-name", "at least one"},
         {"a switch", directory_with("use-mail = true"), 6, "[directory.corp] use-mail", "yes nor no"},
         {"a number", route_with("sessions = 0"), 3, "[route.exchange] sessions", "1 to 20"},

@@ -8,6 +8,7 @@
 
 using namespace postcensus;
 using mail::Dropped;
+using mail::EventKind;
 using mail::LineResult;
 
 namespace {
@@ -34,9 +35,12 @@ std::string replaced(std::string text, const std::string& from, const std::strin
     return text.replace(at, from.size(), to);
 }
 
-// "" for no event, "+recipient" for a miss, "-why" for a dropped line.
+// "" for no event, "+recipient" for a miss, "asked recipient" and so on for others, "-why" for a dropped
+// line.
 std::string outcome(const LineResult& result) {
-    if (result.miss) return "+" + result.miss->recipient.text();
+    if (result.event && result.event->kind == EventKind::miss) return "+" + result.event->recipient.text();
+    if (result.event)
+        return std::string(mail::name_of(result.event->kind)) + " " + result.event->recipient.text();
     if (!result.dropped) return "";
     return *result.dropped == Dropped::hostile ? "-hostile"
            : *result.dropped == Dropped::cut   ? "-cut"
@@ -52,12 +56,13 @@ const std::string kHonest = miss("nobody@corp.example", "nobody@corp.example");
 
 TEST_CASE("a miss says who asked for whom", "[mail][log_event]") {
     const LineResult result = read(kHonest);
-    REQUIRE(result.miss);
+    REQUIRE(result.event);
     CHECK_FALSE(result.dropped);
-    CHECK(result.miss->recipient.text() == "nobody@corp.example");
-    CHECK(result.miss->client == "127.0.0.1");
-    CHECK(result.miss->sender == "a@b.test");
-    CHECK_FALSE(result.miss->at);
+    CHECK(result.event->recipient.text() == "nobody@corp.example");
+    CHECK(result.event->client == "127.0.0.1");
+    CHECK(result.event->sender == "a@b.test");
+    CHECK(result.event->code == 450);
+    CHECK_FALSE(result.event->at.exact);
 }
 
 TEST_CASE("the variants of Postfix's line are misses", "[mail][log_event]") {
@@ -83,7 +88,7 @@ TEST_CASE("the variants of Postfix's line are misses", "[mail][log_event]") {
 TEST_CASE("the client is its address, with or without port", "[mail][log_event]") {
     const auto client = [](const std::string& text) {
         const LineResult result = read(replaced(kHonest, kClient, text));
-        return result.miss ? result.miss->client : outcome(result);
+        return result.event ? result.event->client : outcome(result);
     };
     CHECK(client("mx.b.test[192.0.2.7]") == "192.0.2.7");
     CHECK(client("mx.b.test[192.0.2.7]:41234") == "192.0.2.7");
@@ -101,8 +106,9 @@ TEST_CASE("the client is its address, with or without port", "[mail][log_event]"
 TEST_CASE("prefixes of syslog, rsyslog and postlogd are read", "[mail][log_event]") {
     const auto at = [](const std::string& prefix) {
         const LineResult result = read(replaced(kHonest, kPrefix, prefix));
-        if (!result.miss) return std::string("no event");
-        return result.miss->at ? std::to_string(to_unix_ms(*result.miss->at)) : std::string("no time");
+        if (!result.event) return std::string("no event");
+        const mail::LogTime& time = result.event->at;
+        return time.exact ? std::to_string(to_unix_ms(*time.exact)) : std::string("no time");
     };
     CHECK(at("Nov  4 01:02:03 host postfix/smtpd[1]: ") == "no time");
     CHECK(at("Nov 04 01:02:03 host postfix/smtpd[123]: ") == "no time");
@@ -127,7 +133,7 @@ TEST_CASE("prefixes of syslog, rsyslog and postlogd are read", "[mail][log_event
 
 TEST_CASE("only smtpd under one of our syslog names is heard", "[mail][log_event]") {
     const auto from = [](const std::string& tag, const std::vector<std::string>& names) {
-        return mail::read_line(replaced(kHonest, "postfix/smtpd[7259]", tag), names).miss.has_value();
+        return mail::read_line(replaced(kHonest, "postfix/smtpd[7259]", tag), names).event.has_value();
     };
     CHECK(from("mx-in/smtpd[1]", {"postfix", "mx-in"}));
     CHECK(from("mx-in/submission/smtpd[1]", {"mx-in"}));
@@ -151,9 +157,6 @@ TEST_CASE("other rejections and other lines are no event", "[mail][log_event]") 
     CHECK(with("relay recipient table", "virtual alias table").empty());
     CHECK(with("User unknown in relay recipient table", "undeliverable address: unknown").empty());
     CHECK(with("450 4.1.1", "454 4.7.1").empty());
-    // Our own rejection: an answer, not a question.
-    CHECK(with("User unknown in relay recipient table", "User unknown: there is no such recipient here")
-              .empty());
     CHECK(with("RCPT from", "MAIL from").empty());
     CHECK(with("reject: RCPT", "filter: RCPT").empty());
     CHECK(outcome("").empty());
@@ -253,7 +256,7 @@ TEST_CASE("a line cut anywhere is no evidence", "[mail][log_event]") {
     for (const std::string& line : {kHonest, quoted})
         for (std::size_t size = 0; size < line.size(); ++size) {
             INFO(line.substr(0, size));
-            CHECK_FALSE(read(line.substr(0, size)).miss);
+            CHECK_FALSE(read(line.substr(0, size)).event);
         }
     CHECK(outcome(kHonest.substr(0, kHonest.size() - 1)) == "-cut");
     CHECK(outcome(kHonest.substr(0, kHonest.find("to=<") + 8)) == "-cut");
@@ -269,9 +272,114 @@ TEST_CASE("a line cut anywhere is no evidence", "[mail][log_event]") {
 
 TEST_CASE("what is kept of the sender is bounded and printable", "[mail][log_event]") {
     const LineResult big = read(miss("n@corp.example", "n@corp.example", std::string(500, 'S') + "@b.test"));
-    REQUIRE(big.miss);
-    CHECK(big.miss->sender.size() <= 323);
+    REQUIRE(big.event);
+    CHECK(big.event->sender.size() <= 323);
     const LineResult raw = read(miss("n@corp.example", "n@corp.example", "\"a\x1b\xff\"@b.test"));
-    REQUIRE(raw.miss);
-    CHECK(raw.miss->sender == "\"a\\x1b\\xff\"@b.test");
+    REQUIRE(raw.event);
+    CHECK(raw.event->sender == "\"a\\x1b\\xff\"@b.test");
+}
+
+TEST_CASE("our own rejection is known by its words, whatever its code", "[mail][log_event]") {
+    const std::string ours(mail::kUnknownRecipient);
+    const std::string line = replaced(kHonest, "User unknown in relay recipient table", ours);
+    CHECK(outcome(replaced(line, "450 4.1.1", "550 5.1.1")) == "asked nobody@corp.example");
+    CHECK(outcome(line) == "asked nobody@corp.example");  // soft_bounce
+    CHECK(read(line).event->client == "127.0.0.1");
+    CHECK(outcome(replaced(line, ours, ours + "!")).empty());
+    // Words of ours inside of the recipient make nothing but that recipient.
+    const std::string half = "victim@corp.example>: Recipient address rejected: " + ours;
+    CHECK(outcome(miss(half + "@corp.example", "\"" + half + "\"@corp.example")) == "-invalid");  // too long
+}
+
+TEST_CASE("what rsyslog has escaped is no address", "[mail][log_event]") {
+    CHECK(outcome(kHonest + "#012") == "+nobody@corp.example");
+    CHECK(outcome(miss("a#012b@corp.example", "a#012b@corp.example")) == "-invalid");
+    CHECK(outcome(miss("#303#244rger@corp.example", "#303#244rger@corp.example")) == "-invalid");
+    CHECK(outcome(miss("a#101b@corp.example", "a#101b@corp.example")) == "+a#101b@corp.example");
+    CHECK(outcome(miss("a#999b@corp.example", "a#999b@corp.example")) == "+a#999b@corp.example");
+    CHECK(outcome(miss("a#01@corp.example", "a#01@corp.example")) == "+a#01@corp.example");
+}
+
+namespace {
+
+// As smtp(8) of Postfix 3.7 writes them.
+const std::string kSmtp = "Nov 24 03:58:41 gw postfix/relay/smtp[7301]: ";
+const std::string kSent =
+    kSmtp +
+    "4ZnLqk1x2Qz9rTb: to=<anna@corp.example>, relay=ex1.corp.example[192.0.2.10]:25, delay=0.21, "
+    "delays=0.05/0.01/0.05/0.1, dsn=2.6.0, status=sent (250 2.6.0 <m@x> Queued mail for delivery)";
+const std::string kBounced =
+    kSmtp +
+    "3C0F51A0123: to=<gone@corp.example>, relay=ex1.corp.example[192.0.2.10]:25, conn_use=2, "
+    "delay=0.3, delays=0.05/0/0.05/0.2, dsn=5.1.10, status=bounced (host ex1.corp.example[192.0.2.10] "
+    "said: 550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup (in "
+    "reply to RCPT TO command))";
+
+}  // namespace
+
+TEST_CASE("a delivery says where it went", "[mail][log_event]") {
+    const LineResult sent = read(kSent);
+    REQUIRE(sent.event);
+    CHECK(sent.event->kind == EventKind::delivered);
+    CHECK(sent.event->recipient.text() == "anna@corp.example");
+    CHECK(sent.event->host == "ex1.corp.example[192.0.2.10]:25");
+    CHECK_FALSE(sent.event->original);
+    const LineResult alias =
+        read(replaced(kSent, "anna@corp.example>", "anna@corp.example>, orig_to=<Info@corp.example>"));
+    REQUIRE(alias.event);
+    CHECK(alias.event->original->text() == "info@corp.example");
+    // The server's words come behind all that is read.
+    CHECK(outcome(replaced(kSent, "250 2.6.0", std::string(1500, 'x'))) == "delivered anna@corp.example");
+    CHECK(outcome(replaced(kSent, "relay/smtp", "lmtp")) == "delivered anna@corp.example");
+    for (const char* other :
+         {"postfix/qmgr", "postfix/local", "postfix/virtual", "postfix/smtpd", "other/smtp"})
+        CHECK(outcome(replaced(kSent, "postfix/relay/smtp", other)).empty());
+    for (const char* status : {"deferred", "undeliverable", "deliverable", "SOFTBOUNCE", "expired"})
+        CHECK(outcome(replaced(kSent, "status=sent", std::string("status=") + status)).empty());
+}
+
+TEST_CASE("a bounce is what a server refused for good, at RCPT TO or after DATA", "[mail][log_event]") {
+    const LineResult bounced = read(kBounced);
+    REQUIRE(bounced.event);
+    CHECK(bounced.event->kind == EventKind::bounced);
+    CHECK(bounced.event->recipient.text() == "gone@corp.example");
+    CHECK(bounced.event->code == 550);
+    CHECK(bounced.event->reply ==
+          "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup");
+    const std::string expected = "bounced gone@corp.example";
+    CHECK(outcome(replaced(kBounced, "RCPT TO command", "end of DATA command")) == expected);
+    for (const char* stage : {"MAIL FROM command", "DATA command", "EHLO command"})
+        CHECK(outcome(replaced(kBounced, "RCPT TO command", stage)).empty());
+    // What Postfix itself found wrong.
+    CHECK(outcome(kSmtp + "3C0F51A0123: to=<gone@corp.example>, relay=none, delay=0.3, delays=0.1/0/0.2/0, "
+                          "dsn=5.4.4, status=bounced (Host or domain name not found. Name service error)")
+              .empty());
+    CHECK(outcome(replaced(kBounced, "said: 550", "said: 450")).empty());
+    CHECK(outcome(replaced(kBounced, "RESOLVER", std::string(900, 'x'))) == "-cut");
+}
+
+TEST_CASE("a recipient cannot forge a delivery of another", "[mail][log_event]") {
+    const auto to = [](const std::string& line, const std::string& quoted) {
+        return outcome(replaced(line, line == kSent ? "<anna@corp.example>" : "<gone@corp.example>", quoted));
+    };
+    const std::string fake =
+        "x>, relay=ex1[192.0.2.10]:25, delay=0, delays=0/0/0/0, dsn=5.1.1, status=bounced (host h "
+        "said: 550 5.1.1 (in reply to RCPT TO command))";
+    CHECK(to(kSent, "<\"" + fake.substr(0, 60) + "\"@corp.example>") ==
+          "delivered " + mail::Address::from_internal(fake.substr(0, 60) + "@corp.example")->text());
+    CHECK(to(kSent, "<\"" + fake + "\"@corp.example>") == "-invalid");
+    CHECK(to(kSent, "<x> to=<victim@corp.example>") == "-hostile");
+    CHECK(to(kSent, "<a b@corp.example>") == "-hostile");
+    CHECK(to(kBounced, "<\"\"@corp.example>") == "-invalid");
+    CHECK(to(kSent, "<anna@corp.example>, orig_to=<\"a>, relay=x\"@corp.example>") ==
+          "delivered anna@corp.example");
+}
+
+TEST_CASE("a delivery that is cut is one only if all that counts is there", "[mail][log_event]") {
+    for (const std::string& line : {kSent, kBounced})
+        for (std::size_t size = 0; size < line.size(); ++size) {
+            INFO(line.substr(0, size));
+            const LineResult result = read(line.substr(0, size));
+            CHECK(result.event.has_value() == (line == kSent && size >= line.find("status=sent (") + 13));
+        }
 }

@@ -57,7 +57,7 @@ inline Taken take(FileTail& tail, std::size_t most = 500) {
         for (auto& line : batch->lines) all.lines.push_back(std::move(line));
         all.lost += batch->lost;
         all.overlong += batch->overlong;
-        all.mark = batch->mark;
+        all.mark = Mark::parse(batch->mark).value();
         if (!batch->more) return all;
     }
     FAIL("polls without end");

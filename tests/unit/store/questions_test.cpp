@@ -249,9 +249,14 @@ TEST_CASE("marks and counts", "[store][questions]") {
         return state.read([](SQLite::Database& db) { return load_mark(db, "/var/log/mail.log"); });
     };
     CHECK(mark() == std::optional<std::string>{});
+    std::string before;
     for (const char* text : {"one", "two"}) {
-        state.write([&](Writer& writer) { save_mark(writer, "/var/log/mail.log", text); });
+        CHECK(state.write(
+            [&](Writer& writer) { return move_mark(writer, "/var/log/mail.log", text, before); }));
+        CHECK_FALSE(state.write(
+            [&](Writer& writer) { return move_mark(writer, "/var/log/mail.log", "x", "other"); }));
         CHECK(mark() == std::optional<std::string>(text));
+        before = text;
     }
     state.write([](Writer& writer) {
         count(writer, "misses", kNoon, 3);

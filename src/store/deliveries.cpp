@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+#include "store/deliveries.h"
+
+#include <chrono>
+
+#include "store/questions.h"
+
+namespace postcensus::store {
+namespace {
+
+using namespace std::chrono_literals;
+
+// What a callout has just said is not asked again for the next bounce.
+constexpr auto kJustAnswered = 15min;
+// A proof is moved only so far at once: each time is a write.
+constexpr auto kRenewed = 1h;
+
+}  // namespace
+
+bool record_bounces(Writer& writer, const std::vector<StoredBounce>& bounces, Time now) {
+    SQLite::Statement note(writer.db,
+                           "INSERT INTO bounce (address_id, first_at, last_at, count, host, reply) "
+                           "VALUES (:id, :at, :at, 1, :host, :reply) ON CONFLICT (address_id) DO UPDATE SET "
+                           "last_at = max(last_at, :at), count = count + 1, host = :host, reply = :reply");
+    SQLite::Statement accepted(
+        writer.db,
+        "SELECT answer IN ('accept', 'closed') AND NOT EXISTS (SELECT 1 FROM callout WHERE address_id = "
+        "address.id AND class IN ('deliverable', 'unknown', 'policy') AND at > :since) FROM address "
+        "WHERE id = :id");
+    bool asked = false;
+    for (const StoredBounce& bounce : bounces) {
+        const auto id = find_address(writer.db, bounce.recipient);
+        if (!id) continue;
+        note.reset();
+        note.bind(":id", *id);
+        note.bind(":at", to_unix_ms(bounce.at));
+        note.bind(":host", bounce.host);
+        note.bind(":reply", bounce.reply);
+        note.exec();
+        if (!bounce.ask) continue;
+        accepted.reset();
+        accepted.bind(":id", *id);
+        accepted.bind(":since", to_unix_ms(now - kJustAnswered));
+        if (accepted.executeStep() && accepted.getColumn(0).getInt() != 0) {
+            ask(writer, *id, "bounce", now, now);
+            asked = true;
+        }
+        accepted.reset();
+    }
+    return asked;
+}
+
+void renew_proofs(Writer& writer, const std::vector<StoredDelivery>& deliveries) {
+    SQLite::Statement renew(
+        writer.db,
+        "UPDATE callout SET at = :at WHERE id = (SELECT id FROM callout WHERE address_id = :id AND class IN "
+        "('deliverable', 'unknown', 'policy') ORDER BY began_seq DESC, id DESC LIMIT 1) AND class = "
+        "'deliverable' AND at < :before AND substr(target, 1, length(:host) + 1) = :host || ':' AND NOT "
+        "EXISTS (SELECT 1 FROM address JOIN domain USING (domain) WHERE address.id = :id AND accept_all = "
+        "1)");
+    SQLite::Statement later(
+        writer.db,
+        "UPDATE question SET due = max(due, ?) WHERE address_id = ? AND cause = 'refresh' AND attempts = 0");
+    for (const StoredDelivery& delivery : deliveries) {
+        const auto id = find_address(writer.db, delivery.recipient);
+        if (!id) continue;
+        renew.reset();
+        renew.bind(":id", *id);
+        renew.bind(":at", to_unix_ms(delivery.at));
+        renew.bind(":before", to_unix_ms(delivery.at - kRenewed));
+        renew.bind(":host", delivery.host);
+        if (renew.exec() == 0) continue;
+        later.reset();
+        later.bind(1, to_unix_ms(delivery.refresh));
+        later.bind(2, *id);
+        later.exec();
+    }
+}
+
+void note_asked(Writer& writer, const std::vector<StoredAsk>& asked) {
+    SQLite::Statement note(writer.db,
+                           "UPDATE address SET asked_at = max(coalesce(asked_at, 0), ?) WHERE local = ? AND "
+                           "domain = ? AND answer = 'reject'");
+    for (const StoredAsk& one : asked) {
+        note.reset();
+        note.bind(1, to_unix_ms(one.at));
+        note.bind(2, std::string(one.recipient.local()));
+        note.bind(3, std::string(one.recipient.domain()));
+        note.exec();
+    }
+}
+
+}  // namespace postcensus::store
