@@ -29,13 +29,6 @@ constexpr Command kProbe{"probe",
                          nullptr,
                          nullptr,
                          nullptr};
-constexpr Command kScan{"scan",
-                        "FILE... [--events] [--format text|json]",
-                        "read old logs, and say what would have been learned",
-                        "warning",
-                        nullptr,
-                        nullptr,
-                        nullptr};
 constexpr Command kCheck{"check",
                          "[--format text|json]",
                          "test configuration, directory, callout target, tables and main.cf",

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 // postcensus sync: reads the directories into the state, and has it decided and published.
 #include <fmt/format.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <iostream>
 
 #include "cmd/command.h"
+#include "cmd/progress.h"
 #include "store/holds.h"
 #include "tasks/read_directory.h"
 
@@ -20,33 +19,6 @@ void add_options(po::options_description& options) {
     options.add_options()("full", "read everything, not only what has changed; at once, at any server")(
         "dry-run", "read everything, print the difference (+ a@b, - a@b), and change nothing");
 }
-
-// A line that is drawn over itself, where somebody looks on.
-class ProgressLine {
-  public:
-    explicit ProgressLine(std::string name)
-        : name_(std::move(name)), terminal_(::isatty(STDERR_FILENO) == 1) {}
-    void draw(const directory::ReadSummary& summary) {
-        if (!terminal_) return;
-        const double seconds =
-            std::chrono::duration<double>(std::chrono::steady_clock::now() - begun_).count();
-        std::cerr << fmt::format("\r{}: {} objects, {} pages, {:.0f}/s ", name_, summary.objects,
-                                 summary.pages,
-                                 static_cast<double>(summary.objects) / std::max(seconds, 0.001));
-        drawn_ = true;
-    }
-    ~ProgressLine() {
-        if (drawn_) std::cerr << "\r\x1b[K";
-    }
-    ProgressLine(const ProgressLine&) = delete;
-    ProgressLine& operator=(const ProgressLine&) = delete;
-
-  private:
-    std::string name_;
-    bool terminal_;
-    bool drawn_ = false;
-    std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
-};
 
 Result<std::vector<directory::Settings>> pick(const config::Configuration& configuration,
                                               const std::vector<std::string>& names) {
@@ -88,10 +60,13 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     std::optional<Failure> first;
     std::vector<std::string> done;
     for (const directory::Settings& settings : *directories) {
-        ProgressLine progress(settings.name);
-        auto read = tasks::read_directory(
-            *state, settings, mode,
-            [&progress](const directory::ReadSummary& summary) { progress.draw(summary); }, &*configuration);
+        ProgressLine progress;
+        const auto draw = [&](const directory::ReadSummary& summary) {
+            progress.draw(fmt::format("{}: {} objects, {} pages, {:.0f}/s ", settings.name, summary.objects,
+                                      summary.pages,
+                                      static_cast<double>(summary.objects) / progress.seconds()));
+        };
+        auto read = tasks::read_directory(*state, settings, mode, draw, &*configuration);
         if (!read) {
             if (directories->size() > 1) std::cerr << "postcensus: " << read.error().message << "\n";
             if (!first) first = read.error();

@@ -29,4 +29,13 @@ Result<void> become_owner_of(const std::filesystem::path& folder) {
     return {};
 }
 
+Result<void> become_nobody() {
+    if (::geteuid() != 0) return {};
+    const passwd* nobody = ::getpwnam("nobody");  // NOLINT(concurrency-mt-unsafe): before any thread
+    if (nobody == nullptr) return fail(ExitCode::cannot_write, "there is no user nobody to become");
+    if (::setgroups(0, nullptr) != 0 || ::setgid(nobody->pw_gid) != 0 || ::setuid(nobody->pw_uid) != 0)
+        return fail(ExitCode::cannot_write, describe_errno("cannot become", "nobody", errno));
+    return {};
+}
+
 }  // namespace postcensus

@@ -12,4 +12,7 @@ namespace postcensus {
 // Does nothing if this process is not root, or if root owns the folder.
 Result<void> become_owner_of(const std::filesystem::path& folder);
 
+// For a command that needs nothing but what it has open. Does nothing if this process is not root.
+Result<void> become_nobody();
+
 }  // namespace postcensus

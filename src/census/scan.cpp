@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+#include "census/scan.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace postcensus::census {
+namespace {
+
+// So many of each are kept. When there are more, those that were met least go: mostly made-up names that were
+// met once.
+constexpr std::size_t kMostRecipients = 40'000;
+constexpr std::size_t kMostGroups = 10'000;
+
+// Makes room for one more. True if something was dropped.
+template <typename Map>
+bool make_room(Map& map, std::size_t most) {
+    if (map.size() < most) return false;
+    for (std::int64_t least = 1; map.size() > most / 2; least *= 2)
+        std::erase_if(map, [least](const auto& entry) { return entry.second.count <= least; });
+    return true;
+}
+
+// IPv4 by /24, IPv6 by /64.
+std::string network_of(const std::string& client) {
+    in_addr v4{};
+    in6_addr v6{};
+    char text[INET6_ADDRSTRLEN] = "";
+    if (::inet_pton(AF_INET, client.c_str(), &v4) == 1) {
+        v4.s_addr &= htonl(0xFFFFFF00U);
+        return fmt::format("{}/24", ::inet_ntop(AF_INET, &v4, text, sizeof text));
+    }
+    if (::inet_pton(AF_INET6, client.c_str(), &v6) == 1) {
+        std::fill(v6.s6_addr + 8, v6.s6_addr + 16, std::uint8_t{0});
+        return fmt::format("{}/64", ::inet_ntop(AF_INET6, &v6, text, sizeof text));
+    }
+    return "unknown";
+}
+
+// RFC 3463 5.1.1, Exchange's 5.1.10, and its 5.4.1 with these words: there is no such recipient.
+bool says_unknown(const std::string& reply) {
+    const std::size_t blank = reply.find(' ');
+    const std::string_view rest = std::string_view(reply).substr(std::min(blank, reply.size()));
+    return rest.starts_with(" 5.1.1") || rest.starts_with(" 5.1.10") || rest.starts_with(" #5.1.1") ||
+           (rest.starts_with(" 5.4.1") && rest.find("Recipient address rejected") != std::string_view::npos);
+}
+
+}  // namespace
+
+Scan::Scan(std::function<bool(std::string_view)> relayed) : relayed_(std::move(relayed)) {}
+
+bool Scan::counts(std::string_view domain) const {
+    return relayed_ ? relayed_(domain) : domains_.contains(std::string(domain));
+}
+
+void Scan::take(const mail::LogEvent& event) {
+    if (event.kind == mail::EventKind::miss) return take_miss(event);
+    const std::string domain(event.recipient.domain());
+    auto found = others_.find(domain);
+    if (found == others_.end()) {
+        // A gateway delivers to more domains in the world than it relays for.
+        make_room(others_, kMostGroups);
+        found = others_.emplace(domain, Others{}).first;
+    }
+    ++found->second.count;
+    if (event.kind == mail::EventKind::asked) ++found->second.asked;
+    if (event.kind == mail::EventKind::delivered) ++found->second.delivered;
+    if (event.kind != mail::EventKind::bounced) return;
+    ++found->second.bounced;
+    const std::string recipient = event.recipient.external();
+    auto bounce = bounced_.find(recipient);
+    if (bounce == bounced_.end()) {
+        bounced_dropped_ |= make_room(bounced_, kMostRecipients);
+        bounce = bounced_.emplace(recipient, Bounced{domain, 0, {}}).first;
+    }
+    ++bounce->second.count;
+    bounce->second.reply = event.reply;
+}
+
+void Scan::take_miss(const mail::LogEvent& event) {
+    const std::string domain(event.recipient.domain());
+    if (relayed_ && !relayed_(domain)) return;
+    ++sums_.misses;
+    const std::string recipient = event.recipient.external();
+    distinct_.add(recipient);
+    auto missed = missed_.find(recipient);
+    if (missed == missed_.end()) {
+        missed_dropped_ |= make_room(missed_, kMostRecipients);
+        missed = missed_.emplace(recipient, Missed{}).first;
+    }
+    ++missed->second.count;
+    missed->second.clients.add(event.client);
+    for (auto& [groups, name] : {std::pair(&domains_, domain), std::pair(&networks_, network_of(event.client))}) {
+        auto group = groups->find(name);
+        if (group == groups->end()) {
+            make_room(*groups, kMostGroups);
+            group = groups->emplace(name, Group{}).first;
+        }
+        ++group->second.count;
+        group->second.recipients.add(recipient);
+    }
+}
+
+void Scan::drop(mail::Dropped why) {
+    if (why == mail::Dropped::hostile) ++sums_.hostile;
+    if (why == mail::Dropped::cut) ++sums_.cut;
+    if (why == mail::Dropped::invalid) ++sums_.invalid;
+}
+
+void Scan::saw(Time at) {
+    sums_.first = std::min(sums_.first.value_or(at), at);
+    sums_.last = std::max(sums_.last.value_or(at), at);
+}
+
+void Scan::add_file(std::int64_t lines, std::int64_t bytes) {
+    ++sums_.files;
+    sums_.lines += lines;
+    sums_.bytes += bytes;
+}
+
+ScanReport Scan::report() const {
+    ScanReport report = sums_;
+    report.distinct = distinct_.value();
+    report.distinct_exact = distinct_.exact();
+    report.missed_complete = !missed_dropped_;
+    report.bounces_complete = !bounced_dropped_;
+    for (const auto& [domain, counts] : others_) {
+        if (!this->counts(domain)) continue;
+        report.asked += counts.asked;
+        report.bounced += counts.bounced;
+        report.delivered += counts.delivered;
+    }
+    for (const auto& [recipient, missed] : missed_)
+        report.missed.push_back({recipient, missed.count, missed.clients.value()});
+    for (const auto& [recipient, bounce] : bounced_)
+        if (counts(bounce.domain))
+            report.bounces.push_back({recipient, bounce.count, bounce.reply, says_unknown(bounce.reply)});
+    const auto by_count = [](const auto& a, const auto& b) {
+        return a.count != b.count ? a.count > b.count : a.recipient < b.recipient;
+    };
+    std::sort(report.missed.begin(), report.missed.end(), by_count);
+    std::sort(report.bounces.begin(), report.bounces.end(), by_count);
+    for (const auto& [domain, group] : domains_)
+        report.domains.push_back({domain, group.count, group.recipients.value()});
+    std::sort(report.domains.begin(), report.domains.end(), [](const auto& a, const auto& b) {
+        return a.misses != b.misses ? a.misses > b.misses : a.domain < b.domain;
+    });
+    for (const auto& [network, group] : networks_)
+        report.networks.push_back({network, group.count, group.recipients.value()});
+    std::sort(report.networks.begin(), report.networks.end(), [](const auto& a, const auto& b) {
+        return a.distinct != b.distinct ? a.distinct > b.distinct : a.network < b.network;
+    });
+    return report;
+}
+
+}  // namespace postcensus::census
