@@ -34,12 +34,12 @@ Result<std::optional<config::Configuration>> find_configuration(const Globals& g
     return std::optional<config::Configuration>{};
 }
 
-void draw(ProgressLine& progress, const maillog::OldLog& log) {
-    if (!progress.seen()) return;
-    const double megabytes = static_cast<double>(log.taken()) / 1e6;
-    progress.draw(log.size() > 0 ? fmt::format("{}: {} % of {:.0f} MB", log.name(), log.taken() * 100 / log.size(),
-                                               static_cast<double>(log.size()) / 1e6)
-                                 : fmt::format("{}: {:.0f} MB", log.name(), megabytes));
+void draw(ProgressLine& line, const tasks::ScanProgress& log) {
+    if (!line.seen()) return;
+    const auto megabytes = [](std::uint64_t bytes) { return static_cast<double>(bytes) / 1e6; };
+    line.draw(log.size > 0 ? fmt::format("{}: {} % of {:.0f} MB", log.name, log.taken * 100 / log.size,
+                                         megabytes(log.size))
+                           : fmt::format("{}: {:.0f} MB", log.name, megabytes(log.taken)));
 }
 
 Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
@@ -47,7 +47,8 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     if (format != "text" && format != "json") return fail(ExitCode::usage, "--format takes text or json");
     const std::vector<std::string> names = words(arguments, "file");
     if (names.empty())
-        return fail(ExitCode::usage, "name the logs to read, or - for standard input; see postcensus scan --help");
+        return fail(ExitCode::usage,
+                    "name the logs to read, or - for standard input; see postcensus scan --help");
     auto configuration = find_configuration(globals);
     if (!configuration) return fail(configuration.error());
     std::vector<maillog::OldLog> logs;
@@ -74,7 +75,7 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     tasks::Scanned scanned;
     {
         ProgressLine progress;
-        options.on_progress = [&progress](const maillog::OldLog& log) { draw(progress, log); };
+        options.on_progress = [&progress](const tasks::ScanProgress& log) { draw(progress, log); };
         scanned = tasks::scan_logs(logs, options, now());
     }
     if (!events)

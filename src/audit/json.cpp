@@ -34,8 +34,9 @@ std::string scan_json(const census::ScanReport& scan) {
             {{"recipient", missed.recipient}, {"count", missed.count}, {"clients", missed.clients}});
     json["bounces"] = Json::array();
     for (const auto& bounce : scan.bounces)
-        json["bounces"].push_back(
-            {{"recipient", bounce.recipient}, {"count", bounce.count}, {"reply", printable(bounce.reply, 512)}});
+        json["bounces"].push_back({{"recipient", bounce.recipient},
+                                   {"count", bounce.count},
+                                   {"reply", printable(bounce.reply, 512)}});
     return dump(json, 2);
 }
 

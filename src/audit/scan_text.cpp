@@ -24,14 +24,15 @@ const char* about(bool exact) {
 }
 
 void add_misses(const census::ScanReport& scan, std::string& out) {
-    add(out, "\nMissed recipients: {} refusals of {}{} recipients that relay_recipient_maps does not have\n", scan.misses,
-        about(scan.distinct_exact), scan.distinct);
+    add(out, "\nMissed recipients: {} refusals of {}{} recipients that relay_recipient_maps does not have\n",
+        scan.misses, about(scan.distinct_exact), scan.distinct);
     std::size_t width = 6;
     for (const auto& domain : scan.domains) width = std::max(width, domain.domain.size());
     for (std::size_t i = 0; i < std::min(scan.domains.size(), kMostLines); ++i)
         add(out, "  {:<{}} {:>9} misses {:>9} recipients\n", printable(scan.domains[i].domain), width,
             scan.domains[i].misses, scan.domains[i].distinct);
-    if (scan.domains.size() > kMostLines) add(out, "  and {} more domains\n", scan.domains.size() - kMostLines);
+    if (scan.domains.size() > kMostLines)
+        add(out, "  and {} more domains\n", scan.domains.size() - kMostLines);
     if (scan.missed.empty()) return;
     out += "  the most missed:\n";
     for (std::size_t i = 0; i < std::min(scan.missed.size(), kMostLines); ++i)
@@ -43,7 +44,8 @@ void add_networks(const census::ScanReport& scan, std::string& out) {
     const auto harvesting = std::count_if(scan.networks.begin(), scan.networks.end(),
                                           [](const auto& network) { return network.distinct >= kHarvests; });
     if (harvesting == 0) return;
-    add(out, "\nHarvesting: {} networks tried {} recipients or more that do not exist\n", harvesting, kHarvests);
+    add(out, "\nHarvesting: {} networks tried {} recipients or more that do not exist\n", harvesting,
+        kHarvests);
     for (std::size_t i = 0; i < std::min<std::size_t>(static_cast<std::size_t>(harvesting), kMostLines); ++i)
         add(out, "  {:<24} {:>9} recipients in {:>9} tries\n", printable(scan.networks[i].network),
             scan.networks[i].distinct, scan.networks[i].misses);
@@ -59,8 +61,10 @@ void add_bounces(const census::ScanReport& scan, std::string& out) {
         repeated += bounce.count - 1;
         ++recipients;
     }
-    add(out, "\nBounces: {} deliveries in these domains were refused for good, {} of them because there is no such "
-             "recipient\n",
+    add(out,
+        "\nBounces: {} deliveries in these domains were refused for good, {} of them because there is no "
+        "such "
+        "recipient\n",
         scan.bounced, unknown);
     for (std::size_t i = 0; i < std::min(scan.bounces.size(), kMostLines); ++i)
         add(out, "  {:>9} times {}: {}\n", scan.bounces[i].count, printable(scan.bounces[i].recipient),
@@ -68,7 +72,8 @@ void add_bounces(const census::ScanReport& scan, std::string& out) {
     if (unknown > 0)
         add(out,
             "  Each of the {} made this gateway send mail to its sender, who may be forged: backscatter.\n"
-            "  With Postcensus the first mail to each of the {} recipients makes a question, and the {} others would "
+            "  With Postcensus the first mail to each of the {} recipients makes a question, and the {} "
+            "others would "
             "have\n"
             "  met a refusal at RCPT TO, as long as the proof holds.\n",
             unknown, recipients, repeated);
@@ -80,25 +85,32 @@ std::string scan_text(const census::ScanReport& scan) {
     std::string out;
     add(out, "{} lines, {:.1f} MB in {} {}", scan.lines, static_cast<double>(scan.bytes) / 1e6, scan.files,
         scan.files == 1 ? "file" : "files");
-    if (scan.first && scan.last) add(out, ", from {} to {}", format_time(*scan.first), format_time(*scan.last));
-    add(out, "\nevents: {} misses, {} rejections of ours, {} bounces, {} deliveries in relayed domains\n", scan.misses,
-        scan.asked, scan.bounced, scan.delivered);
+    if (scan.first && scan.last)
+        add(out, ", from {} to {}", format_time(*scan.first), format_time(*scan.last));
+    add(out, "\nevents: {} misses, {} rejections of ours, {} bounces, {} deliveries in relayed domains\n",
+        scan.misses, scan.asked, scan.bounced, scan.delivered);
     if (scan.hostile + scan.cut + scan.invalid > 0)
-        add(out, "left out: {} hostile, {} cut, {} without a valid address\n", scan.hostile, scan.cut, scan.invalid);
+        add(out, "left out: {} hostile, {} cut, {} without a valid address\n", scan.hostile, scan.cut,
+            scan.invalid);
     if (scan.misses > 0) add_misses(scan, out);
     add_networks(scan, out);
     if (scan.bounced > 0) add_bounces(scan, out);
     if (scan.misses > 0)
         add(out,
-            "\nWith Postcensus: one question for each of {}{} recipients, and none for the other {} refusals within the "
+            "\nWith Postcensus: one question for each of {}{} recipients, and none for the other {} refusals "
+            "within the "
             "hour.\n",
-            about(scan.distinct_exact), scan.distinct, std::max<std::int64_t>(0, scan.misses - scan.distinct));
+            about(scan.distinct_exact), scan.distinct,
+            std::max<std::int64_t>(0, scan.misses - scan.distinct));
     if (scan.misses == 0 && scan.bounced == 0)
-        out += "\nNothing to learn: no recipient was missed, and no delivery was refused.\n"
-               "Is this the log of smtpd, and is the syslog name right ([log] syslog-name)?\n";
+        out +=
+            "\nNothing to learn: no recipient was missed, and no delivery was refused.\n"
+            "Is this the log of smtpd, and is the syslog name right ([log] syslog-name)?\n";
     if (!scan.missed_complete || !scan.bounces_complete)
-        out += "\nThere were too many recipients to keep all: those that were met least are not listed, and their "
-               "number is an estimate.\n";
+        out +=
+            "\nThere were too many recipients to keep all: those that were met least are not listed, and "
+            "their "
+            "number is an estimate.\n";
     return out;
 }
 

@@ -8,7 +8,8 @@
 namespace postcensus::census {
 namespace {
 
-// FNV leaves the high bits of short texts alike; this spreads them (the finalizer of MurmurHash3, by Appleby).
+// FNV leaves the high bits of short texts alike; this spreads them (the finalizer of MurmurHash3, by
+// Appleby).
 std::uint64_t spread(std::uint64_t hash) {
     hash = (hash ^ (hash >> 33U)) * 0xff51afd7ed558ccdULL;
     hash = (hash ^ (hash >> 33U)) * 0xc4ceb9fe1a85ec53ULL;

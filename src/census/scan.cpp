@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace postcensus::census {
 namespace {
@@ -23,20 +24,21 @@ bool make_room(Map& map, std::size_t most) {
     return true;
 }
 
-// IPv4 by /24, IPv6 by /64.
+// The first bytes of the client's address: three of IPv4, eight of IPv6.
 std::string network_of(const std::string& client) {
-    in_addr v4{};
-    in6_addr v6{};
+    std::array<char, 16> bytes{};
+    if (::inet_pton(AF_INET, client.c_str(), bytes.data()) == 1) return {bytes.data(), 3};
+    if (::inet_pton(AF_INET6, client.c_str(), bytes.data()) == 1) return {bytes.data(), 8};
+    return {};
+}
+
+std::string spell_network(const std::string& network) {
+    if (network.empty()) return "unknown";
+    std::array<char, 16> bytes{};
+    std::copy(network.begin(), network.end(), bytes.begin());
     char text[INET6_ADDRSTRLEN] = "";
-    if (::inet_pton(AF_INET, client.c_str(), &v4) == 1) {
-        v4.s_addr &= htonl(0xFFFFFF00U);
-        return fmt::format("{}/24", ::inet_ntop(AF_INET, &v4, text, sizeof text));
-    }
-    if (::inet_pton(AF_INET6, client.c_str(), &v6) == 1) {
-        std::fill(v6.s6_addr + 8, v6.s6_addr + 16, std::uint8_t{0});
-        return fmt::format("{}/64", ::inet_ntop(AF_INET6, &v6, text, sizeof text));
-    }
-    return "unknown";
+    ::inet_ntop(network.size() == 3 ? AF_INET : AF_INET6, bytes.data(), text, sizeof text);
+    return fmt::format("{}/{}", text, network.size() * 8);
 }
 
 // RFC 3463 5.1.1, Exchange's 5.1.10, and its 5.4.1 with these words: there is no such recipient.
@@ -92,7 +94,8 @@ void Scan::take_miss(const mail::LogEvent& event) {
     }
     ++missed->second.count;
     missed->second.clients.add(event.client);
-    for (auto& [groups, name] : {std::pair(&domains_, domain), std::pair(&networks_, network_of(event.client))}) {
+    for (auto& [groups, name] :
+         {std::pair(&domains_, domain), std::pair(&networks_, network_of(event.client))}) {
         auto group = groups->find(name);
         if (group == groups->end()) {
             make_room(*groups, kMostGroups);
@@ -148,7 +151,7 @@ ScanReport Scan::report() const {
         return a.misses != b.misses ? a.misses > b.misses : a.domain < b.domain;
     });
     for (const auto& [network, group] : networks_)
-        report.networks.push_back({network, group.count, group.recipients.value()});
+        report.networks.push_back({spell_network(network), group.count, group.recipients.value()});
     std::sort(report.networks.begin(), report.networks.end(), [](const auto& a, const auto& b) {
         return a.distinct != b.distinct ? a.distinct > b.distinct : a.network < b.network;
     });

@@ -108,7 +108,38 @@ std::optional<std::string> valid_domain(std::string_view text) {
     return out;
 }
 
+// Nearly every address is plain ASCII with an ordinary domain: one look and one string for it. Nothing is
+// said of all others.
+std::optional<Address> Address::from_plain(std::string_view text) {
+    if (text.size() > kLongestLocal + 1 + kLongestDomain) return std::nullopt;
+    std::string out(text.size(), '\0');
+    std::size_t at = std::string_view::npos;
+    std::size_t label = 0;  // its length, behind the last @ so far
+    bool domain = true;     // what stands there can be one
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char byte = text[i];
+        if (byte < ' ' || byte >= 0x7F) return std::nullopt;
+        out[i] = byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte - 'A' + 'a') : byte;
+        if (byte == '@') {
+            at = i;
+            label = 0;
+            domain = true;
+        } else if (byte == '.') {
+            domain = domain && label > 0;
+            label = 0;
+        } else {
+            domain = domain && ++label <= 63 &&
+                     (is_alnum(static_cast<unsigned char>(byte)) || byte == '-' || byte == '_');
+        }
+    }
+    if (at == std::string_view::npos || at == 0 || at > kLongestLocal || !domain || label == 0 ||
+        text.size() - at - 1 > kLongestDomain)
+        return std::nullopt;
+    return Address(std::move(out), at);
+}
+
 std::optional<Address> Address::from_internal(std::string_view text) {
+    if (auto plain = from_plain(text)) return plain;
     const std::size_t at = text.rfind('@');
     if (at == std::string_view::npos || !valid_local(text.substr(0, at))) return std::nullopt;
     const auto domain = valid_domain(text.substr(at + 1));

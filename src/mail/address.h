@@ -48,6 +48,7 @@ class Address {
     bool operator==(const Address& other) const { return text_ == other.text_; }
 
   private:
+    static std::optional<Address> from_plain(std::string_view text);
     Address(std::string text, std::size_t at) : text_(std::move(text)), at_(at) {}
     std::string text_;
     std::size_t at_;

@@ -48,10 +48,10 @@ std::size_t find_mark(std::string_view text, std::size_t from) {
     std::size_t at = from;
     for (; at + kReach <= text.size(); at += 16) {
         const char* here = text.data() + at;
-        const Bytes hits = static_cast<Bytes>(((load(here + kReject.first) == reject_first) &
-                                               (load(here + kReject.second) == reject_second)) |
-                                              ((load(here + kDelivery.first) == delivery_first) &
-                                               (load(here + kDelivery.second) == delivery_second)));
+        const Bytes hits = static_cast<Bytes>(
+            ((load(here + kReject.first) == reject_first) & (load(here + kReject.second) == reject_second)) |
+            ((load(here + kDelivery.first) == delivery_first) &
+             (load(here + kDelivery.second) == delivery_second)));
         Words words;
         std::memcpy(&words, &hits, sizeof words);
         if ((words[0] | words[1]) == 0) continue;
@@ -67,8 +67,10 @@ std::size_t find_mark(std::string_view text, std::size_t from) {
 
 void find_event_lines(std::string_view block, const std::function<void(std::string_view)>& take) {
     for (std::size_t at = find_mark(block, 0); at != std::string_view::npos;) {
-        const std::size_t before = block.rfind('\n', at);
-        const std::size_t start = before == std::string_view::npos ? 0 : before + 1;
+        const void* before = ::memrchr(block.data(), '\n', at);
+        const std::size_t start =
+            before == nullptr ? 0
+                              : static_cast<std::size_t>(static_cast<const char*>(before) - block.data()) + 1;
         const std::size_t end = std::min(block.find('\n', at), block.size());
         take(block.substr(start, end - start));
         at = end < block.size() ? find_mark(block, end + 1) : std::string_view::npos;

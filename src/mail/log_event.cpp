@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <tl/expected.hpp>
 #include <utility>
@@ -197,10 +198,13 @@ LineResult read_reject(Scanner in, std::size_t message_size, const LogTime& at) 
     if (unquote(*recipient) != rejected) return drop(Dropped::hostile);
     auto address = recipient_of(*recipient);
     if (!address) return drop(Dropped::invalid);
-    LogEvent event{*kind, std::move(*address), at, *client, printable(*sender, kLongestSender)};
+    LineResult result;
+    LogEvent& event = result.event.emplace(*kind, *std::move(address), at);
+    event.client = *client;
+    event.sender = printable(*sender, kLongestSender);
     event.code = *code;
     event.reply = words;
-    return {std::move(event), std::nullopt};
+    return result;
 }
 
 // "host ex1.corp.example[192.0.2.10] said: 550 5.1.10 … (in reply to RCPT TO command))": what it said.
@@ -221,6 +225,29 @@ std::optional<std::string_view> refusal_in(std::string_view text) {
     return text.substr(said + kSaid.size());
 }
 
+// A set of bytes, looked up in a table: most of a delivery's line is made of these.
+class ByteSet {
+  public:
+    constexpr explicit ByteSet(std::string_view others) {
+        for (char byte = '0'; byte <= '9'; ++byte) has_[static_cast<unsigned char>(byte)] = true;
+        for (char byte = 'a'; byte <= 'z'; ++byte) has_[static_cast<unsigned char>(byte)] = true;
+        for (char byte = 'A'; byte <= 'Z'; ++byte) has_[static_cast<unsigned char>(byte)] = true;
+        for (const char byte : others) has_[static_cast<unsigned char>(byte)] = true;
+    }
+    std::string_view take(Scanner& in) const {
+        std::size_t size = 0;
+        while (size < in.text.size() && has_[static_cast<unsigned char>(in.text[size])]) ++size;
+        const std::string_view taken = in.text.substr(0, size);
+        in.text.remove_prefix(size);
+        return taken;
+    }
+
+  private:
+    std::array<bool, 256> has_{};
+};
+constexpr ByteSet kHostBytes(".-_[]:/");
+constexpr ByteSet kFieldBytes("._/=, ");
+
 // From behind "QID: to=<". A delivery that was sent is known before the server's words begin; the end of one
 // that bounced has to be there.
 LineResult read_delivery(Scanner in, std::size_t message_size, const LogTime& at) {
@@ -233,24 +260,24 @@ LineResult read_delivery(Scanner in, std::size_t message_size, const LogTime& at
         original = recipient_of(*quoted);
     }
     if (!in.take(", relay=")) return drop(in.text.size() < 8 ? Dropped::cut : Dropped::hostile);
-    const std::string host(in.take_while([](char byte) {
-        return is_alnum(byte) || std::string_view(".-_[]:/").find(byte) != std::string_view::npos;
-    }));
-    // conn_use=, delay=, delays=, dsn=: numbers alone.
-    std::string_view status;
-    while (in.take(", ")) {
-        const auto name = in.take_while([](char byte) { return is_alnum(byte) || byte == '_'; });
-        if (!in.take("=")) break;
-        const auto value =
-            in.take_while([](char byte) { return is_alnum(byte) || byte == '.' || byte == '/'; });
-        if (name == "status") status = value;
-    }
-    if (status.empty() || !in.take(" (")) return drop(in.text.size() < 2 ? Dropped::cut : Dropped::hostile);
+    const std::string_view host = kHostBytes.take(in);
+    // conn_use=, delay=, delays=, dsn=: numbers alone. So the status is the last word before its text.
+    const std::string_view fields = kFieldBytes.take(in);
+    const std::size_t last = fields.rfind(kDeliveryMark);
+    const std::string_view status =
+        last == std::string_view::npos || !in.text.starts_with('(') || !fields.ends_with(' ')
+            ? std::string_view{}
+            : fields.substr(last + kDeliveryMark.size(), fields.size() - last - kDeliveryMark.size() - 1);
+    in.take("(");
+    if (status.empty()) return drop(in.text.empty() ? Dropped::cut : Dropped::hostile);
     if (status != "sent" && status != "bounced") return {};
     auto address = recipient_of(*recipient);
     if (!address) return drop(Dropped::invalid);
-    LogEvent event{EventKind::delivered, std::move(*address), at, {}, {}, std::move(original), host};
-    if (status == "sent") return {std::move(event), std::nullopt};
+    LineResult result;
+    LogEvent& event = result.event.emplace(EventKind::delivered, *std::move(address), at);
+    event.original = std::move(original);
+    event.host = host;
+    if (status == "sent") return result;
     if (message_size >= kLongestMessage) return drop(Dropped::cut);
     const auto refusal = refusal_in(in.text);
     if (!refusal) return {};
@@ -259,7 +286,7 @@ LineResult read_delivery(Scanner in, std::size_t message_size, const LogTime& at
     event.kind = EventKind::bounced;
     event.code = *code;
     event.reply = printable(*refusal, kLongestReply);
-    return {std::move(event), std::nullopt};
+    return result;
 }
 
 }  // namespace
@@ -283,6 +310,10 @@ LineResult read_line(std::string_view line, const std::vector<std::string>& sysl
     if (line.find(kRejectMark) == std::string_view::npos &&
         line.find(kDeliveryMark) == std::string_view::npos)
         return {};
+    return read_marked_line(line, syslog_names);
+}
+
+LineResult read_marked_line(std::string_view line, const std::vector<std::string>& syslog_names) {
     // A newline that a sender of syslog left at the end.
     if (line.ends_with("#012")) line.remove_suffix(4);
     Scanner in{line};

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "mail/address.h"
@@ -29,7 +30,10 @@ enum class EventKind {
 std::string_view name_of(EventKind kind);
 
 struct LogEvent {
-    EventKind kind = EventKind::miss;
+    LogEvent(EventKind what, Address who, const LogTime& when)
+        : kind(what), recipient(std::move(who)), at(when) {}
+
+    EventKind kind;
     Address recipient;
     LogTime at;
     std::string client;  // miss, asked: the IP address, without port; "unknown" if Postfix has none
@@ -55,6 +59,8 @@ struct LineResult {
 // `syslog_names`: the first part of the program name, normally {"postfix"}; postfix-NAME/smtpd and
 // postfix/SERVICE/smtpd count too. `line` is without its newline.
 LineResult read_line(std::string_view line, const std::vector<std::string>& syslog_names);
+// The same for a line in which one of the marks below stands.
+LineResult read_marked_line(std::string_view line, const std::vector<std::string>& syslog_names);
 
 // Whether a line can be an event at all: one of these stands in each. For a search over whole blocks.
 inline constexpr std::string_view kRejectMark = "User unknown";

@@ -2,7 +2,7 @@
 #include "mail/log_time.h"
 
 #include <algorithm>
-#include <array>
+#include <cstddef>
 #include <ctime>
 
 #include "mail/scanner.h"
@@ -65,20 +65,34 @@ std::optional<LogTime> take_full_time(Scanner& in) {
     return time;
 }
 
+int two_digits(const char* at) {
+    const bool both = is_digit(at[0]) && is_digit(at[1]);
+    return both ? (at[0] - '0') * 10 + (at[1] - '0') : -1;
+}
+
+// "Nov  4 01:02:03 " or "Nov 04 01:02:03 ": each thing in its place (RFC 3164, 4.1.2). Every line of a log
+// begins so: this is the part that is fast.
 std::optional<LogTime> take_short_time(Scanner& in) {
-    constexpr std::array<std::string_view, 12> kMonths{"Jan ", "Feb ", "Mar ", "Apr ", "May ", "Jun ",
-                                                       "Jul ", "Aug ", "Sep ", "Oct ", "Nov ", "Dec "};
-    const auto month =
-        std::find_if(kMonths.begin(), kMonths.end(), [&in](std::string_view name) { return in.take(name); });
-    if (month == kMonths.end()) return std::nullopt;
-    in.take(" ");
-    const std::string_view digits = in.take_while(is_digit);
-    if (digits.empty() || digits.size() > 2 || !in.take(" ")) return std::nullopt;
-    int day = 0;
-    for (const char digit : digits) day = day * 10 + (digit - '0');
-    const auto clock = take_clock(in);
-    if (!clock || day < 1 || day > 31 || !in.take(" ")) return std::nullopt;
-    return LogTime{{}, {}, static_cast<int>(month - kMonths.begin()) + 1, day, *clock};
+    constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    constexpr std::size_t kSize = 16;
+    if (in.text.size() < kSize) return std::nullopt;
+    const char* text = in.text.data();
+    int month = 0;
+    for (std::size_t at = 0; at < kMonths.size() && month == 0; at += 3)
+        if (kMonths[at] == text[0] && kMonths[at + 1] == text[1] && kMonths[at + 2] == text[2])
+            month = static_cast<int>(at / 3) + 1;
+    const char day_text[2] = {text[4] == ' ' ? '0' : text[4], text[5]};
+    const int day = two_digits(day_text);
+    const int hour = two_digits(text + 7);
+    const int minute = two_digits(text + 10);
+    const int second = two_digits(text + 13);
+    if (month == 0 || text[3] != ' ' || text[6] != ' ' || text[9] != ':' || text[12] != ':' ||
+        text[15] != ' ' || day < 1 || day > 31 || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
+        second < 0 || second > 60)
+        return std::nullopt;
+    in.text.remove_prefix(kSize);
+    return LogTime{
+        {}, {}, month, day, std::chrono::seconds{hour * 3600 + minute * 60 + std::min(second, 59)}};
 }
 
 }  // namespace

@@ -24,8 +24,8 @@ class OldLog {
     OldLog& operator=(OldLog&&) noexcept;
     ~OldLog();
 
-    // The next block of whole lines, good until the next call; a last line without newline is given one. Empty
-    // at the end of the log. A Failure: what was given until then is all that could be read.
+    // The next block of whole lines, good until the next call; a last line without newline is given one.
+    // Empty at the end of the log. A Failure: what was given until then is all that could be read.
     Result<std::string_view> next();
 
     // Starts again at the beginning; false where that cannot be (a pipe).
@@ -34,8 +34,8 @@ class OldLog {
     const std::string& name() const { return name_; }
     // Before this its lines were written; nothing if only the clock can tell (standard input).
     std::optional<Time> written() const { return written_; }
-    std::uint64_t size() const { return size_; }        // in bytes, as it lies there; 0: not known
-    std::uint64_t taken() const { return taken_; }      // of these
+    std::uint64_t size() const { return size_; }          // in bytes, as it lies there; 0: not known
+    std::uint64_t taken() const { return taken_; }        // of these
     std::uint64_t overlong() const { return overlong_; }  // lines that no Postfix wrote, left out
 
   private:

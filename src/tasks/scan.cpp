@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "mail/block_search.h"
+#include "tasks/event_lines.h"
 
 namespace postcensus::tasks {
 namespace {
@@ -18,49 +18,44 @@ class LogScan {
 
     Result<void> read() {
         Result<void> whole;
+        std::string last_line;
+        std::int64_t lines = 0;
+        std::int64_t bytes = 0;
         std::uint64_t next_progress = 0;
-        for (;;) {
-            auto block = log_.next();
-            if (!block) whole = fail(block.error());
-            if (!block || block->empty()) break;
-            take(*block);
-            if (options_.on_progress && log_.taken() >= next_progress) {
-                options_.on_progress(log_);
-                next_progress = log_.taken() + kProgressBytes;
+        {
+            EventLineReader reader(log_);
+            for (;;) {
+                auto next = reader.next();
+                if (!next) whole = fail(next.error());
+                if (!next || *next == nullptr) break;
+                const EventLines& found = **next;
+                if (lines == 0) saw(found.first_line);
+                for (const EventLines::Line& line : found.lines) take(found.view(line), line.number);
+                last_line = found.last_line;
+                lines += found.newlines;
+                bytes += found.bytes;
+                if (options_.on_progress && found.taken >= next_progress) {
+                    options_.on_progress({log_.name(), log_.size(), found.taken});
+                    next_progress = found.taken + kProgressBytes;
+                }
             }
         }
-        saw(last_line_);
+        saw(last_line);
         for (std::uint64_t i = 0; i < log_.overlong(); ++i) scan_.drop(mail::Dropped::cut);
-        scan_.add_file(lines_, bytes_);
+        scan_.add_file(lines, bytes);
         return whole;
     }
 
   private:
-    void take(std::string_view block) {
-        if (lines_ == 0) saw(block.substr(0, block.find('\n')));
-        const char* counted = block.data();
-        mail::find_event_lines(block, [&](std::string_view line) {
-            const auto result = mail::read_line(line, options_.syslog_names);
-            if (result.dropped) scan_.drop(*result.dropped);
-            if (!result.event) return;
-            lines_ += static_cast<std::int64_t>(
-                mail::count_newlines({counted, static_cast<std::size_t>(line.data() - counted)}));
-            counted = line.data();
-            take(*result.event);
-        });
-        lines_ += static_cast<std::int64_t>(
-            mail::count_newlines({counted, static_cast<std::size_t>(block.data() + block.size() - counted)}));
-        bytes_ += static_cast<std::int64_t>(block.size());
-        const std::size_t before = block.rfind('\n', block.size() - 2);
-        last_line_ = block.substr(before == std::string_view::npos ? 0 : before + 1);
-    }
-
-    void take(const mail::LogEvent& event) {
-        scan_.take(event);
-        const Time at = calendar_.place(event.at);
+    void take(std::string_view line, std::int64_t number) {
+        const auto result = mail::read_marked_line(line, options_.syslog_names);
+        if (result.dropped) scan_.drop(*result.dropped);
+        if (!result.event) return;
+        scan_.take(*result.event);
+        const Time at = calendar_.place(result.event->at);
         scan_.saw(at);
-        if (options_.on_event && scan_.counts(event.recipient.domain()))
-            options_.on_event(event, at, lines_ + 1);
+        if (options_.on_event && scan_.counts(result.event->recipient.domain()))
+            options_.on_event(*result.event, at, number);
     }
 
     void saw(std::string_view line) {
@@ -71,8 +66,6 @@ class LogScan {
     const ScanOptions& options_;
     census::Scan& scan_;
     mail::LogCalendar calendar_;
-    std::int64_t lines_ = 0, bytes_ = 0;  // before the line at hand
-    std::string last_line_;
 };
 
 }  // namespace

@@ -11,13 +11,18 @@
 
 namespace postcensus::tasks {
 
+struct ScanProgress {
+    std::string name;
+    std::uint64_t size = 0, taken = 0;  // bytes; size 0: not known
+};
+
 struct ScanOptions {
     std::vector<std::string> syslog_names{"postfix"};
     // Whether a domain is relayed; without it, those that a miss names are.
     std::function<bool(std::string_view domain)> relayed;
     // Called for each event of a relayed domain, in order.
     std::function<void(const mail::LogEvent& event, Time at, std::int64_t line)> on_event;
-    std::function<void(const maillog::OldLog& log)> on_progress;
+    std::function<void(const ScanProgress& progress)> on_progress;
 };
 
 struct Scanned {

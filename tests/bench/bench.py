@@ -13,9 +13,10 @@ from pathlib import Path
 
 from measure import HEADER, LabError
 import learn_bench
+import scan_bench
 import sync_bench
 
-BENCHES = {"learn": learn_bench.run, "sync": sync_bench.run}
+BENCHES = {"learn": learn_bench.run, "scan": scan_bench.run, "sync": sync_bench.run}
 
 
 def main(names: list[str]) -> int:
