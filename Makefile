@@ -10,9 +10,11 @@ BUILD_PACKAGES := g++ cmake ninja-build make pkg-config ccache libboost1.81-dev 
 LAB_PACKAGES := postfix postfix-lmdb postfix-cdb samba-ad-dc samba-ad-provision samba-dsdb-modules slapd ldap-utils \
 	ldb-tools krb5-user libsasl2-modules-gssapi-mit python3 python3-pytest python3-aiosmtpd iproute2 util-linux mount \
 	openssl ca-certificates procps dnsmasq-base systemd-journal-remote
+FUZZ_PACKAGES := clang libclang-rt-dev
 LINT_PACKAGES := clang clang-format clang-tidy
+BENCH_PACKAGES := pflogsumm
 
-.PHONY: all deps deps-lint build test unit lab demo lint fmt asan bench clean
+.PHONY: all deps deps-lint deps-fuzz deps-bench build test unit fuzz lab demo lint fmt asan bench clean
 
 all: build
 
@@ -23,14 +25,26 @@ deps:
 deps-lint:
 	@tests/install-packages $(BUILD_PACKAGES) $(LINT_PACKAGES)
 
+deps-fuzz:
+	@tests/install-packages $(FUZZ_PACKAGES)
+
+deps-bench:
+	@tests/install-packages $(BENCH_PACKAGES)
+
 build:
 	@cmake --preset release > build.log 2>&1 || { cat build.log; exit 1; }; rm -f build.log
 	cmake --build --preset release -j $(JOBS)
 
-test: deps build unit lab
+test: deps build unit fuzz lab
 
 unit:
 	ctest --preset release -j $(JOBS)
+
+# For a minute; FUZZ_SECONDS=3600 for longer.
+fuzz: deps-fuzz
+	@cmake --preset fuzz > /dev/null
+	@cmake --build --preset fuzz -j $(JOBS) --target log_line_fuzz rotation_fuzz > build-fuzz/build.log 2>&1 || { cat build-fuzz/build.log; exit 1; }
+	@tests/fuzz/run build-fuzz
 
 # Real servers in a private network namespace; without root a visible skip (77), which is a failure in CI.
 lab:
@@ -58,8 +72,8 @@ lint: deps-lint
 fmt:
 	clang-format -i $(SOURCES)
 
-bench: deps build
+bench: deps deps-bench build
 	@$(LAB) tests/bench/bench.py
 
 clean:
-	rm -rf build build-asan build-lint
+	rm -rf build build-asan build-fuzz build-lint

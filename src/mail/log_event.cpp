@@ -134,6 +134,11 @@ std::optional<Address> recipient_of(std::string_view quoted) {
     return has_escape(quoted) ? std::nullopt : Address::from_external(quoted);
 }
 
+// Of a delivery, where the recipient is said once: a ? may stand for a control character.
+std::optional<Address> sole_recipient_of(std::string_view quoted) {
+    return quoted.find('?') != std::string_view::npos ? std::nullopt : recipient_of(quoted);
+}
+
 // " proto=ESMTP helo=<h>" to the end of the line, with the sasl_ fields of Postfix 3.10. A client that never
 // said HELO has no helo=, and cannot speak ESMTP.
 std::optional<Dropped> read_tail(Scanner in) {
@@ -257,7 +262,7 @@ LineResult read_delivery(Scanner in, std::size_t message_size, const LogTime& at
     if (in.take(", orig_to=<")) {
         const auto quoted = take_quoted(in);
         if (!quoted) return drop(quoted.error());
-        original = recipient_of(*quoted);
+        original = sole_recipient_of(*quoted);
     }
     if (!in.take(", relay=")) return drop(in.text.size() < 8 ? Dropped::cut : Dropped::hostile);
     const std::string_view host = kHostBytes.take(in);
@@ -271,7 +276,7 @@ LineResult read_delivery(Scanner in, std::size_t message_size, const LogTime& at
     in.take("(");
     if (status.empty()) return drop(in.text.empty() ? Dropped::cut : Dropped::hostile);
     if (status != "sent" && status != "bounced") return {};
-    auto address = recipient_of(*recipient);
+    auto address = sole_recipient_of(*recipient);
     if (!address) return drop(Dropped::invalid);
     LineResult result;
     LogEvent& event = result.event.emplace(EventKind::delivered, *std::move(address), at);

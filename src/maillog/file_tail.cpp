@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <string_view>
@@ -66,6 +67,7 @@ class FileTail::Reader {
     std::uint64_t offset_ = 0;  // of the first byte that no batch has had
     std::string before_;        // up to 1 KiB before the offset: what the fingerprint is made of
     std::string buffer_;        // read from the offset on
+    timespec written_{};        // when the file had been written last, at the end of it
     bool skipping_ = false;     // inside a line that is too long
     bool left_ = false;         // the current name has another file with something in it: one last look here
     std::deque<Chapter> next_;  // rotated files to read before the current one, which is the last of them
@@ -83,6 +85,7 @@ Result<void> FileTail::Reader::begin(LogFile&& file, std::uint64_t offset) {
     offset_ = offset;
     before_ = std::move(*before);
     buffer_.clear();
+    written_ = {};
     // A mark inside of a line: half a line is no line.
     skipping_ = !before_.empty() && before_.back() != '\n';
     left_ = false;
@@ -146,7 +149,14 @@ Result<void> FileTail::Reader::check_replaced() {
     if (!status) return fail(status.error());
     const auto size = static_cast<std::uint64_t>(status->st_size);
     const std::uint64_t read = offset_ + buffer_.size();
-    if (size == read || (size > read && file_->continues(here))) return {};
+    // Nothing was written since this was looked at last.
+    const bool untouched =
+        status->st_mtim.tv_sec == written_.tv_sec && status->st_mtim.tv_nsec == written_.tv_nsec;
+    if (size == read && untouched) return {};
+    if (size >= read && file_->continues(here)) {
+        if (size == read) written_ = status->st_mtim;
+        return {};
+    }
     auto copies = offset_ > 0 ? chapters_since(path_, here, Match::content) : std::vector<Chapter>{};
     if (copies.empty()) {
         say_lost(
@@ -159,7 +169,11 @@ Result<void> FileTail::Reader::check_replaced() {
         file_ = std::move(current);
         return begun;
     }
-    copies.push_back({std::move(current), 0});
+    // It may have been renamed since, and stand among the rotated ones already.
+    const bool there = std::any_of(copies.begin() + 1, copies.end(), [&](const Chapter& chapter) {
+        return chapter.file.device() == current.device() && chapter.file.inode() == current.inode();
+    });
+    if (!there) copies.push_back({std::move(current), 0});
     next_.insert(next_.begin(), std::make_move_iterator(copies.begin() + 1),
                  std::make_move_iterator(copies.end()));
     return {};
@@ -195,7 +209,9 @@ Result<bool> FileTail::Reader::next_file() {
         watch_.add((*current)->fd());
         const auto status = (*current)->status();
         if (!status) return fail(status.error());
-        if (status->st_size == 0 && !deleted) return false;
+        // A younger rotated file between the two: nobody writes to this one any more.
+        const bool between = chapters_since(path_, mark(), Match::inode).size() > 1;
+        if (status->st_size == 0 && !deleted && !between) return false;
     } else if (!deleted) {
         return false;
     }

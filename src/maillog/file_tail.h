@@ -9,7 +9,8 @@
 // reading a line twice is harmless.
 //
 // Limits: rotated files are looked for in the log's own folder, uncompressed, as NAME.1 or NAME-20261124.
-// What was copied between the last read of copytruncate's cp and its truncation is lost to everyone.
+// What was copied between the last read of copytruncate's cp and its truncation is lost to everyone; so is
+// what stood in a file of which nothing had been read, as there is nothing to know its copy by.
 #pragma once
 
 #include <cstddef>

@@ -48,7 +48,8 @@ TEST_CASE("a scan counts events of the domains that a miss names", "[census][sca
     scan.take(event(EventKind::bounced, "big@corp.example", "", "552 5.2.3 too large"));
     scan.take(event(EventKind::bounced, "x@elsewhere.example", "", "550 5.1.1 unknown"));
     CHECK_FALSE(scan.counts("corp.example"));
-    for (int i = 0; i < 3; ++i) scan.take(event(EventKind::miss, "b@corp.example", "192.0.2." + std::to_string(i % 2)));
+    for (int i = 0; i < 3; ++i)
+        scan.take(event(EventKind::miss, "b@corp.example", "192.0.2." + std::to_string(i % 2)));
     scan.take(event(EventKind::miss, "a@corp.example", "2001:db8::1"));
     scan.take(event(EventKind::asked, "b@corp.example"));
     scan.drop(mail::Dropped::hostile);
@@ -85,7 +86,8 @@ TEST_CASE("with routes only their domains count", "[census][scan]") {
     CHECK(scan.report().delivered == 0);
 }
 
-TEST_CASE("made-up recipients by the million take bounded memory, and the often missed stay", "[census][scan]") {
+TEST_CASE("made-up recipients by the million take bounded memory, and the often missed stay",
+          "[census][scan]") {
     Scan scan;
     for (int i = 0; i < 300'000; ++i) {
         scan.take(event(EventKind::miss, "x" + std::to_string(i) + "@corp.example"));

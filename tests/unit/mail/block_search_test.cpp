@@ -21,7 +21,8 @@ Lines found(std::string_view block) {
 }
 
 bool marked(const std::string& line) {
-    return line.find(mail::kRejectMark) != std::string::npos || line.find(mail::kDeliveryMark) != std::string::npos;
+    return line.find(mail::kRejectMark) != std::string::npos ||
+           line.find(mail::kDeliveryMark) != std::string::npos;
 }
 
 }  // namespace
@@ -33,7 +34,8 @@ TEST_CASE("lines with a mark are found wherever it stands", "[mail][block_search
     CHECK(found("nothing\n").empty());
     CHECK(found(mark) == Lines{mark});
     CHECK(found(mark + "\n" + other + "\n") == Lines{mark, other});
-    CHECK(found("x" + mark + "\ny\n" + mark + other + mark + "z\n") == Lines{"x" + mark, mark + other + mark + "z"});
+    CHECK(found("x" + mark + "\ny\n" + mark + other + mark + "z\n") ==
+          Lines{"x" + mark, mark + other + mark + "z"});
     for (std::size_t before = 0; before < 70; ++before)
         for (std::size_t behind = 0; behind < 40; ++behind) {
             const std::string line = std::string(before, 'u') + mark + std::string(behind, '=');
@@ -46,8 +48,9 @@ TEST_CASE("lines with a mark are found wherever it stands", "[mail][block_search
 TEST_CASE("the search finds what a plain one finds", "[mail][block_search]") {
     std::mt19937 random(1);
     // Pieces of the marks, so that near hits are many.
-    const std::vector<std::string> pieces{"User unknown", "User", " unknown", "U", "u", ", status=", ", stat", "us=",
-                                          "=",            "s",    "\n",       "\n", " ", "x"};
+    const std::vector<std::string> pieces{"User unknown", "User",   " unknown", "U", "u",
+                                          ", status=",    ", stat", "us=",      "=", "s",
+                                          "\n",           "\n",     " ",        "x"};
     for (int round = 0; round < 2000; ++round) {
         std::string block;
         for (std::size_t i = 0; i < random() % 60; ++i) block += pieces[random() % pieces.size()];

@@ -371,6 +371,7 @@ TEST_CASE("a recipient cannot forge a delivery of another", "[mail][log_event]")
     CHECK(to(kSent, "<x> to=<victim@corp.example>") == "-hostile");
     CHECK(to(kSent, "<a b@corp.example>") == "-hostile");
     CHECK(to(kBounced, "<\"\"@corp.example>") == "-invalid");
+    CHECK(to(kSent, "<\"anna+?\"@corp.example>") == "-invalid");  // the ? may be any control character
     CHECK(to(kSent, "<anna@corp.example>, orig_to=<\"a>, relay=x\"@corp.example>") ==
           "delivered anna@corp.example");
 }

@@ -60,9 +60,14 @@ TEST_CASE("rename twice between two polls loses nothing", "[maillog][file_tail]"
     log.append("c\n");
     if (!dated) log.move(".1", ".2");
     log.move("", dated ? "-20261124" : ".1");
+    // Neither do they wait for the first line behind.
+    log.append("");
+    Taken taken = take(tail);
+    CHECK(taken.lines == Lines{"b", "c"});
+    CHECK(taken.lost.empty());
     log.append("d\n");
-    const Taken taken = take(tail);
-    CHECK(taken.lines == Lines{"b", "c", "d"});
+    taken = take(tail);
+    CHECK(taken.lines == Lines{"d"});
     CHECK(taken.lost.empty());
 }
 
@@ -103,6 +108,37 @@ TEST_CASE("copytruncate: the copy is drained, then the file from its beginning",
         CHECK(taken.lines == Lines{"b", "c is a longer line than those before"});
         CHECK(taken.lost.empty());
     }
+}
+
+TEST_CASE("copytruncate: a file that grows to the very same size is another one", "[maillog][file_tail]") {
+    const Log log;
+    log.append("one\n");
+    FileTail tail(log.path(), kFromBeginning);
+    CHECK(take(tail).lines == Lines{"one"});
+    log.append("two\n");
+    log.copy(".1");
+    log.truncate();
+    log.append("six\n");
+    const Taken taken = take(tail);
+    CHECK(taken.lines == Lines{"two", "six"});
+    CHECK(taken.lost.empty());
+}
+
+TEST_CASE("copytruncate, then a rename, between two polls", "[maillog][file_tail]") {
+    const Log log;
+    log.append("a\n");
+    FileTail tail(log.path(), kFromBeginning);
+    CHECK(take(tail).lines == Lines{"a"});
+    log.append("b\n");
+    log.copy(".1");
+    log.truncate();
+    log.append("c\n");
+    log.move(".1", ".2");
+    log.move("", ".1");
+    log.append("d\n");
+    const Taken taken = take(tail);
+    CHECK(taken.lines == Lines{"b", "c", "d"});
+    CHECK(taken.lost.empty());
 }
 
 TEST_CASE("truncation without a copy starts anew and says so", "[maillog][file_tail]") {

@@ -15,7 +15,8 @@ namespace {
 
 class Logs {
   public:
-    Logs() : folder_(TempFolder::create(std::filesystem::temp_directory_path(), "postcensus-test-").value()) {}
+    Logs()
+        : folder_(TempFolder::create(std::filesystem::temp_directory_path(), "postcensus-test-").value()) {}
 
     std::filesystem::path put(const std::string& content) {
         const auto path = folder_.path() / "mail.log";
@@ -107,7 +108,8 @@ TEST_CASE("a compressed log is read as what it was", "[maillog][old_log]") {
     CHECK((read(*log).text == text));
 }
 
-TEST_CASE("a compressed log that is cut off or damaged says so, behind what could be read", "[maillog][old_log]") {
+TEST_CASE("a compressed log that is cut off or damaged says so, behind what could be read",
+          "[maillog][old_log]") {
     Logs logs;
     const std::string text = many(20'000, 100);
     const auto whole = read_file(logs.zip({text}), 10'000'000);
@@ -124,7 +126,8 @@ TEST_CASE("a compressed log that is cut off or damaged says so, behind what coul
 
 TEST_CASE("what is no line is left out and counted", "[maillog][old_log]") {
     Logs logs;
-    const Whole whole = read(logs.put("a\n" + std::string(1'000'000, 'x') + "\nb\n" + std::string(400'000, 'y')));
+    const Whole whole =
+        read(logs.put("a\n" + std::string(1'000'000, 'x') + "\nb\n" + std::string(400'000, 'y')));
     CHECK(whole.text == "a\nb\n");
     CHECK(whole.overlong == 2);
 }

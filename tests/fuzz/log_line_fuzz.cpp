@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// libFuzzer target: no bytes make the line parser fail, and nothing that a stranger can put into a session
+// makes an event for another recipient. The first byte chooses: a raw line, or one as Postfix writes it
+// around a stranger's words.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/printable.h"
+#include "mail/log_event.h"
+
+using namespace postcensus;
+
+namespace {
+
+const std::vector<std::string> kNames{"postfix"};
+
+[[noreturn]] void report(const char* what, const std::string& line) {
+    std::fprintf(stderr, "%s: %s\n", what, printable(line, 4000).c_str());
+    std::abort();
+}
+
+void check(const mail::LogEvent& event, const std::string& line) {
+    const std::string text = event.recipient.text();
+    const auto again = mail::Address::from_external(event.recipient.external());
+    if (!again || again->text() != text) report("the recipient has no quoted form", line);
+    if (event.recipient.local().empty() || event.recipient.local().size() > 64 || text.size() > 320)
+        report("the recipient is out of bounds", line);
+    for (const std::string* words : {&event.sender, &event.reply, &event.host, &event.client})
+        if (!is_printable(*words) || words->size() > 600) report("something is not printable", line);
+}
+
+// Postfix's printable(): control characters become `mask`.
+std::string masked(std::string text, char mask) {
+    for (char& byte : text)
+        if (static_cast<unsigned char>(byte) < ' ' || byte == 0x7F) byte = mask;
+    return text;
+}
+
+bool is_atom(std::string_view local) {
+    if (local.empty() || local.front() == '.' || local.back() == '.' ||
+        local.find("..") != std::string_view::npos)
+        return false;
+    for (const char byte : local)
+        if (static_cast<unsigned char>(byte) <= ' ' ||
+            std::string_view("()<>@,;:\\\"[]\x7f").find(byte) != std::string_view::npos)
+            return false;
+    return true;
+}
+
+std::string quoted(std::string_view local) {
+    if (is_atom(local)) return std::string(local);
+    std::string out = "\"";
+    for (const char byte : local) {
+        if (byte == '"' || byte == '\\' || byte == '\r' || byte == '\n') out += '\\';
+        out += byte;
+    }
+    return out + "\"";
+}
+
+std::string neuter(std::string helo) {
+    for (char& byte : helo)
+        if (std::string_view("<>()\\\";@ \t").find(byte) != std::string_view::npos) byte = '?';
+    return masked(std::move(helo), '?');
+}
+
+struct Words {
+    std::string_view rest;
+
+    std::string take() {
+        const std::size_t size = std::min(rest.find('\0'), rest.size());
+        std::string word(rest.substr(0, size));
+        rest.remove_prefix(std::min(size + 1, rest.size()));
+        return word;
+    }
+};
+
+void check_truth(const std::string& line, const std::string& local) {
+    const auto result = mail::read_line(line, kNames);
+    if (!result.event) return;
+    check(*result.event, line);
+    const auto truth = mail::Address::from_internal(local + "@corp.example");
+    if (!truth || truth->text() != result.event->recipient.text())
+        report("an event for another recipient", line);
+}
+
+void reject(Words words, std::size_t cut) {
+    const std::string local = words.take();
+    const std::string sender = words.take();
+    const std::string helo = words.take();
+    const std::string text = masked(local, ' ') + "@corp.example";
+    std::string line = "NOQUEUE: reject: RCPT from unknown[192.0.2.7]: 450 4.1.1 <" + text.substr(0, 510) +
+                       ">: Recipient address rejected: User unknown in relay recipient table; from=<" +
+                       masked(quoted(sender), '?') + "@b.test> to=<" + masked(quoted(local), '?') +
+                       "@corp.example> proto=ESMTP helo=<" + neuter(helo) + ">";
+    check_truth("Nov 24 03:58:39 gw postfix/smtpd[7]: " + line.substr(0, std::min<std::size_t>(2000, cut)),
+                local);
+}
+
+void deliver(Words words, std::size_t cut) {
+    const std::string local = words.take();
+    const std::string original = words.take();
+    std::string line =
+        "4ZnLqk1x2Qz9rTb: to=<" + masked(quoted(local), '?') + "@corp.example>, orig_to=<" +
+        masked(quoted(original), '?') +
+        "@corp.example>, relay=ex1[192.0.2.10]:25, delay=0.1, delays=0/0/0.1/0, dsn=5.1.1, status=bounced "
+        "(host ex1[192.0.2.10] said: 550 5.1.1 <" +
+        masked(local, '?') + "@corp.example> unknown (in reply to RCPT TO command))";
+    check_truth(
+        "Nov 24 03:58:39 gw postfix/relay/smtp[7]: " + line.substr(0, std::min<std::size_t>(2000, cut)),
+        local);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    if (size < 3) return 0;
+    const std::string_view input(reinterpret_cast<const char*>(data) + 3, size - 3);
+    // Lines that are cut where a stranger wants it, or not at all.
+    const std::size_t cut = data[1] == 0 ? 4000 : static_cast<std::size_t>(data[1]) * 8 + data[2] % 8;
+    if (data[0] % 3 == 1) {
+        reject({input}, cut);
+    } else if (data[0] % 3 == 2) {
+        deliver({input}, cut);
+    } else {
+        const std::string line(input);
+        if (const auto result = mail::read_line(line, kNames); result.event) check(*result.event, line);
+    }
+    return 0;
+}
