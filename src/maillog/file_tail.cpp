@@ -27,6 +27,10 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
     return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
+bool same_file(const LogFile& a, const LogFile& b) {
+    return a.device() == b.device() && a.inode() == b.inode();
+}
+
 }  // namespace
 
 class FileTail::Reader {
@@ -170,9 +174,8 @@ Result<void> FileTail::Reader::check_replaced() {
         return begun;
     }
     // It may have been renamed since, and stand among the rotated ones already.
-    const bool there = std::any_of(copies.begin() + 1, copies.end(), [&](const Chapter& chapter) {
-        return chapter.file.device() == current.device() && chapter.file.inode() == current.inode();
-    });
+    const bool there = std::any_of(copies.begin() + 1, copies.end(),
+                                   [&](const Chapter& chapter) { return same_file(chapter.file, current); });
     if (!there) copies.push_back({std::move(current), 0});
     next_.insert(next_.begin(), std::make_move_iterator(copies.begin() + 1),
                  std::make_move_iterator(copies.end()));
@@ -190,6 +193,13 @@ Result<std::size_t> FileTail::Reader::read_block() {
 
 // At the end of a file: whether there is more to read, here or in another one.
 Result<bool> FileTail::Reader::next_file() {
+    if (next_.size() == 1) {
+        // If that is the current one, it may have been copied and truncated since it was found: what is
+        // between is looked for anew, below.
+        auto current = LogFile::open(path_);
+        if (!current) return fail(current.error());
+        if (*current && same_file(**current, next_.front().file)) next_.clear();
+    }
     if (!next_.empty()) {
         if (!buffer_.empty()) say_lost("the last line of a rotated file has no end");
         if (auto begun = begin(std::move(next_.front().file), next_.front().offset); !begun)

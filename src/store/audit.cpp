@@ -193,6 +193,14 @@ void explain_evidence(SQLite::Database& db, const Pending& pending, census::Expl
             {fmt::format("missed by Postfix {} times ({} clients, one of them {}), the last time", count,
                          misses.getColumn("clients").getInt(), misses.getColumn("client").getString()),
              from_unix_ms(misses.getColumn("last").getInt64())});
+    SQLite::Statement bounce(db, "SELECT count, host, reply, last_at FROM bounce WHERE address_id = ?");
+    bounce.bind(1, pending.id);
+    if (bounce.executeStep())
+        out.evidence.push_back(
+            {fmt::format("{} deliveries were refused, the last one by {} ({}); then",
+                         bounce.getColumn("count").getInt(), bounce.getColumn("host").getString(),
+                         bounce.getColumn("reply").getString()),
+             from_unix_ms(bounce.getColumn("last_at").getInt64())});
     SQLite::Statement absence(db,
                               "SELECT first_at, last_at, server, control FROM absence WHERE address_id = ?");
     absence.bind(1, pending.id);
