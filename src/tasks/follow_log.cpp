@@ -17,6 +17,11 @@ using namespace std::chrono_literals;
 // How much newer the journal's last line must be before a log file counts as one that nobody writes any more.
 constexpr auto kAbandoned = 10min;
 
+// How long what has time may wait to be stored: together with what comes behind it.
+constexpr auto kRest = 1s;
+constexpr auto kMarkRest = 10s;  // the mark alone: lines without a word for us are soon read again
+constexpr std::size_t kMostUnstored = 20'000;  // lines
+
 std::uint64_t random_key() {
     std::uint64_t key = 0;
     if (::getrandom(&key, sizeof key, 0) != sizeof key) spdlog::warn("no random key for the budget's tables");
@@ -131,10 +136,14 @@ void LogFollower::take_event(const mail::LogEvent& event, Time at) {
     }
 }
 
-void LogFollower::take_lines(const maillog::Batch& batch, Time now) {
-    Unstored& unstored = unstored_.emplace();
-    unstored.batch.mark = batch.mark;
-    unstored.batch.lost = batch.lost;
+void LogFollower::take_batch(const maillog::Batch& batch, Time now) {
+    if (!unstored_) {
+        unstored_.emplace();
+        unstored_->since = std::chrono::steady_clock::now();
+    }
+    Unstored& unstored = *unstored_;
+    unstored.mark = batch.mark;
+    unstored.lines += batch.lines.size();
     if (batch.overlong > 0) unstored.counts["lines-cut"] += batch.overlong;
     if (!batch.lost.empty()) ++unstored.counts["log-gaps"];
     mail::LogCalendar calendar(now);
@@ -147,17 +156,31 @@ void LogFollower::take_lines(const maillog::Batch& batch, Time now) {
     }
 }
 
-Result<LogFollower::Step> LogFollower::step(store::Database& state) {
+// Somebody waits for the answer to a miss; the rest has time. Each transaction is a write to the disk.
+std::chrono::steady_clock::time_point LogFollower::due() const {
+    const Unstored& unstored = *unstored_;
+    if (!unstored.misses.empty() || !unstored.bounces.empty() || unstored.lines > kMostUnstored)
+        return unstored.since;
+    return unstored.since + (unstored.counts.empty() ? kMarkRest : kRest);
+}
+
+Result<LogFollower::Step> LogFollower::step(store::Database& state, bool all) {
     const Time time = now();
     Step done;
-    if (!unstored_) {
+    if (!write_failed_) {
         auto batch = source_->poll();
         if (!batch) return fail(batch.error());
         done.more = batch->more;
-        if (batch->lines.empty() && batch->lost.empty() && batch->overlong == 0 && batch->mark == saved_mark_)
-            return done;
+        const std::string& known = unstored_ ? unstored_->mark : saved_mark_;
         if (!batch->lost.empty()) spdlog::warn("{}: {}", name_, batch->lost);
-        take_lines(*batch, time);
+        if (!batch->lines.empty() || !batch->lost.empty() || batch->overlong > 0 || batch->mark != known)
+            take_batch(*batch, time);
+    }
+    if (!unstored_) return done;
+    const auto wait = due() - std::chrono::steady_clock::now();
+    if (!all && wait > 0ms) {
+        done.rest = std::chrono::ceil<std::chrono::milliseconds>(wait);
+        return done;
     }
     const Unstored& unstored = *unstored_;
     auto stored = state.write([&](store::Writer& writer) {
@@ -170,16 +193,17 @@ Result<LogFollower::Step> LogFollower::step(store::Database& state) {
         store::note_asked(writer, asked);
         for (const auto& [name, number] : unstored.counts)
             store::count(writer, name, time, static_cast<std::int64_t>(number));
-        if (!store::move_mark(writer, mark_key_, unstored.batch.mark, saved_mark_))
+        if (!store::move_mark(writer, mark_key_, unstored.mark, saved_mark_))
             spdlog::warn("{}: the mark in the state was moved by somebody else; it stays there", name_);
         return store::record_bounces(writer, unstored.bounces, time);
     });
+    write_failed_ = !stored;
     if (!stored) return fail(stored.error());
     done.doubted = *stored;
     done.stored_questions = !unstored.misses.empty() || done.doubted;
     for (const store::StoredMiss& miss : unstored.misses)
         spdlog::debug("missed {} (client {})", miss.recipient.external(), miss.client);
-    saved_mark_ = unstored.batch.mark;
+    saved_mark_ = unstored.mark;
     unstored_.reset();
     return done;
 }

@@ -4,6 +4,7 @@
 // nothing: the batch is kept and stored at the next step; the log is the buffer.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -29,9 +30,12 @@ class LogFollower {
         bool stored_questions = false;  // there is something to decide and to ask
         bool doubted = false;           // some of it is about recipients that are accepted
         bool more = false;              // step again at once
+        // What was read and is in no hurry (deliveries, counts, the mark alone) waits so long to be stored.
+        std::optional<std::chrono::milliseconds> rest;
     };
-    // Reads and stores at most one batch. A Failure with ExitCode::try_again: the state is busy.
-    Result<Step> step(store::Database& state);
+    // Reads at most one batch, and stores what is due; `all`: whatever was read. A Failure with
+    // ExitCode::try_again: the state is busy.
+    Result<Step> step(store::Database& state, bool all);
 
     int watch_fd() const { return source_->watch_fd(); }
     void clear() { source_->clear(); }
@@ -41,7 +45,8 @@ class LogFollower {
   private:
     LogFollower(const config::Configuration& configuration, std::string name,
                 std::unique_ptr<maillog::LogSource> source, std::string mark_key);
-    void take_lines(const maillog::Batch& batch, Time now);
+    void take_batch(const maillog::Batch& batch, Time now);
+    std::chrono::steady_clock::time_point due() const;
     void take_event(const mail::LogEvent& event, Time at);
 
     const config::Configuration& configuration_;
@@ -50,9 +55,11 @@ class LogFollower {
     std::string mark_key_;  // under which the state keeps the mark
     census::Admission admission_;
 
-    // A batch that has been read and not yet stored.
+    // What has been read and not yet stored.
     struct Unstored {
-        maillog::Batch batch;
+        std::chrono::steady_clock::time_point since;
+        std::string mark;
+        std::size_t lines = 0;
         std::vector<store::StoredMiss> misses;
         // The last of each address: a batch holds many of the same.
         std::map<mail::Address, store::StoredDelivery> deliveries;
@@ -61,6 +68,7 @@ class LogFollower {
         std::map<std::string, std::size_t> counts;  // for the report
     };
     std::optional<Unstored> unstored_;
+    bool write_failed_ = false;  // nothing more is read before it is stored
     std::string saved_mark_;
 };
 

@@ -41,6 +41,7 @@ constexpr auto kTroublePause = 5s;
 constexpr auto kTableCheck = 10s;  // how soon a table that somebody changed is written again
 constexpr auto kLogCheck = 5s;     // beside inotify, which does not see behind a symbolic link
 constexpr auto kLogPoll = 1s;      // where inotify is not to be had
+constexpr auto kGather = 50ms;
 constexpr auto kHousekeeping = 24h;
 constexpr int kBasePause = 10;  // times the last build's duration
 
@@ -155,7 +156,7 @@ class Watch {
     awaitable<void> follow() {
         bool said_ready = false;
         while (!stopping_) {
-            auto step = log_->step(state_);
+            auto step = log_->step(state_, false);
             if (step && step->stored_questions) {
                 evidence_.notify();
                 questions_.notify();
@@ -168,7 +169,8 @@ class Watch {
             }
             const bool at_once = step && (step->more || step->stored_questions);
             if (!at_once && step) {
-                co_await lines_.wait_for(log_->watch_fd() >= 0 ? kLogCheck : kLogPoll);
+                const Clock::duration check = log_->watch_fd() >= 0 ? kLogCheck : kLogPoll;
+                co_await lines_.wait_for(step->rest ? std::min<Clock::duration>(check, *step->rest) : check);
                 continue;
             }
             asio::steady_timer timer(
@@ -184,6 +186,9 @@ class Watch {
             co_await watcher.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
             log_->clear();
             lines_.notify();
+            // A busy log says so with every line: those of a moment are read together.
+            asio::steady_timer timer(io_, kGather);
+            co_await timer.async_wait(asio::use_awaitable);
         }
     }
 
@@ -398,7 +403,7 @@ class Watch {
 
     awaitable<Result<void>> do_once() {
         for (;;) {
-            auto step = log_->step(state_);
+            auto step = log_->step(state_, true);
             if (!step && step.error().code != ExitCode::try_again) co_return fail(step.error());
             if (step && !step->more && !step->stored_questions) break;
             asio::steady_timer timer(io_, step ? Clock::duration(0s) : Clock::duration(kBusyPause));

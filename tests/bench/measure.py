@@ -123,6 +123,6 @@ HEADER = "what | ours | peer | ratio"
 
 def row(what: str, ours: float, peer: float | None = None, unit: str = "s") -> None:
     """A row without a peer has its two last columns empty."""
-    digits = {"s": 3, "ms": 1, "MB": 0, "times": 1}[unit]
+    digits = {"s": 3, "ms": 1, "MB": 0, "times": 1, "%": 1}[unit]
     cells = [what, f"{ours:.{digits}f} {unit}", *([f"{peer:.{digits}f} {unit}", f"{ours / peer:.2f}"] if peer else ["", ""])]
     print(" | ".join(cells).rstrip(), flush=True)

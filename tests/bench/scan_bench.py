@@ -1,16 +1,19 @@
-"""Scan against a large log in the page cache: grep and perl that look for the misses alone, and pflogsumm."""
+"""The log: scan against grep and perl that look for the misses alone, and pflogsumm; what a following watch costs."""
 
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 
-from measure import Run, best, measure, row
-from postcensus import binary
-from process import need
+from measure import Run, best, cpu, measure, row
+from postcensus import Postcensus, binary
+from postfix import Postfix
+from process import need, wait_for
 
 SIZES = (60, 600)  # MB
 MISSES = 0.01  # of all lines
+RATE, SECONDS = 5000, 20  # of the log that a watch follows
 MARK = "in relay recipient table"
 DOMAIN = "corp.example"
 
@@ -49,7 +52,36 @@ def write(path: Path, megabytes: int) -> None:
             number += 1
 
 
+def follow(folder: Path) -> None:
+    """A watch beside a log that grows by so many lines a second, a hundredth of them misses, and beside one that rests."""
+    postfix, log = Postfix(folder / "postfix", "gateway.corp.example"), folder / "busy.log"
+    log.touch()
+    census = Postcensus(folder / "census")
+    census.configure({"general": {"postfix-config": postfix.etc}, "log": {"path": log},
+                      "route.x": {"domains": DOMAIN, "callout": "none"}})
+    watch = census.watch(log_level="info")
+    try:
+        used, begun = cpu(watch.pid), time.perf_counter()
+        wait_for(lambda: time.perf_counter() - begun > SECONDS, "time to pass", SECONDS + 10)
+        row("watch beside a log that rests, of one core", 100 * (cpu(watch.pid) - used) / SECONDS, None, "%")
+        rng, number, written = random.Random(2), 0, 0
+        used, begun = cpu(watch.pid), time.perf_counter()
+        with log.open("a", buffering=1) as out:  # each line by itself, as syslogd writes
+            while (passed := time.perf_counter() - begun) < SECONDS:
+                while written < passed * RATE:
+                    for line in lines(number, rng):
+                        out.write(line + "\n")
+                        written += 1
+                    number += 1
+                wait_for(lambda: (time.perf_counter() - begun) * RATE > written, "the next line's time")
+        taken = cpu(watch.pid) - used
+        row(f"watch beside {written / SECONDS:.0f} lines a second, of one core", 100 * taken / SECONDS, None, "%")
+    finally:
+        census.stop()
+
+
 def run(folder: Path) -> None:
+    follow(folder)
     pflogsumm = need("pflogsumm", "pflogsumm")
     log = folder / "mail.log"
     found: dict[int, dict[str, Run]] = {}
