@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // libFuzzer target: whatever order of writes, rotations, truncations and restarts, no line that was on disk
 // is lost without a word, and none is read twice. Each byte is one step.
-#include <fcntl.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include <cstdint>
 #include <cstdio>
@@ -116,9 +115,11 @@ class Scene {
     void copy_and_truncate() {
         finish_half();
         if (!fs::exists(log_)) return;
-        // Of a file that nothing was read of there is nothing to know it by (file_tail.h).
+        // Of a file that nothing was read of there is nothing to know its copy by (file_tail.h).
         const auto mark = maillog::Mark::parse(mark_.value_or(""));
-        if (!mark || mark->offset == 0) lost_ = true;
+        struct stat facts {};
+        if (::stat(log_.c_str(), &facts) != 0) std::abort();
+        if (!mark || mark->offset == 0 || mark->inode != facts.st_ino) lost_ = true;
         shift();
         fs::copy_file(log_, log_.string() + ".1");
         fs::resize_file(log_, 0);
