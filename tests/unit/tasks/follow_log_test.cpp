@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: MIT
+#include "tasks/follow_log.h"
+
+#include <spdlog/sinks/null_sink.h>
+#include <spdlog/spdlog.h>
+
+#include <fstream>
+
+#include "store/domains.h"
+#include "store/publications.h"
+#include "store/state.h"
+
+using namespace postcensus;
+using namespace postcensus::store;
+using tasks::LogFollower;
+
+namespace {
+
+const std::string kSmtpd = "2023-11-14T22:13:20Z gw postfix/smtpd[7]: ";
+const std::string kSmtp = "2023-11-14T22:13:20Z gw postfix/relay/smtp[8]: A1: ";
+
+std::string miss(const std::string& rcpt) {
+    return kSmtpd + "NOQUEUE: reject: RCPT from unknown[192.0.2.7]: 450 4.1.1 <" + rcpt +
+           ">: Recipient address rejected: User unknown in relay recipient table; from=<a@b.test> to=<" +
+           rcpt + "> proto=ESMTP helo=<x>";
+}
+std::string delivery(const std::string& rcpt, const std::string& end) {
+    return kSmtp + "to=<" + rcpt +
+           ">, relay=ex1[192.0.2.10]:25, delay=0.1, delays=0/0/0.1/0, dsn=2.0.0, status=" + end;
+}
+std::string bounce(const std::string& rcpt) {
+    return delivery(
+        rcpt, "bounced (host ex1[192.0.2.10] said: 550 5.1.10 not found (in reply to RCPT TO command))");
+}
+
+// A state, a log, and a route for c.example whose server can be asked.
+class Town {
+  public:
+    Town() {
+        spdlog::set_default_logger(
+            std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::null_sink_mt>()));
+        configuration.log.source = maillog::SourceKind::file;
+        configuration.log.path = state.path().parent_path() / "mail.log";
+        configuration.log.syslog_names = {"postfix"};
+        configuration.route_by_domain.emplace("c.example", 0);
+        configuration.routes.push_back({.name = "c", .domains = {"c.example"}});
+        configuration.routes[0].callout.targets = {callout::Target{"ex1", 2525}};
+        configuration.routes[0].deliverable_refresh = std::chrono::hours(7 * 24);
+        std::ofstream(configuration.log.path) << "";
+        open();
+        step();
+    }
+
+    void open() { follower = LogFollower::open(configuration, state.database()).value(); }
+    void log(const std::string& line) {
+        std::ofstream(configuration.log.path, std::ios::app) << line << "\n";
+    }
+
+    LogFollower::Step step(bool all = true) {
+        const auto done = follower->step(state.database(), all);
+        REQUIRE(done);
+        return *done;
+    }
+    std::int64_t count(const std::string& name) {
+        return state.count("SELECT coalesce(sum(value), 0) FROM counter WHERE name = '" + name + "'");
+    }
+    std::string mark() {
+        return state.read([&](SQLite::Database& db) {
+            return load_mark(db, "file:" + configuration.log.path.string()).value_or("none");
+        });
+    }
+
+    TestState state;
+    config::Configuration configuration;
+    std::unique_ptr<LogFollower> follower;
+};
+
+}  // namespace
+
+TEST_CASE("the mark moves with lines that say nothing", "[tasks][follow_log]") {
+    Town town;
+    const std::string before = town.mark();
+    town.log(kSmtpd + "connect from unknown[192.0.2.7]");
+    const auto rests = town.step(false);
+    REQUIRE(rests.rest);
+    CHECK(*rests.rest > std::chrono::milliseconds(5000));
+    CHECK(town.mark() == before);
+    town.step();
+    CHECK(town.mark() != before);
+    // Nothing is there: nothing is written.
+    const Seq seq = *town.state.database().current_seq();
+    CHECK_FALSE(town.step().rest);
+    CHECK(*town.state.database().current_seq() == seq);
+}
+
+TEST_CASE("a miss is stored at once, what has time together with what comes behind it",
+          "[tasks][follow_log]") {
+    Town town;
+    town.log(delivery("anna@c.example", "sent (250 ok)"));
+    const auto rests = town.step(false);
+    REQUIRE(rests.rest);
+    CHECK(*rests.rest <= std::chrono::milliseconds(1000));
+    CHECK(town.count("deliveries") == 0);
+    town.log(miss("new@c.example"));
+    CHECK(town.step(false).stored_questions);
+    CHECK(town.count("deliveries") == 1);
+    CHECK(town.count("misses") == 1);
+    CHECK(town.state.pending("new@c.example").evidence.missed);
+}
+
+TEST_CASE("what a crash took is read again, what was stored is not", "[tasks][follow_log]") {
+    Town town;
+    town.log(miss("one@c.example"));
+    town.step();
+    town.log(delivery("anna@c.example", "sent (250 ok)"));
+    town.step(false);  // read, and not stored
+    town.open();
+    town.step();
+    CHECK(town.count("misses") == 1);
+    CHECK(town.count("deliveries") == 1);
+    CHECK(town.state.count("SELECT count(*) FROM miss") == 1);
+}
+
+TEST_CASE("a state that is busy loses no line", "[tasks][follow_log]") {
+    Town town;
+    town.log(miss("one@c.example"));
+    auto other = Database::open(town.state.path(), Database::Mode::existing, std::chrono::milliseconds(0));
+    REQUIRE(other);
+    const auto held = other->write([&](Writer&) {
+        for (int tries = 0; tries < 3; ++tries) {
+            const auto step = town.follower->step(town.state.database(), true);
+            REQUIRE_FALSE(step);
+            CHECK(step.error().code == ExitCode::try_again);
+            town.log(miss("more" + std::to_string(tries) + "@c.example"));
+        }
+    });
+    REQUIRE(held);
+    while (town.step().stored_questions) {
+    }
+    CHECK(town.count("misses") == 4);
+    CHECK(town.state.count("SELECT count(DISTINCT address_id) FROM miss") == 4);
+}
+
+TEST_CASE("a mark that somebody else moved stays", "[tasks][follow_log]") {
+    Town town;
+    town.log(miss("one@c.example"));
+    const std::string mark = town.mark();
+    town.state.write([&](Writer& writer) {
+        return move_mark(writer, "file:" + town.configuration.log.path.string(), "theirs", mark);
+    });
+    town.step();
+    CHECK(town.mark() == "theirs");
+    CHECK(town.count("misses") == 1);
+}
+
+TEST_CASE("a bounce of an accepted recipient is a question, and proves nothing", "[tasks][follow_log]") {
+    Town town;
+    town.state.accept("gone@c.example");
+    town.log(bounce("gone@c.example"));
+    town.log(bounce("stranger@c.example"));
+    town.log(bounce("world@elsewhere.example"));
+    const auto step = town.step(false);
+    CHECK(step.doubted);
+    CHECK(town.count("bounces") == 2);
+    CHECK(town.state.question("gone@c.example").starts_with("bounce 0"));
+    CHECK(town.state.pending("gone@c.example").evidence.answered == census::Answer::accept);
+    CHECK(town.state.count("SELECT count(*) FROM address") == 1);  // strangers make no rows
+    CHECK(town.state.count("SELECT count FROM bounce") == 1);
+    // A callout that has just answered is not repeated for the next bounce.
+    town.state.write([](Writer& writer) { writer.db.exec("DELETE FROM question"); });
+    town.state.callout("gone@c.example", census::CalloutClass::deliverable, now());
+    town.log(bounce("gone@c.example"));
+    CHECK_FALSE(town.step().doubted);
+    CHECK(town.state.question("gone@c.example").empty());
+    CHECK(town.state.count("SELECT count FROM bounce") == 2);
+}
+
+TEST_CASE("a delivery renews the proof of that host, and creates nothing", "[tasks][follow_log]") {
+    Town town;
+    const Time old = kNoon - std::chrono::hours(100);
+    const auto proved_at = [&](const std::string& rcpt) {
+        return town.state.count(
+            "SELECT coalesce(max(at), 0) FROM callout JOIN address ON address.id = address_id "
+            "WHERE address = '" +
+            rcpt + "'");
+    };
+    town.state.callout("proved@c.example", census::CalloutClass::deliverable, old);
+    town.state.callout("unknown@c.example", census::CalloutClass::unknown, old);
+    town.state.accept("listed@c.example");
+    for (const char* rcpt :
+         {"proved@c.example", "unknown@c.example", "listed@c.example", "stranger@c.example"})
+        town.log(delivery(rcpt, "sent (250 ok)"));
+    town.step();
+    CHECK(proved_at("proved@c.example") == 1'700'000'000'000);  // the line's own time
+    CHECK(proved_at("unknown@c.example") == to_unix_ms(old));
+    CHECK(proved_at("listed@c.example") == 0);
+    CHECK(town.state.count("SELECT count(*) FROM address") == 3);
+
+    // A server that accepts everything delivers everything; another host's delivery says nothing of this one.
+    town.state.callout("other@c.example", census::CalloutClass::deliverable, old);
+    std::string elsewhere = delivery("other@c.example", "sent (250 ok)");
+    town.log(elsewhere.replace(elsewhere.find("ex1"), 3, "ex2"));
+    town.step();
+    CHECK(proved_at("other@c.example") == to_unix_ms(old));
+    town.state.write([](Writer& writer) {
+        replace_domains(writer, {{"c.example", "", {}}});
+        set_accept_all(writer, "c.example", true);
+    });
+    town.log(delivery("other@c.example", "sent (250 ok)"));
+    town.step();
+    CHECK(proved_at("other@c.example") == to_unix_ms(old));
+}
+
+TEST_CASE("a rejection that was used stays longest", "[tasks][follow_log]") {
+    Town town;
+    const auto reject = [&](const std::string& rcpt, Time until) {
+        town.state.settle(rcpt, {census::Answer::reject, census::Reason::proven_unknown, until});
+    };
+    reject("used@c.example", kNoon);
+    reject("younger@c.example", kNoon + std::chrono::minutes(5));
+    std::string line = miss("used@c.example");
+    const std::string words = "User unknown in relay recipient table";
+    town.log(line.replace(line.find(words), words.size(), std::string(mail::kUnknownRecipient)));
+    town.step();
+    CHECK(town.count("asked") == 1);
+    CHECK(town.count("misses") == 0);
+    const auto rows = town.state.read([](SQLite::Database& db) { return unknown_rows(db, 1); });
+    REQUIRE(rows.size() == 1);
+    CHECK(rows[0].address.text() == "used@c.example");
+}
