@@ -99,9 +99,9 @@ class Scene {
         half_ = false;
     }
 
-    // logrotate: mail.log.1 becomes mail.log.2, and so on; the writer reopens.
+    // logrotate: mail.log.1 becomes mail.log.2, and so on, none is dropped; the writer reopens.
     void shift() {
-        for (int number = 8; number > 0; --number) {
+        for (int number = ++rotations_; number > 0; --number) {
             const fs::path from = log_.string() + "." + std::to_string(number);
             if (fs::exists(from)) fs::rename(from, log_.string() + "." + std::to_string(number + 1));
         }
@@ -165,7 +165,7 @@ class Scene {
     std::ofstream writer_;
     std::unique_ptr<maillog::FileTail> tail_;
     std::optional<std::string> mark_;
-    int written_ = 0, read_ = 0;
+    int written_ = 0, read_ = 0, rotations_ = 0;
     bool half_ = false, lost_ = false;
     std::string history_;
 };
