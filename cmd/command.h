@@ -30,7 +30,7 @@ struct Command {
     const char* positional;  // the option that words without a name go to, or nothing
 };
 
-extern const Command kSync, kWatch, kFailsafe, kReport, kExplain, kScan, kApprove, kForget;
+extern const Command kSync, kWatch, kFailsafe, kReport, kExplain, kProbe, kScan, kApprove, kForget;
 
 // Loads the configuration as root if we are root (it names secrets), then becomes the owner of the state's
 // folder.

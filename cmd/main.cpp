@@ -22,13 +22,6 @@ namespace po = boost::program_options;
 
 // What a later version brings: listed, so that scripts and people know the names, and refused with exit
 // code 69.
-constexpr Command kProbe{"probe",
-                         "ADDRESS... [--transcript] [--record]",
-                         "make one live callout, and say what each reply means",
-                         "warning",
-                         nullptr,
-                         nullptr,
-                         nullptr};
 constexpr Command kCheck{"check",
                          "[--format text|json]",
                          "test configuration, directory, callout target, tables and main.cf",
