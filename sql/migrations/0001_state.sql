@@ -157,6 +157,14 @@ CREATE TABLE question (
 ) STRICT;
 CREATE INDEX question_by_due ON question (due);
 
+-- What was learned of the servers that are asked.
+CREATE TABLE target (
+    target       TEXT PRIMARY KEY,             -- host:port
+    most_refused INTEGER NOT NULL,             -- RCPTs that may be refused in a session before it is ended
+    limit_at     INTEGER,                      -- the refusal at which the server ended one, if it has
+    limit_met    INTEGER                       -- when
+) STRICT, WITHOUT ROWID;
+
 -- Live lookups that found a listed control of the domain, and not this address: the first and the last of a run
 -- (directory-complete).
 CREATE TABLE absence (

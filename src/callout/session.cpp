@@ -118,11 +118,6 @@ void put_before(std::vector<std::string>& transcript, std::vector<std::string> e
 
 }  // namespace
 
-std::string Target::text() const {
-    return host.find(':') == std::string::npos ? fmt::format("{}:{}", host, port)
-                                               : fmt::format("[{}]:{}", host, port);
-}
-
 asio::awaitable<SessionResult> run_session(Questions questions) {
     Conversation first = co_await converse(questions);
     if (!first.tls_failed || questions.tls != Tls::opportunistic) co_return std::move(first.result);

@@ -193,6 +193,35 @@ void record_callout(Writer& writer, AddressId id, const census::CalloutOutcome& 
     if (census::conclusive(outcome.klass)) AddressBook(writer).mark_undecided(id, AddressBook::Rank::miss);
 }
 
+census::Refusals load_refusals(SQLite::Database& db, const std::string& target) {
+    census::Refusals limit;
+    SQLite::Statement find(db, "SELECT most_refused, limit_at, limit_met FROM target WHERE target = ?");
+    find.bind(1, target);
+    if (!find.executeStep()) return limit;
+    limit.most = find.getColumn("most_refused").getInt();
+    if (const auto at = find.getColumn("limit_at"); !at.isNull()) limit.met_at = at.getInt();
+    if (const auto met = find.getColumn("limit_met"); !met.isNull())
+        limit.met_time = from_unix_ms(met.getInt64());
+    return limit;
+}
+
+void save_refusals(Writer& writer, const std::string& target, const census::Refusals& limit) {
+    SQLite::Statement save(
+        writer.db,
+        "INSERT OR REPLACE INTO target (target, most_refused, limit_at, limit_met) VALUES (?, ?, ?, ?)");
+    save.bind(1, target);
+    save.bind(2, limit.most);
+    if (limit.met_at)
+        save.bind(3, *limit.met_at);
+    else
+        save.bind(3);
+    if (limit.met_time)
+        save.bind(4, to_unix_ms(*limit.met_time));
+    else
+        save.bind(4);
+    save.exec();
+}
+
 void count(Writer& writer, const std::string& name, Time now, std::int64_t number) {
     SQLite::Statement add(writer.db,
                           "INSERT INTO counter (name, day, value) VALUES (?, ?, ?) "

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "census/pacing.h"
 #include "store/addresses.h"
 #include "store/database.h"
 
@@ -52,6 +53,10 @@ std::vector<mail::Address> known_good(SQLite::Database& db, const std::string& d
 // Stores what a callout said; a conclusive one makes the address undecided. Keeps a bounded number for each
 // address.
 void record_callout(Writer& writer, AddressId id, const census::CalloutOutcome& outcome, Seq began, Time at);
+
+// What was learned of a server, host:port.
+census::Refusals load_refusals(SQLite::Database& db, const std::string& target);
+void save_refusals(Writer& writer, const std::string& target, const census::Refusals& refusals);
 
 // Adds to a count of the report.
 void count(Writer& writer, const std::string& name, Time now, std::int64_t number);

@@ -21,12 +21,11 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kMostDue = 500;  // looked at at once
 constexpr std::size_t kMostLookups = 100;
-constexpr std::size_t kMostRecipients = 20;  // a session; unknown ones end it sooner
+constexpr std::size_t kMostRecipients = 100;  // a session; unknown ones end it sooner
 constexpr auto kFirstPause = 5s;
 constexpr auto kLongestPause = 60s;
 constexpr auto kFirstRetry = 5s;
 constexpr auto kLongestRetry = 1h;
-constexpr int kMostRefused = 4;  // Exchange closes after 5 protocol errors by default
 
 std::chrono::milliseconds retry_pause(int attempts) {
     return std::min<std::chrono::milliseconds>(kLongestRetry, kFirstRetry * (1LL << std::min(attempts, 12)));
@@ -96,7 +95,7 @@ void Asker::start_domain(const std::string& domain, std::vector<store::Question>
         return;
     }
     for (const callout::Target& target : route->callout.targets) {
-        TargetFacts& server = targets_[target.text()];
+        TargetFacts& server = facts_of(target);
         if (server.pause.stopped && server.pause.until > now) {
             next = std::min(next, server.pause.until);
             continue;
@@ -121,7 +120,7 @@ void Asker::start_domain(const std::string& domain, std::vector<store::Question>
                                      .random_control = callout::make_random_control(domain),
                                      .known_good = controls(*route, domain, mine),
                                      .recipients = {},
-                                     .most_refused = server.most_refused};
+                                     .most_refused = server.refusals.most};
             for (const store::Question& question : mine) {
                 asked.recipients.push_back(question.address);
                 in_flight_.insert(question.id);
@@ -135,6 +134,16 @@ void Asker::start_domain(const std::string& domain, std::vector<store::Question>
         }
         return;
     }
+}
+
+Asker::TargetFacts& Asker::facts_of(const callout::Target& target) {
+    TargetFacts& facts = targets_[target.text()];
+    if (!std::exchange(facts.loaded, true)) {
+        auto refusals =
+            state_.read([&](SQLite::Database& db) { return store::load_refusals(db, target.text()); });
+        if (refusals) facts.refusals = *refusals;
+    }
+    return facts;
 }
 
 Result<Asker::Lookups> Asker::next_lookups() {
@@ -275,8 +284,12 @@ void Asker::learn(const callout::Questions& asked, const callout::SessionResult&
     DomainFacts& facts = domains_[domain];
     const auto time = Clock::now();
     if (result.control_accepted) facts.last_good = result.control_accepted;
-    if (result.limit_met)
-        server.most_refused = std::max(2, std::min(server.most_refused, result.refused) - 1);
+    const census::Refusals before = server.refusals;
+    server.refusals =
+        census::after_session(before, asked.most_refused, result.refused, result.limit_met, now());
+    if (server.refusals.most != before.most)
+        spdlog::info("{}: {} refused recipients a session from now on{}", asked.target.text(),
+                     server.refusals.most, result.limit_met ? ", as it ended one" : "");
     switch (result.health) {
         case callout::Health::passed:
             if (server.pause.stopped || facts.pause.stopped)
@@ -285,7 +298,6 @@ void Asker::learn(const callout::Questions& asked, const callout::SessionResult&
             facts.pause.pass();
             // It answered none of the recipients: asking again at once would go on for ever.
             if (result.outcomes.empty() && !asked.recipients.empty()) server.pause.stop(time);
-            server.most_refused = std::clamp(server.most_refused, 2, kMostRefused);
             break;
         case callout::Health::accept_all:
             if (!facts.pause.stopped)
@@ -316,6 +328,9 @@ Result<void> Asker::store_result(const callout::Questions& asked,
         if (result.health == callout::Health::accept_all) store::set_accept_all(writer, domain, true);
         if (result.health == callout::Health::passed) store::set_accept_all(writer, domain, false);
         store::count(writer, "callout-sessions", time, 1);
+        const census::Refusals& refusals = targets_[asked.target.text()].refusals;
+        if (refusals != store::load_refusals(writer.db, asked.target.text()))
+            store::save_refusals(writer, asked.target.text(), refusals);
         for (const census::CalloutOutcome& outcome : result.outcomes) {
             const auto question = std::find_if(
                 questions.begin(), questions.end(),

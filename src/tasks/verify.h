@@ -68,7 +68,8 @@ class Asker {
     struct TargetFacts {
         Pause pause;
         int sessions = 0;
-        int most_refused = 4;
+        census::Refusals refusals;
+        bool loaded = false;  // from the state
     };
     struct DomainFacts {
         Pause pause;
@@ -86,6 +87,7 @@ class Asker {
                                      store::Seq began);
     std::vector<mail::Address> controls(const config::Route& route, const std::string& domain,
                                         const std::vector<store::Question>& questions);
+    TargetFacts& facts_of(const callout::Target& target);
     void learn(const callout::Questions& asked, const callout::SessionResult& result);
     Result<void> store_result(const callout::Questions& asked, const std::vector<store::Question>& questions,
                               const callout::SessionResult& result, store::Seq began);

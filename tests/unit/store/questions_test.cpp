@@ -266,3 +266,15 @@ TEST_CASE("marks and counts", "[store][questions]") {
     CHECK(state.count("SELECT max(value) FROM counter") == 7);
     CHECK(state.count("SELECT count(*) FROM counter") == 2);
 }
+
+TEST_CASE("what a server allows is remembered", "[store][questions]") {
+    TestState state;
+    const auto load = [&] {
+        return state.read([](SQLite::Database& db) { return load_refusals(db, "ex1:2525"); });
+    };
+    CHECK(load() == census::Refusals{});
+    for (const census::Refusals& refusals : {census::Refusals{8, {}, {}}, census::Refusals{4, 5, kNoon}}) {
+        state.write([&](Writer& writer) { save_refusals(writer, "ex1:2525", refusals); });
+        CHECK(load() == refusals);
+    }
+}
