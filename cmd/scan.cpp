@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // postcensus scan: what old logs say, for those who think about Postcensus, and for audits.
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <iostream>
 
@@ -51,6 +52,12 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
                     "name the logs to read, or - for standard input; see postcensus scan --help");
     auto configuration = find_configuration(globals);
     if (!configuration) return fail(configuration.error());
+    // Logs of years are many files, and all of them are opened before a right is given up.
+    rlimit files{};
+    if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        ::setrlimit(RLIMIT_NOFILE, &files);
+    }
     std::vector<maillog::OldLog> logs;
     for (const std::string& name : names) {
         auto log = maillog::OldLog::open(name);
@@ -69,8 +76,9 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     }
     const bool events = arguments.contains("events");
     if (events)
-        options.on_event = [](const mail::LogEvent& event, Time at, std::int64_t line) {
-            std::cout << audit::event_json(event, at, line);
+        options.on_event = [several = names.size() > 1](const mail::LogEvent& event, Time at,
+                                                        const std::string& log, std::int64_t line) {
+            std::cout << audit::event_json(event, at, several ? log : "", line);
         };
     tasks::Scanned scanned;
     {

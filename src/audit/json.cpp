@@ -27,7 +27,8 @@ std::string scan_json(const census::ScanReport& scan) {
                       {"delivered", scan.delivered}};
     json["dropped"] = {{"hostile", scan.hostile}, {"cut", scan.cut}, {"invalid", scan.invalid}};
     json["distinct"] = scan.distinct;
-    json["complete"] = scan.missed_complete && scan.bounces_complete && scan.distinct_exact;
+    json["distinct_exact"] = scan.distinct_exact;
+    json["complete"] = scan.missed_complete && scan.bounces_complete;
     json["misses"] = Json::array();
     for (const auto& missed : scan.missed)
         json["misses"].push_back(
@@ -40,7 +41,7 @@ std::string scan_json(const census::ScanReport& scan) {
     return dump(json, 2);
 }
 
-std::string event_json(const mail::LogEvent& event, Time at, std::int64_t line) {
+std::string event_json(const mail::LogEvent& event, Time at, const std::string& file, std::int64_t line) {
     Json json{{"event", mail::name_of(event.kind)},
               {"at", format_time(at)},
               {"recipient", event.recipient.external()}};
@@ -48,6 +49,7 @@ std::string event_json(const mail::LogEvent& event, Time at, std::int64_t line) 
     if (!event.reply.empty()) json["reply"] = printable(event.reply, 512);
     if (event.code != 0) json["code"] = event.code;
     if (!event.host.empty()) json["host"] = event.host;
+    if (!file.empty()) json["file"] = file;
     json["line"] = line;
     return dump(json, -1);
 }

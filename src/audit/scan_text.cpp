@@ -29,8 +29,8 @@ void add_misses(const census::ScanReport& scan, std::string& out) {
     std::size_t width = 6;
     for (const auto& domain : scan.domains) width = std::max(width, domain.domain.size());
     for (std::size_t i = 0; i < std::min(scan.domains.size(), kMostLines); ++i)
-        add(out, "  {:<{}} {:>9} misses {:>9} recipients\n", printable(scan.domains[i].domain), width,
-            scan.domains[i].misses, scan.domains[i].distinct);
+        add(out, "  {:<{}} {:>9} misses {:>6}{:>9} recipients\n", printable(scan.domains[i].domain), width,
+            scan.domains[i].misses, about(scan.domains[i].exact), scan.domains[i].distinct);
     if (scan.domains.size() > kMostLines)
         add(out, "  and {} more domains\n", scan.domains.size() - kMostLines);
     if (scan.missed.empty()) return;
@@ -47,8 +47,8 @@ void add_networks(const census::ScanReport& scan, std::string& out) {
     add(out, "\nHarvesting: {} networks tried {} recipients or more that do not exist\n", harvesting,
         kHarvests);
     for (std::size_t i = 0; i < std::min<std::size_t>(static_cast<std::size_t>(harvesting), kMostLines); ++i)
-        add(out, "  {:<24} {:>9} recipients in {:>9} tries\n", printable(scan.networks[i].network),
-            scan.networks[i].distinct, scan.networks[i].misses);
+        add(out, "  {:<24} {:>6}{:>9} recipients in {:>9} tries\n", printable(scan.networks[i].network),
+            about(scan.networks[i].exact), scan.networks[i].distinct, scan.networks[i].misses);
 }
 
 void add_bounces(const census::ScanReport& scan, std::string& out) {

@@ -59,11 +59,16 @@ bool Scan::counts(std::string_view domain) const {
 
 void Scan::take(const mail::LogEvent& event) {
     if (event.kind == mail::EventKind::miss) return take_miss(event);
-    const std::string domain(event.recipient.domain());
+    // A bounce is of what Postfix accepted: that may be the address before it was rewritten.
+    const bool rewritten = event.kind == mail::EventKind::bounced && event.original &&
+                           event.original->domain() != event.recipient.domain();
+    const mail::Address& accepted = rewritten ? *event.original : event.recipient;
+    const std::string domain(accepted.domain());
+    if (relayed_ && !relayed_(domain)) return;
     auto found = others_.find(domain);
     if (found == others_.end()) {
         // A gateway delivers to more domains in the world than it relays for.
-        make_room(others_, kMostGroups);
+        others_dropped_ |= make_room(others_, kMostGroups);
         found = others_.emplace(domain, Others{}).first;
     }
     ++found->second.count;
@@ -71,7 +76,7 @@ void Scan::take(const mail::LogEvent& event) {
     if (event.kind == mail::EventKind::delivered) ++found->second.delivered;
     if (event.kind != mail::EventKind::bounced) return;
     ++found->second.bounced;
-    const std::string recipient = event.recipient.external();
+    const std::string recipient = accepted.external();
     auto bounce = bounced_.find(recipient);
     if (bounce == bounced_.end()) {
         bounced_dropped_ |= make_room(bounced_, kMostRecipients);
@@ -125,10 +130,10 @@ void Scan::add_file(std::int64_t lines, std::int64_t bytes) {
 
 ScanReport Scan::report() const {
     ScanReport report = sums_;
-    report.distinct = distinct_.value();
+    report.distinct = std::min(distinct_.value(), report.misses);
     report.distinct_exact = distinct_.exact();
     report.missed_complete = !missed_dropped_;
-    report.bounces_complete = !bounced_dropped_;
+    report.bounces_complete = !bounced_dropped_ && !others_dropped_;
     for (const auto& [domain, counts] : others_) {
         if (!this->counts(domain)) continue;
         report.asked += counts.asked;
@@ -136,22 +141,24 @@ ScanReport Scan::report() const {
         report.delivered += counts.delivered;
     }
     for (const auto& [recipient, missed] : missed_)
-        report.missed.push_back({recipient, missed.count, missed.clients.value()});
+        report.missed.push_back({recipient, missed.count, std::min(missed.clients.value(), missed.count)});
     for (const auto& [recipient, bounce] : bounced_)
         if (counts(bounce.domain))
             report.bounces.push_back({recipient, bounce.count, bounce.reply, says_unknown(bounce.reply)});
+    const auto distinct = [](const Group& group) { return std::min(group.recipients.value(), group.count); };
     const auto by_count = [](const auto& a, const auto& b) {
         return a.count != b.count ? a.count > b.count : a.recipient < b.recipient;
     };
     std::sort(report.missed.begin(), report.missed.end(), by_count);
     std::sort(report.bounces.begin(), report.bounces.end(), by_count);
     for (const auto& [domain, group] : domains_)
-        report.domains.push_back({domain, group.count, group.recipients.value()});
+        report.domains.push_back({domain, group.count, distinct(group), group.recipients.exact()});
     std::sort(report.domains.begin(), report.domains.end(), [](const auto& a, const auto& b) {
         return a.misses != b.misses ? a.misses > b.misses : a.domain < b.domain;
     });
     for (const auto& [network, group] : networks_)
-        report.networks.push_back({spell_network(network), group.count, group.recipients.value()});
+        report.networks.push_back(
+            {spell_network(network), group.count, distinct(group), group.recipients.exact()});
     std::sort(report.networks.begin(), report.networks.end(), [](const auto& a, const auto& b) {
         return a.distinct != b.distinct ? a.distinct > b.distinct : a.network < b.network;
     });

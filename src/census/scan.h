@@ -35,12 +35,14 @@ struct ScanReport {
     struct Domain {
         std::string domain;
         std::int64_t misses = 0, distinct = 0;
+        bool exact = true;  // the second number
     };
     std::vector<Domain> domains;
 
     struct Network {
         std::string network;  // "192.0.2.0/24"
         std::int64_t misses = 0, distinct = 0;
+        bool exact = true;
     };
     std::vector<Network> networks;  // those that tried most recipients, first
 
@@ -76,7 +78,7 @@ class Scan {
     };
     struct Group {
         std::int64_t count = 0;
-        DistinctCount recipients{64};
+        DistinctCount recipients{256};
     };
     struct Bounced {
         std::string domain;
@@ -96,7 +98,7 @@ class Scan {
     std::unordered_map<std::string, Group> domains_, networks_;
     std::unordered_map<std::string, Bounced> bounced_;
     std::unordered_map<std::string, Others> others_;  // by domain: which of them are ours shows in the end
-    bool missed_dropped_ = false, bounced_dropped_ = false;
+    bool missed_dropped_ = false, bounced_dropped_ = false, others_dropped_ = false;
 };
 
 }  // namespace postcensus::census

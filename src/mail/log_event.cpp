@@ -56,7 +56,12 @@ std::optional<Prefix> take_prefix(Scanner& in, const std::vector<std::string>& n
     if (!at) return std::nullopt;
     const auto host = in.take_while([](char byte) { return byte != ' '; });
     if (host.empty() || !in.take(" ")) return std::nullopt;
-    const auto tag = in.take_while([](char byte) { return byte != ' ' && byte != '[' && byte != ':'; });
+    const auto take_tag = [&in] {
+        return in.take_while([](char byte) { return byte != ' ' && byte != '[' && byte != ':'; });
+    };
+    auto tag = take_tag();
+    // syslogd of BusyBox writes "mail.info" before it.
+    if (tag.starts_with("mail.") && in.take(" ")) tag = take_tag();
     const auto daemon = daemon_of(tag, names);
     if (!daemon) return std::nullopt;
     if (in.take("[") && (in.take_while(is_digit).empty() || !in.take("]"))) return std::nullopt;

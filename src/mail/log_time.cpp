@@ -133,10 +133,10 @@ Time LogCalendar::place(const LogTime& time) {
         // that is ahead.
         year_ = parts.tm_year + 1901;
         while (*year_ > parts.tm_year + 1899 && local(*year_, time) > newest_ + 24h) --*year_;
-    } else if (time.month < 3 && last_month_ > 10) {
-        ++*year_;
-    } else if (time.month > 10 && last_month_ < 3) {
+    } else if (time.month == 12 && last_month_ == 1) {
         --*year_;  // lines that stand a little out of order around midnight
+    } else if (time.month + 1 < last_month_) {
+        ++*year_;  // a month back is that disorder, too; more is another year
     }
     last_month_ = time.month;
     return local(*year_, time);

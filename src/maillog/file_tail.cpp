@@ -244,7 +244,11 @@ Result<bool> FileTail::Reader::next_file() {
 Result<void> FileTail::Reader::leave(LogFile current) {
     if (!buffer_.empty()) say_lost("the last line of a rotated file has no end");
     auto chapters = chapters_since(path_, mark(), Match::inode);
-    if (!chapters.empty()) chapters.erase(chapters.begin());
+    if (!chapters.empty())
+        chapters.erase(chapters.begin());
+    else if (const auto mine = file_->status(); mine && mine->st_nlink == 0)
+        // It was rotated until it was deleted, or compressed. What was written since lies in what is younger.
+        chapters = chapters_younger(path_, *mine);
     chapters.push_back({std::move(current), 0});
     next_.assign(std::make_move_iterator(chapters.begin()), std::make_move_iterator(chapters.end()));
     Chapter next = std::move(next_.front());

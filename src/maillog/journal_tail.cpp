@@ -4,8 +4,10 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <systemd/sd-journal.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -31,6 +33,21 @@ std::string_view field(sd_journal* journal, const char* name) {
     if (::sd_journal_get_data(journal, name, &data, &size) < 0) return {};
     const std::string_view whole(static_cast<const char*>(data), size);
     return whole.substr(std::min(whole.size(), std::strlen(name) + 1));
+}
+
+// Whether a file or folder of the journal is there that this user may not read.
+bool holds_unreadable(const std::filesystem::path& folder) {
+    std::vector<std::filesystem::path> places{folder};
+    if (folder.empty()) places = {"/var/log/journal", "/run/log/journal"};
+    for (const auto& place : places) {
+        std::error_code error;
+        for (auto entry = std::filesystem::recursive_directory_iterator(place, error);
+             !error && entry != std::filesystem::recursive_directory_iterator(); entry.increment(error))
+            if (entry->path().extension() == ".journal" && ::access(entry->path().c_str(), R_OK) != 0)
+                return true;
+        if (error == std::errc::permission_denied) return true;
+    }
+    return false;
 }
 
 bool is_postfix_unit(std::string_view unit) {
@@ -61,6 +78,10 @@ Result<std::unique_ptr<sd_journal, JournalTail::Close>> JournalTail::open_journa
                                       : ::sd_journal_open_directory(&raw, folder.c_str(), 0);
     if (opened < 0) return failed("open", opened);
     std::unique_ptr<sd_journal, Close> journal(raw);
+    // libsystemd passes over files that it may not read, and what is left looks like an empty journal.
+    std::uint64_t bytes = 0;
+    if (::sd_journal_get_usage(raw, &bytes) >= 0 && bytes == 0 && holds_unreadable(folder))
+        return failed("read", -EACCES);
     ::sd_journal_set_data_threshold(raw, kLongestMessage + 64);
     // Matches of one field are alternatives. The unit has no fixed name, so it is looked at with each entry.
     for (const char* match : {"_COMM=smtpd", "_COMM=smtp", "_COMM=lmtp"})

@@ -150,4 +150,21 @@ std::vector<Chapter> chapters_since(const std::filesystem::path& path, const Mar
     return {};
 }
 
+std::vector<Chapter> chapters_younger(const std::filesystem::path& path, const struct stat& file) {
+    const auto written = [](const struct stat& status) {
+        return std::pair(status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+    };
+    for (const Generations& generations : rotated_files(path)) {
+        std::vector<Chapter> chapters;
+        for (const auto& name : generations) {
+            auto other = LogFile::open(name);
+            if (!other || !*other) continue;
+            const auto status = (*other)->status();
+            if (status && written(*status) >= written(file)) chapters.push_back({std::move(**other), 0});
+        }
+        if (!chapters.empty()) return chapters;
+    }
+    return {};
+}
+
 }  // namespace postcensus::maillog

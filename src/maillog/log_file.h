@@ -70,4 +70,7 @@ enum class Match { inode, both, content };
 // From the rotated file that the mark belongs to up to the youngest rotated one; empty if none fits.
 std::vector<Chapter> chapters_since(const std::filesystem::path& path, const Mark& mark, Match match);
 
+// The rotated files that were written after this one, or in the same moment.
+std::vector<Chapter> chapters_younger(const std::filesystem::path& path, const struct stat& file);
+
 }  // namespace postcensus::maillog

@@ -33,8 +33,7 @@ struct OldLog::Inflater {
     Inflater& operator=(const Inflater&) = delete;
 };
 
-OldLog::OldLog(std::string name, UniqueFd fd)
-    : name_(std::move(name)), fd_(std::move(fd)), buffer_(new char[kBlock + 1]) {}
+OldLog::OldLog(std::string name, UniqueFd fd) : name_(std::move(name)), fd_(std::move(fd)) {}
 OldLog::OldLog(OldLog&&) noexcept = default;
 OldLog& OldLog::operator=(OldLog&&) noexcept = default;
 OldLog::~OldLog() = default;
@@ -102,7 +101,16 @@ Result<std::size_t> OldLog::fill(char* into, std::size_t most) {
             stream.next_in = reinterpret_cast<Bytef*>(inflater_->input.data());
             stream.avail_in = static_cast<uInt>(*count);
         }
-        if (std::exchange(inflater_->member_ended, false)) ::inflateReset(&stream);
+        if (inflater_->member_ended) {
+            // Zero bytes behind the last member are padding (gzip(1) passes over them).
+            while (stream.avail_in > 0 && *stream.next_in == 0) {
+                ++stream.next_in;
+                --stream.avail_in;
+            }
+            if (stream.avail_in == 0) continue;
+            ::inflateReset(&stream);
+            inflater_->member_ended = false;
+        }
         const int result = ::inflate(&stream, Z_NO_FLUSH);
         if (result == Z_STREAM_END)
             inflater_->member_ended = true;
@@ -114,8 +122,11 @@ Result<std::size_t> OldLog::fill(char* into, std::size_t most) {
 }
 
 Result<std::string_view> OldLog::next() {
+    // One log is read at a time, and many may be open.
+    if (!buffer_ && !(ended_ && begin_ == end_)) buffer_.reset(new char[kBlock + 1]);
     char* buffer = buffer_.get();
     for (;;) {
+        if (buffer == nullptr) return std::string_view{};
         std::memmove(buffer, buffer + begin_, end_ - begin_);
         end_ -= begin_;
         begin_ = 0;
@@ -133,7 +144,12 @@ Result<std::string_view> OldLog::next() {
         std::string_view block(buffer, end_);
         if (ended_) {
             begin_ = end_;
-            if (block.empty() || skipping_) return std::string_view{};
+            if (block.empty() || skipping_) {
+                buffer_.reset();
+                inflater_.reset();
+                begin_ = end_ = 0;
+                return std::string_view{};
+            }
             buffer[end_] = '\n';
             return std::string_view(buffer, end_ + 1);
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/deliveries.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "store/questions.h"
@@ -12,8 +13,7 @@ using namespace std::chrono_literals;
 
 // What a callout has just said is not asked again for the next bounce.
 constexpr auto kJustAnswered = 15min;
-// A proof is moved only so far at once: each time is a write.
-constexpr auto kRenewed = 1h;
+constexpr int kMostRenewals = 4;
 
 }  // namespace
 
@@ -51,27 +51,27 @@ bool record_bounces(Writer& writer, const std::vector<StoredBounce>& bounces, Ti
 }
 
 void renew_proofs(Writer& writer, const std::vector<StoredDelivery>& deliveries) {
-    SQLite::Statement renew(
+    SQLite::Statement proof(
         writer.db,
-        "UPDATE callout SET at = :at WHERE id = (SELECT id FROM callout WHERE address_id = :id AND class IN "
-        "('deliverable', 'unknown', 'policy') ORDER BY began_seq DESC, id DESC LIMIT 1) AND class = "
-        "'deliverable' AND at < :before AND substr(target, 1, length(:host) + 1) = :host || ':' AND NOT "
-        "EXISTS (SELECT 1 FROM address JOIN domain USING (domain) WHERE address.id = :id AND accept_all = "
-        "1)");
+        "SELECT class, at, lower(target) FROM callout WHERE address_id = :id AND class IN ('deliverable', "
+        "'unknown', 'policy') AND NOT EXISTS (SELECT 1 FROM address JOIN domain USING (domain) WHERE "
+        "address.id = "
+        ":id AND accept_all = 1) ORDER BY began_seq DESC, id DESC LIMIT 1");
     SQLite::Statement later(
         writer.db,
         "UPDATE question SET due = max(due, ?) WHERE address_id = ? AND cause = 'refresh' AND attempts = 0");
     for (const StoredDelivery& delivery : deliveries) {
         const auto id = find_address(writer.db, delivery.recipient);
         if (!id) continue;
-        renew.reset();
-        renew.bind(":id", *id);
-        renew.bind(":at", to_unix_ms(delivery.at));
-        renew.bind(":before", to_unix_ms(delivery.at - kRenewed));
-        renew.bind(":host", delivery.host);
-        if (renew.exec() == 0) continue;
+        proof.reset();
+        proof.bind(":id", *id);
+        if (!proof.executeStep() || proof.getColumn(0).getString() != "deliverable" ||
+            !proof.getColumn(2).getString().starts_with(delivery.host + ":"))
+            continue;
+        const Time proved = from_unix_ms(proof.getColumn(1).getInt64());
         later.reset();
-        later.bind(1, to_unix_ms(delivery.refresh));
+        later.bind(1, to_unix_ms(std::min(delivery.at + delivery.refresh,
+                                          proved + kMostRenewals * delivery.refresh)));
         later.bind(2, *id);
         later.exec();
     }

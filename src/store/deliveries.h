@@ -28,11 +28,13 @@ struct StoredDelivery {
     mail::Address recipient;
     std::string host;  // its name alone
     Time at;
-    Time refresh;  // when its proof is to be renewed by a callout, if no mail does that sooner
+    Milliseconds refresh{};  // how long a proof is good before it is asked for again
 };
 
-// A delivery renews what a callout to that very host had proved, where the host does not accept every
-// recipient; it creates nothing.
+// A delivery renews what a callout to that very host had proved: the callout that would renew it is put off,
+// by as long as a proof is good, and never beyond four times that after the last callout, as only a callout
+// shows whether the host refuses anybody. Where the host accepts every recipient it renews nothing; it
+// creates nothing.
 void renew_proofs(Writer& writer, const std::vector<StoredDelivery>& deliveries);
 
 struct StoredAsk {

@@ -29,6 +29,9 @@ void EventLineReader::fill(EventLines& lines, std::string_view block) {
     lines.lines.clear();
     const char* counted = block.data();
     const std::int64_t before = newlines_;
+    // Lines that were left out before this block count as lines all the same.
+    newlines_ += static_cast<std::int64_t>(log_.overlong() - overlong_);
+    overlong_ = log_.overlong();
     mail::find_event_lines(block, [&](std::string_view line) {
         newlines_ += static_cast<std::int64_t>(
             mail::count_newlines({counted, static_cast<std::size_t>(line.data() - counted)}));

@@ -53,6 +53,7 @@ class EventLineReader {
 
     maillog::OldLog& log_;
     std::int64_t newlines_ = 0;
+    std::uint64_t overlong_ = 0;
 
     std::mutex mutex_;
     std::condition_variable changed_;

@@ -35,9 +35,10 @@ std::optional<Time> last_write(const std::filesystem::path& path) {
     return std::chrono::time_point_cast<Milliseconds>(std::chrono::file_clock::to_sys(time));
 }
 
-// "ex1.corp.example" of "ex1.corp.example[192.0.2.10]:25".
+// "ex1.corp.example" of "ex1.corp.example[192.0.2.10]:25", written as a target is.
 std::string host_name(const std::string& host) {
-    return host.substr(0, host.find('['));
+    const std::string name = mail::fold(host.substr(0, host.find('[')));
+    return name.find(':') == std::string::npos ? name : "[" + name + "]";
 }
 
 }  // namespace
@@ -115,25 +116,32 @@ void LogFollower::take_event(const mail::LogEvent& event, Time at) {
         }
         return;
     }
+    if (event.kind == mail::EventKind::bounced) return take_bounce(event, at);
     if (route == nullptr) return;
     if (event.kind == mail::EventKind::asked) {
         ++unstored.counts["asked"];
         unstored.asked.insert_or_assign(event.recipient, store::StoredAsk{event.recipient, at});
-    } else if (event.kind == mail::EventKind::bounced) {
-        ++unstored.counts["bounces"];
-        spdlog::info("bounced at {}: {}: {}", event.host, event.recipient.external(), event.reply);
-        // What Postfix accepted may be the address before it was rewritten.
-        for (const std::optional<mail::Address>& one : {std::optional(event.recipient), event.original})
-            if (one)
-                if (const config::Route* its = configuration_.route_of(one->domain()); its != nullptr)
-                    unstored.bounces.push_back({*one, event.host, event.reply, at, its->asks()});
     } else {
         ++unstored.counts["deliveries"];
         if (route->asks())
-            unstored.deliveries.insert_or_assign(
-                event.recipient, store::StoredDelivery{event.recipient, host_name(event.host), at,
-                                                       at + route->deliverable_refresh});
+            unstored.deliveries.insert_or_assign(std::pair(event.recipient, host_name(event.host)),
+                                                 store::StoredDelivery{event.recipient, host_name(event.host),
+                                                                       at, route->deliverable_refresh});
     }
+}
+
+// What Postfix accepted may be the address before it was rewritten.
+void LogFollower::take_bounce(const mail::LogEvent& event, Time at) {
+    bool ours = false;
+    for (const std::optional<mail::Address>& one : {std::optional(event.recipient), event.original}) {
+        const config::Route* route = one ? configuration_.route_of(one->domain()) : nullptr;
+        if (route == nullptr) continue;
+        ours = true;
+        unstored_->bounces.push_back({*one, event.host, event.reply, at, route->asks()});
+    }
+    if (!ours) return;
+    ++unstored_->counts["bounces"];
+    spdlog::info("bounced at {}: {}: {}", event.host, event.recipient.external(), event.reply);
 }
 
 void LogFollower::take_batch(const maillog::Batch& batch, Time now) {
@@ -167,6 +175,7 @@ std::chrono::steady_clock::time_point LogFollower::due() const {
 Result<LogFollower::Step> LogFollower::step(store::Database& state, bool all) {
     const Time time = now();
     Step done;
+    done.more = write_failed_;  // not looked for this time
     if (!write_failed_) {
         auto batch = source_->poll();
         if (!batch) return fail(batch.error());

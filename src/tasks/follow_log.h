@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "census/admission.h"
@@ -48,6 +49,7 @@ class LogFollower {
     void take_batch(const maillog::Batch& batch, Time now);
     std::chrono::steady_clock::time_point due() const;
     void take_event(const mail::LogEvent& event, Time at);
+    void take_bounce(const mail::LogEvent& event, Time at);
 
     const config::Configuration& configuration_;
     std::string name_;
@@ -62,7 +64,7 @@ class LogFollower {
         std::size_t lines = 0;
         std::vector<store::StoredMiss> misses;
         // The last of each address: a batch holds many of the same.
-        std::map<mail::Address, store::StoredDelivery> deliveries;
+        std::map<std::pair<mail::Address, std::string>, store::StoredDelivery> deliveries;
         std::map<mail::Address, store::StoredAsk> asked;
         std::vector<store::StoredBounce> bounces;
         std::map<std::string, std::size_t> counts;  // for the report

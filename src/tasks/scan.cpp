@@ -55,7 +55,7 @@ class LogScan {
         const Time at = calendar_.place(result.event->at);
         scan_.saw(at);
         if (options_.on_event && scan_.counts(result.event->recipient.domain()))
-            options_.on_event(*result.event, at, number);
+            options_.on_event(*result.event, at, log_.name(), number);
     }
 
     void saw(std::string_view line) {

@@ -21,7 +21,8 @@ struct ScanOptions {
     // Whether a domain is relayed; without it, those that a miss names are.
     std::function<bool(std::string_view domain)> relayed;
     // Called for each event of a relayed domain, in order.
-    std::function<void(const mail::LogEvent& event, Time at, std::int64_t line)> on_event;
+    std::function<void(const mail::LogEvent& event, Time at, const std::string& log, std::int64_t line)>
+        on_event;
     std::function<void(const ScanProgress& progress)> on_progress;
 };
 

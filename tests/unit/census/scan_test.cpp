@@ -86,6 +86,23 @@ TEST_CASE("with routes only their domains count", "[census][scan]") {
     CHECK(scan.report().delivered == 0);
 }
 
+TEST_CASE("a bounce counts for the address that was accepted", "[census][scan]") {
+    Scan scan([](std::string_view domain) { return domain == "corp.example"; });
+    LogEvent rewritten = event(EventKind::bounced, "bob@inside.example", "", "550 5.1.1 unknown");
+    rewritten.original = mail::Address::from_internal("bob@corp.example");
+    scan.take(rewritten);
+    // The world's bounces take nothing away from ours.
+    for (int i = 0; i < 50'000; ++i)
+        for (int times = 0; times < 2; ++times)
+            scan.take(
+                event(EventKind::bounced, "x@d" + std::to_string(i) + ".example", "", "550 5.1.1 unknown"));
+    const census::ScanReport report = scan.report();
+    CHECK(report.bounced == 1);
+    REQUIRE(report.bounces.size() == 1);
+    CHECK(report.bounces[0].recipient == "bob@corp.example");
+    CHECK(report.bounces_complete);
+}
+
 TEST_CASE("made-up recipients by the million take bounded memory, and the often missed stay",
           "[census][scan]") {
     Scan scan;

@@ -24,6 +24,7 @@ const std::vector<Prefix> kPrefixes{
     {"2026-11-04T01:02:03.123456Z gateway.corp.example ", "postfix", "postfix"},
     {"2026-11-04T01:02:03 gateway ", "postfix-in", "postfix"},
     {"Nov 14 01:02:03 gateway ", "mx-in", "mx-in"},
+    {"Nov  4 01:02:03 gateway mail.info ", "postfix", "postfix"},
 };
 
 std::vector<std::string> lines_of(const std::string& name) {

@@ -48,6 +48,13 @@ TEST_CASE("a time without a year is near the lines around it", "[mail][log_time]
     CHECK(place(calendar, "Jan 03 11:00:00 ") == "2026-01-03T11:00:00Z");
     CHECK(place(calendar, "2024-02-29T01:02:03Z ") == "2024-02-29T01:02:03Z");
 
+    // Few lines are looked at: months may lie between two of them.
+    LogCalendar quiet(at("2026-03-08T12:00:00Z"));
+    CHECK(place(quiet, "Aug  3 10:00:00 ") == "2025-08-03T10:00:00Z");
+    CHECK(place(quiet, "Feb  3 10:00:00 ") == "2026-02-03T10:00:00Z");
+    CHECK(place(quiet, "Jan 31 23:59:59 ") == "2026-01-31T23:59:59Z");
+    CHECK(place(quiet, "Mar  7 10:00:00 ") == "2026-03-07T10:00:00Z");
+
     LogCalendar same_year(at("2026-11-24T12:00:00Z"));
     CHECK(place(same_year, "Nov 24 11:00:00 ") == "2026-11-24T11:00:00Z");
     // A clock that was set a little ahead of ours.

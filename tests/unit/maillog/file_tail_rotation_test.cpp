@@ -124,6 +124,22 @@ TEST_CASE("copytruncate: a file that grows to the very same size is another one"
     CHECK(taken.lost.empty());
 }
 
+TEST_CASE("rotated until it was compressed, while nobody could read", "[maillog][file_tail]") {
+    const Log log;
+    log.append("one\n");
+    FileTail tail(log.path(), kFromBeginning);
+    CHECK(take(tail).lines == Lines{"one"});
+    log.append("two\n");
+    log.move("", ".1");
+    log.append("three\n");
+    fs::remove(log.path(".1"));  // into mail.log.2.gz
+    log.move("", ".1");
+    log.append("four\n");
+    const Taken taken = take(tail);
+    CHECK(taken.lines == Lines{"two", "three", "four"});
+    CHECK(taken.lost.empty());
+}
+
 TEST_CASE("copytruncate, then a rename, between two polls", "[maillog][file_tail]") {
     const Log log;
     log.append("a\n");

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdlib>
 
@@ -62,6 +64,28 @@ class Journal {
         std::vector<Entry> entries;
         for (const std::string& message : messages) entries.push_back({message});
         write(entries, file);
+    }
+    // What open() says to a user without rights on the files; root is one with them.
+    std::string opened_by_nobody() const {
+        std::filesystem::permissions(folder_.path(), std::filesystem::perms::all);
+        std::filesystem::permissions(folder_.path() / "system.journal", std::filesystem::perms::none);
+        int ends[2];
+        REQUIRE(::pipe(ends) == 0);
+        const pid_t child = ::fork();
+        if (child == 0) {
+            if (::getuid() == 0 && ::setresuid(65534, 65534, 65534) != 0) ::_exit(1);
+            const auto opened = JournalTail::open(folder_.path(), {"postfix"}, {});
+            const std::string said = opened ? "opened" : opened.error().message;
+            ::_exit(::write(ends[1], said.data(), said.size()) < 0 ? 1 : 0);
+        }
+        ::close(ends[1]);
+        int status = 0;
+        REQUIRE(::waitpid(child, &status, 0) == child);
+        std::string said(1000, '\0');
+        said.resize(
+            static_cast<std::size_t>(std::max<ssize_t>(0, ::read(ends[0], said.data(), said.size()))));
+        ::close(ends[0]);
+        return said;
     }
     void archive(const std::string& as) {
         std::filesystem::rename(folder_.path() / "system.journal", folder_.path() / as);
@@ -257,6 +281,13 @@ TEST_CASE("the descriptor tells of new entries", "[maillog][journal]") {
     CHECK(::poll(&waiting, 1, 10'000) == 1);
     CHECK(take(*tail).lines == Lines{"b"});
     CHECK(::poll(&waiting, 1, 0) == 0);
+}
+
+TEST_CASE("a journal that may not be read is no empty one", "[maillog][journal]") {
+    if (!Journal::usable()) return;
+    Journal journal;
+    journal.write_lines({"a"});
+    CHECK(journal.opened_by_nobody().find("systemd-journal") != std::string::npos);
 }
 
 TEST_CASE("a mark that is no cursor is a lost place", "[maillog][journal]") {
