@@ -43,6 +43,8 @@ std::string host_name(const std::string& host) {
 
 }  // namespace
 
+LogFollower::Unstored::Unstored() = default;
+
 Result<LogPlace> find_log(const config::Configuration& configuration) {
     const maillog::Settings& log = configuration.log;
     if (log.source == maillog::SourceKind::file) return LogPlace{log.source, log.path};

@@ -59,6 +59,7 @@ class LogFollower {
 
     // What has been read and not yet stored.
     struct Unstored {
+        Unstored();
         std::chrono::steady_clock::time_point since;
         std::string mark;
         std::size_t lines = 0;

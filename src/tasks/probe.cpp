@@ -138,6 +138,7 @@ Result<std::vector<Probed>> probe(const config::Configuration& configuration, st
     auto parameters = postfix::read_parameters(configuration.postfix.config_dir, {"myhostname"});
     if (!parameters) return fail(parameters.error());
     std::vector<Probed> all;
+    all.reserve(addresses.size());
     for (const mail::Address& address : addresses)
         all.push_back(
             ask_one(*configuration.route_of(address.domain()), state, (*parameters)["myhostname"], address));
