@@ -160,7 +160,7 @@ std::vector<Chapter> chapters_younger(const std::filesystem::path& path, const s
             auto other = LogFile::open(name);
             if (!other || !*other) continue;
             const auto status = (*other)->status();
-            if (status && written(*status) >= written(file)) chapters.push_back({std::move(**other), 0});
+            if (status && written(*status) > written(file)) chapters.push_back({std::move(**other), 0});
         }
         if (!chapters.empty()) return chapters;
     }

@@ -70,7 +70,8 @@ enum class Match { inode, both, content };
 // From the rotated file that the mark belongs to up to the youngest rotated one; empty if none fits.
 std::vector<Chapter> chapters_since(const std::filesystem::path& path, const Mark& mark, Match match);
 
-// The rotated files that were written after this one, or in the same moment.
+// The rotated files that were written after this one. (Not in the same moment: a copy of it would be read
+// twice.)
 std::vector<Chapter> chapters_younger(const std::filesystem::path& path, const struct stat& file);
 
 }  // namespace postcensus::maillog

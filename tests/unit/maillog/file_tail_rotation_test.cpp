@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <random>
@@ -134,10 +135,27 @@ TEST_CASE("rotated until it was compressed, while nobody could read", "[maillog]
     log.append("three\n");
     fs::remove(log.path(".1"));  // into mail.log.2.gz
     log.move("", ".1");
+    // A day later, not within a tick of the clock.
+    fs::last_write_time(log.path(".1"), fs::last_write_time(log.path(".1")) + std::chrono::hours(24));
     log.append("four\n");
     const Taken taken = take(tail);
     CHECK(taken.lines == Lines{"two", "three", "four"});
     CHECK(taken.lost.empty());
+}
+
+TEST_CASE("a deleted file is not read again from its copy", "[maillog][file_tail]") {
+    const Log log;
+    log.append("one\n");
+    FileTail tail(log.path(), kFromBeginning);
+    CHECK(take(tail).lines == Lines{"one"});
+    log.append("two\n");
+    log.copy(".1");
+    log.truncate();
+    log.append("three\n");
+    CHECK(take(tail).lines == Lines{"two", "three"});
+    fs::remove(log.path());
+    log.append("four\n");
+    CHECK(take(tail).lines == Lines{"four"});
 }
 
 TEST_CASE("copytruncate, then a rename, between two polls", "[maillog][file_tail]") {
