@@ -40,6 +40,9 @@ Result<config::Configuration> load_configuration(const Globals& globals);
 // there in time.
 Result<void> settle(const config::Configuration& configuration, store::Database& state);
 
+// Words of a command line that are addresses, in the quoted form.
+Result<std::vector<mail::Address>> parse_addresses(const std::vector<std::string>& words);
+
 // The values of an option that may be given several times; none if it was not given.
 std::vector<std::string> words(const Arguments& arguments, const char* name);
 

@@ -17,16 +17,6 @@ void add_options(po::options_description& options) {
     options.add_options()("domain", po::value<std::string>(), "all addresses of this domain");
 }
 
-Result<std::vector<mail::Address>> parse_addresses(const std::vector<std::string>& texts) {
-    std::vector<mail::Address> addresses;
-    for (const std::string& text : texts) {
-        auto address = mail::Address::from_external(text);
-        if (!address) return fail(ExitCode::usage, fmt::format("'{}' is not an address", text));
-        addresses.push_back(*std::move(address));
-    }
-    return addresses;
-}
-
 Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     auto addresses = parse_addresses(words(arguments, "address"));
     if (!addresses) return fail(addresses.error());

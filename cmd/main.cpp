@@ -166,6 +166,16 @@ Result<config::Configuration> load_configuration(const Globals& globals) {
     return configuration;
 }
 
+Result<std::vector<mail::Address>> parse_addresses(const std::vector<std::string>& words) {
+    std::vector<mail::Address> addresses;
+    for (const std::string& word : words) {
+        auto address = mail::Address::from_external(word);
+        if (!address) return fail(ExitCode::usage, fmt::format("'{}' is not an address", word));
+        addresses.push_back(*std::move(address));
+    }
+    return addresses;
+}
+
 std::vector<std::string> words(const Arguments& arguments, const char* name) {
     if (!arguments.contains(name)) return {};
     return arguments[name].as<std::vector<std::string>>();

@@ -56,20 +56,10 @@ void print(const tasks::Probed& probed, bool transcript) {
     for (const std::string& said : probed.transcript) std::cout << "    " << said << "\n";
 }
 
-Result<std::vector<mail::Address>> parse(const std::vector<std::string>& texts) {
-    if (texts.empty()) return fail(ExitCode::usage, "probe wants an address, or several");
-    std::vector<mail::Address> addresses;
-    for (const std::string& text : texts) {
-        auto address = mail::Address::from_external(text);
-        if (!address) return fail(ExitCode::usage, fmt::format("'{}' is not an address", text));
-        addresses.push_back(*std::move(address));
-    }
-    return addresses;
-}
-
 Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
-    auto addresses = parse(words(arguments, "address"));
+    auto addresses = parse_addresses(words(arguments, "address"));
     if (!addresses) return fail(addresses.error());
+    if (addresses->empty()) return fail(ExitCode::usage, "probe wants an address, or several");
     auto configuration = load_configuration(globals);
     if (!configuration) return fail(configuration.error());
     const bool record = arguments.contains("record");

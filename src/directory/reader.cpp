@@ -11,6 +11,7 @@
 #include <set>
 
 #include "base/printable.h"
+#include "directory/catalogue.h"
 #include "directory/object.h"
 #include "directory/servers.h"
 
@@ -79,7 +80,8 @@ Result<Reader> Reader::open(const Settings& settings, const std::string& uri, In
     Reader reader(settings, *std::move(session));
     if (auto identified = reader.identify(); !identified) return fail(identified.error());
     if (settings.flavour == Flavour::ad && is_catalogue(uri))
-        if (auto checked = reader.check_catalogue(); !checked) return fail(checked.error());
+        if (auto checked = directory::check_catalogue(reader.session_); !checked)
+            return fail(checked.error());
     return reader;
 }
 
@@ -126,39 +128,6 @@ Result<void> Reader::identify() {
                     fmt::format("{} does not show its invocationId to this account", session_.uri()));
     server_id_ = invocation + (is_catalogue(session_.uri()) ? "/gc" : "");
     return {};
-}
-
-// A catalogue that lacks proxyAddresses would look like a directory without recipients; one that lacks the
-// others, like one where nobody refuses outside senders, or where Exchange's own mailboxes are people's.
-Result<void> Reader::check_catalogue() {
-    std::string schema;
-    auto found = session_.read({.base = "", .attributes = {"schemaNamingContext"}}, [&](const Entry& entry) {
-        schema = entry.value("schemaNamingContext");
-        return Result<void>{};
-    });
-    if (!found) return fail(found.error());
-    bool addresses = false;
-    std::string lacking;
-    auto searched = session_.search(
-        {.base = schema,
-         .filter = "(|(lDAPDisplayName=proxyAddresses)(lDAPDisplayName=msExchRequireAuthToSendTo)"
-                   "(lDAPDisplayName=msExchRecipientTypeDetails))",
-         .attributes = {"lDAPDisplayName", "isMemberOfPartialAttributeSet"}},
-        [&](const Entry& entry) {
-            const std::string name(entry.value("lDAPDisplayName"));
-            const bool member = entry.value("isMemberOfPartialAttributeSet") == "TRUE";
-            if (name == "proxyAddresses") addresses = member;
-            if (name != "proxyAddresses" && !member) lacking = name;
-            return Result<void>{};
-        });
-    if (!searched) return fail(searched.error());
-    if (!addresses) lacking = "proxyAddresses";
-    if (lacking.empty()) return {};
-    return fail(ExitCode::configuration,
-                fmt::format("{} is a global catalogue that does not hold {} (the schema's "
-                            "isMemberOfPartialAttributeSet is not TRUE for it): name a domain controller's "
-                            "port 636 instead, in a [directory.*] section for each domain",
-                            session_.uri(), lacking));
 }
 
 Result<void> Reader::refresh() {

@@ -75,7 +75,6 @@ class Reader {
   private:
     Reader(const Settings& settings, Session session) : settings_(settings), session_(std::move(session)) {}
     Result<void> identify();
-    Result<void> check_catalogue();
     Result<ReadSummary> read_objects(const Search& search, const TakeObject& take, const Progress& progress);
     Result<ReadSummary> read_usn_changes(std::int64_t after, const TakeObject& take, const TakeKey& take_gone,
                                          const Progress& progress);

@@ -214,14 +214,6 @@ Result<bool> Publisher::ready(store::Database& reader) const {
     });
 }
 
-std::vector<std::string> Publisher::touched(
-    const std::map<std::string, store::Publication>& publications) const {
-    std::vector<std::string> tables;
-    for (const auto& [table, publication] : publications)
-        if (publication.identity != tables_.identity(table)) tables.push_back(table);
-    return tables;
-}
-
 Result<void> note_published(store::Database& state, const std::vector<Published>& published) {
     if (published.empty()) return {};
     return state.write([&](store::Writer& writer) {

@@ -36,9 +36,6 @@ class Publisher {
     Result<std::string> base_due(store::Database& reader, Time now) const;
     Result<bool> ready(store::Database& reader) const;
 
-    // A table that is not what was published last: somebody edited, deleted or replaced it.
-    std::vector<std::string> touched(const std::map<std::string, store::Publication>& publications) const;
-
     const postfix::TableFolder& tables() const { return tables_; }
 
   private:

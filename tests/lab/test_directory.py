@@ -125,7 +125,7 @@ def test_watch_accepts_a_new_mailbox_within_the_poll_interval(census, gateway, s
     wait_for(lambda: "carl@corp.example" in accepted(census), "carl in a table, without a miss", 2.5)
     assert answer(gateway, "carl@corp.example") == "250"
     samba.delete(f"CN=carl,{STAFF}")
-    wait_for(lambda: answer(gateway, "carl@corp.example") == "450 4.1.1", "carl refused for now", 5)
+    wait_for(lambda: answer(gateway, "carl@corp.example") == "450 4.1.1", "450 for carl", 5)
     samba.stop()
     wait_for(lambda: outages(census) == 1, "the outage in the log", 10)
     assert answer(gateway, "anna@corp.example") == "250"
