@@ -38,6 +38,7 @@ CREATE INDEX address_closed      ON address (id) WHERE answer = 'closed';
 CREATE INDEX address_by_accepted ON address (accepted_seq) WHERE answer IN ('accept', 'closed');
 CREATE INDEX address_by_left     ON address (left_seq) WHERE left_seq IS NOT NULL;
 CREATE INDEX address_configured  ON address (id) WHERE configured = 1;
+CREATE INDEX address_strangers   ON address (id) WHERE accepted_seq IS NULL;
 
 -- How many addresses of a domain are accepted or closed: what the gate measures a loss by.
 CREATE TABLE accepted (
@@ -150,19 +151,27 @@ CREATE TABLE bounce (
 -- The queue: what is to be asked, and nobody waits for.
 CREATE TABLE question (
     address_id INTEGER PRIMARY KEY REFERENCES address (id),
+    domain     TEXT NOT NULL,
     cause      TEXT NOT NULL,                 -- miss, listing-ended, unseen, bounce, contested, refresh
-    asked      INTEGER NOT NULL,              -- since when
+    asked      INTEGER NOT NULL,              -- when it was last raised
     due        INTEGER NOT NULL,
-    attempts   INTEGER NOT NULL DEFAULT 0
+    attempts   INTEGER NOT NULL DEFAULT 0,
+    step       INTEGER NOT NULL,              -- 0 waits until it is due; 1 to be looked up; 2 to be called out
+    rank       INTEGER NOT NULL,              -- 0 a sender came back for it; 1 a sender waits; 2 nobody does
+    turn       REAL NOT NULL,                 -- the order within a rank
+    client     TEXT NOT NULL DEFAULT ''       -- who asked last
 ) STRICT;
-CREATE INDEX question_by_due ON question (due);
+CREATE INDEX question_by_due ON question (due) WHERE step = 0;
+CREATE INDEX question_line   ON question (step, domain, rank, turn) WHERE step > 0;
+CREATE INDEX question_missed ON question (rank, turn) WHERE rank < 2;
 
 -- What was learned of the servers that are asked.
 CREATE TABLE target (
     target       TEXT PRIMARY KEY,             -- host:port
     most_refused INTEGER NOT NULL,             -- RCPTs that may be refused in a session before it is ended
     limit_at     INTEGER,                      -- the refusal at which the server ended one, if it has
-    limit_met    INTEGER                       -- when
+    limit_met    INTEGER,                      -- when
+    tarpit       INTEGER NOT NULL DEFAULT 0    -- ms that it takes for a refusal
 ) STRICT, WITHOUT ROWID;
 
 -- Live lookups that found a listed control of the domain, and not this address: the first and the last of a run

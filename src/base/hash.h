@@ -22,4 +22,12 @@ class Fnv1a {
     std::uint64_t hash_;
 };
 
+// FNV leaves the high bits of short texts alike; this spreads them (the finalizer of MurmurHash3, by
+// Appleby).
+inline std::uint64_t spread(std::uint64_t hash) {
+    hash = (hash ^ (hash >> 33U)) * 0xff51afd7ed558ccdULL;
+    hash = (hash ^ (hash >> 33U)) * 0xc4ceb9fe1a85ec53ULL;
+    return hash ^ (hash >> 33U);
+}
+
 }  // namespace postcensus

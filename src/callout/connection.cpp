@@ -136,6 +136,17 @@ asio::awaitable<error_code> Connection::write(std::string text) {
     co_return error;
 }
 
+asio::awaitable<bool> Connection::wait_readable() {
+    const auto [error] = co_await socket_.async_wait(tcp::socket::wait_read, kAsTuple);
+    co_return !error;
+}
+
+// Between two commands nothing else is under way on the socket.
+void Connection::stop_waiting() {
+    error_code ignored;
+    socket_.cancel(ignored);
+}
+
 asio::awaitable<Connection::Line> Connection::read_line() {
     for (;;) {
         std::optional<Line> line = take_line();

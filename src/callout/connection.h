@@ -35,6 +35,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     // Starts a deadline in place of the one before. When it passes, the socket is closed and what waits for
     // it ends.
     void start_deadline(Milliseconds limit);
+    void stop_deadline() { ++deadline_number_; }
     bool timed_out() const { return timed_out_; }
 
     boost::asio::awaitable<boost::system::error_code> connect(boost::asio::ip::tcp::endpoint endpoint);
@@ -51,6 +52,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
         std::string text = {};  // without CRLF; a bare LF is taken for a line end too
     };
     boost::asio::awaitable<Line> read_line();
+
+    // Until the server says or does something (true), or stop_waiting().
+    boost::asio::awaitable<bool> wait_readable();
+    void stop_waiting();
 
     // What the server sent beyond the last line.
     std::string_view read_ahead() const { return buffer_; }

@@ -43,6 +43,25 @@ Step Dialogue::connected() {
     return {Step::Kind::read, {}, questions_.deadlines.greeting};
 }
 
+Step Dialogue::ask(std::vector<mail::Address> recipients) {
+    if (state_ != State::waiting) throw std::logic_error("callout: asked while the session is busy");
+    questions_.recipients = std::move(recipients);
+    next_recipient_ = 0;
+    // A transaction that was begun without SMTPUTF8 takes no such recipient.
+    if (needs_smtputf8() && smtputf8_ && !mail_smtputf8_)
+        return send(State::again, "EHLO " + questions_.helo, questions_.deadlines.greeting);
+    return ask_recipient();
+}
+
+void Dialogue::ask_no_more() {
+    questions_.most_refused = std::min(questions_.most_refused, result_.refused);
+}
+
+Step Dialogue::end() {
+    if (state_ != State::waiting) throw std::logic_error("callout: ended while the session is busy");
+    return quit();
+}
+
 Step Dialogue::unreachable(const std::string& reason) {
     return lost(reason);
 }
@@ -66,8 +85,7 @@ Step Dialogue::overlong_line() {
 Step Dialogue::spoke_out_of_turn(std::string_view text) {
     note("S: ", text);
     // Exchange says good-bye behind the refusal that was one too many.
-    if (text.starts_with("421"))
-        return state_ == State::quit ? finish() : gone("the server ended the session: " + printable(text));
+    if (text.starts_with("421")) return gone("the server ended the session: " + printable(text), false);
     return nothing_counts("the server said more than it was asked for: " + printable(text));
 }
 
@@ -95,14 +113,17 @@ Step Dialogue::timed_out() {
 
 Step Dialogue::closed() {
     note("", "(closed)");
-    return gone(fmt::format("the server closed the connection instead of answering {}", asked()));
+    if (state_ == State::waiting) return lost("the server ended the session while nothing was asked");
+    // Many servers close behind QUIT without another word.
+    if (state_ == State::quit) return finish();
+    return gone(fmt::format("the server closed the connection instead of answering {}", asked()), true);
 }
 
 // Replies, in the order of a session
 
 Step Dialogue::answered(const mail::SmtpReply& reply) {
     if (state_ == State::quit) return quit_answered(reply);
-    if (reply.code == 421) return gone("the server ended the session: " + shown(reply));
+    if (reply.code == 421) return gone("the server ended the session: " + shown(reply), true);
     switch (state_) {
         case State::banner:
             return greeted(reply);
@@ -119,7 +140,10 @@ Step Dialogue::answered(const mail::SmtpReply& reply) {
             return known_good_answered(reply);
         case State::recipient:
             return recipient_answered(reply);
+        case State::again:
+            return again_answered(reply);
         case State::handshake:
+        case State::waiting:
         case State::quit:
         case State::finished:
             break;
@@ -134,6 +158,7 @@ Step Dialogue::greeted(const mail::SmtpReply& reply) {
         case Judgement::fault:
             return quit(Health::fault, refused_greeting(reply));
         default:
+            result_.turned_away = true;
             return quit(Health::retry, "the server is not ready: " + shown(reply));
     }
 }
@@ -145,7 +170,10 @@ Step Dialogue::say_hello() {
 
 Step Dialogue::after_hello(const mail::SmtpReply& reply) {
     const Judgement judgement = judge_before_rcpt(Stage::hello, reply);
-    if (judgement == Judgement::retry) return quit(Health::retry, "the server is not ready: " + shown(reply));
+    if (judgement == Judgement::retry) {
+        result_.turned_away = true;
+        return quit(Health::retry, "the server is not ready: " + shown(reply));
+    }
     if (judgement == Judgement::fault) {
         if (state_ == State::helo) return quit(Health::fault, refused_hello(reply));
         return send(State::helo, "HELO " + questions_.helo, questions_.deadlines.greeting);
@@ -153,6 +181,7 @@ Step Dialogue::after_hello(const mail::SmtpReply& reply) {
     if (state_ == State::ehlo) {
         starttls_ = offers(reply, "starttls");
         smtputf8_ = offers(reply, "smtputf8");
+        hello_ = reply.lines;
     }
     if (encrypted_ || questions_.tls == Tls::off) return start_mail();
     if (starttls_) return send(State::starttls, "STARTTLS", questions_.deadlines.greeting);
@@ -169,24 +198,32 @@ Step Dialogue::starttls_answered(const mail::SmtpReply& reply) {
     return quit(judgement == Judgement::fault ? Health::fault : Health::retry, refused_starttls(reply));
 }
 
-Step Dialogue::start_mail() {
+bool Dialogue::needs_smtputf8() const {
     const auto foreign = [](const mail::Address& address) { return !address.is_ascii(); };
-    const bool wanted = foreign(questions_.random_control) ||
-                        std::any_of(questions_.known_good.begin(), questions_.known_good.end(), foreign) ||
-                        std::any_of(questions_.recipients.begin(), questions_.recipients.end(), foreign);
+    return foreign(questions_.random_control) ||
+           std::any_of(questions_.known_good.begin(), questions_.known_good.end(), foreign) ||
+           std::any_of(questions_.recipients.begin(), questions_.recipients.end(), foreign);
+}
+
+Step Dialogue::start_mail() {
+    mail_smtputf8_ = smtputf8_ && needs_smtputf8();
     return send(State::mail,
-                fmt::format("MAIL FROM:<{}>{}", questions_.mail_from, wanted && smtputf8_ ? " SMTPUTF8" : ""),
+                fmt::format("MAIL FROM:<{}>{}", questions_.mail_from, mail_smtputf8_ ? " SMTPUTF8" : ""),
                 questions_.deadlines.mail);
 }
 
 Step Dialogue::mail_answered(const mail::SmtpReply& reply) {
     switch (judge_before_rcpt(Stage::mail, reply)) {
         case Judgement::accepted:
-            return ask_random();
+            result_.sender_accepted = true;
+            return controls_passed_ ? ask_recipient() : ask_random();
         case Judgement::fault:
-            return quit(Health::fault, refused_sender(printable(questions_.mail_from), reply));
+            // Behind recipients: what they were answered stands, the next session will see.
+            return quit(controls_passed_ ? Health::passed : Health::fault,
+                        refused_sender(printable(questions_.mail_from), reply));
         default:
-            return quit(Health::retry, "the server takes no mail now: " + shown(reply));
+            return quit(controls_passed_ ? Health::passed : Health::retry,
+                        "the server takes no mail now: " + shown(reply));
     }
 }
 
@@ -250,15 +287,38 @@ Step Dialogue::known_good_exhausted() {
 
 Step Dialogue::ask_recipient() {
     result_.health = Health::passed;
+    controls_passed_ = true;
     while (next_recipient_ < questions_.recipients.size() && !refusals_spent() && accepted_ < kMostAccepted) {
         const mail::Address& recipient = questions_.recipients[next_recipient_];
         if (can_ask(recipient)) return ask(State::recipient, recipient);
         record(CalloutClass::retry, "unverifiable: the server does not offer SMTPUTF8");
     }
-    return quit();
+    return recipients_done();
+}
+
+Step Dialogue::recipients_done() {
+    if (!questions_.stay || refusals_spent() || accepted_ >= kMostAccepted) return quit();
+    if (!in_step_) {
+        // A server whose EHLO has one line of reply, or none, can show only with QUIT that it is in step.
+        if (hello_.size() < 2) return quit();
+        return send(State::again, "EHLO " + questions_.helo, questions_.deadlines.greeting);
+    }
+    state_ = State::waiting;
+    result_.stays_open = true;
+    return {Step::Kind::waiting};
+}
+
+// Some servers put the time or a number into the greeting: its first line is not compared.
+Step Dialogue::again_answered(const mail::SmtpReply& reply) {
+    if (!reply.positive() || reply.lines.size() != hello_.size() ||
+        !std::equal(reply.lines.begin() + 1, reply.lines.end(), hello_.begin() + 1))
+        return quit();  // which proves it, or not
+    in_step_ = true;
+    return start_mail();
 }
 
 Step Dialogue::recipient_answered(const mail::SmtpReply& reply) {
+    in_step_ = false;
     count(reply);
     record(classify_recipient(reply, questions_.recipients[next_recipient_], controls_), shown(reply));
     return ask_recipient();
@@ -267,7 +327,8 @@ Step Dialogue::recipient_answered(const mail::SmtpReply& reply) {
 // A reply that belongs to an earlier command shows here at the latest: then each recipient may have got its
 // neighbour's.
 Step Dialogue::quit_answered(const mail::SmtpReply& reply) {
-    if (reply.code == 221 || reply.code == 421) return finish();
+    if (reply.code == 421) return gone({}, false);
+    if (reply.code == 221) return finish();
     return nothing_counts("the server's replies are out of step: it answered QUIT with " + shown(reply));
 }
 
@@ -325,6 +386,10 @@ std::string Dialogue::asked() const {
             return "RCPT TO for a known-good control";
         case State::recipient:
             return "RCPT TO";
+        case State::again:
+            return "EHLO behind recipients";
+        case State::waiting:
+            return "nothing";
         case State::quit:
         case State::finished:
             break;
@@ -350,9 +415,12 @@ Step Dialogue::lost(const std::string& reason) {
     return finish();
 }
 
-Step Dialogue::gone(const std::string& reason) {
+// A refusal in place of which the server went away was one too many; else it was the one before.
+Step Dialogue::gone(const std::string& reason, bool instead) {
     const bool asking = state_ == State::random || state_ == State::known_good || state_ == State::recipient;
-    if (asking && result_.refused > 0) result_.limit_met = true;
+    if (state_ == State::banner || state_ == State::ehlo || state_ == State::helo) result_.turned_away = true;
+    const bool asked = asking || state_ == State::again || (state_ == State::quit && refusals_spent());
+    if (asked && result_.refused > 0) result_.limit = result_.refused + (asking && instead ? 1 : 0);
     return lost(reason);
 }
 
@@ -369,13 +437,23 @@ Step Dialogue::nothing_counts(const std::string& reason) {
 
 Step Dialogue::finish() {
     state_ = State::finished;
+    result_.stays_open = false;
     const auto first = questions_.recipients.begin() + static_cast<std::ptrdiff_t>(next_recipient_);
     result_.unanswered.assign(first, questions_.recipients.end());
     return {Step::Kind::finished};
 }
 
 SessionResult Dialogue::take_result() {
-    return std::move(result_);
+    SessionResult taken = result_;
+    result_.outcomes.clear();
+    result_.unanswered.clear();
+    result_.transcript.clear();
+    result_.reason.clear();
+    if (state_ == State::waiting) {
+        questions_.recipients.clear();
+        next_recipient_ = 0;
+    }
+    return taken;
 }
 
 }  // namespace postcensus::callout

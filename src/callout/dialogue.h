@@ -5,6 +5,10 @@
 //     banner -> EHLO (HELO) -> [STARTTLS -> TLS -> EHLO] -> MAIL FROM -> random control -> known-good
 //     controls -> recipients -> QUIT
 //
+// One that stays open says EHLO and MAIL FROM again instead of QUIT, and then waits for more recipients. The
+// reply to EHLO is like no other: it proves that each reply before it belonged to the command it was taken
+// for, as the reply to QUIT does at the end.
+//
 // Whatever goes wrong on the way, what was answered by then counts, the rest is unanswered, and nothing is
 // concluded before the controls have passed.
 #pragma once
@@ -28,6 +32,7 @@ struct Step {
         send,       // send `text`, then feed the next line
         handshake,  // discard what was read ahead, do the TLS handshake, then call tls_established() or
                     // tls_failed()
+        waiting,    // take_result(), then ask() or end(); or closed(), spoke_out_of_turn()
         finished,   // close, and take_result()
     };
     Kind kind = Kind::read;
@@ -41,6 +46,8 @@ class Dialogue {
     explicit Dialogue(Questions questions);
 
     // Each returns the next step; after `finished` none may be called.
+    Step ask(std::vector<mail::Address> recipients);
+    Step end();
     Step connected();
     Step unreachable(const std::string& reason);
     Step line(std::string_view text);  // without its line end
@@ -52,7 +59,12 @@ class Dialogue {
     Step timed_out();
     Step closed();
 
+    // What was answered since the last call.
     SessionResult take_result();
+    // The session ends behind the reply that it waits for.
+    void ask_no_more();
+    // RCPTs that were refused so far.
+    int refused() const { return result_.refused; }
 
   private:
     enum class State {
@@ -65,6 +77,8 @@ class Dialogue {
         random,
         known_good,
         recipient,
+        again,  // EHLO, behind recipients
+        waiting,
         quit,
         finished
     };
@@ -77,6 +91,7 @@ class Dialogue {
     Step random_answered(const mail::SmtpReply& reply);
     Step known_good_answered(const mail::SmtpReply& reply);
     Step recipient_answered(const mail::SmtpReply& reply);
+    Step again_answered(const mail::SmtpReply& reply);
     Step quit_answered(const mail::SmtpReply& reply);
 
     Step say_hello();
@@ -84,11 +99,13 @@ class Dialogue {
     Step ask_random();
     Step ask_known_good();
     Step ask_recipient();
+    Step recipients_done();
     Step known_good_exhausted();
 
     Step send(State next, const std::string& command, Milliseconds deadline);
     Step ask(State next, const mail::Address& recipient);
     bool can_ask(const mail::Address& recipient) const { return smtputf8_ || recipient.is_ascii(); }
+    bool needs_smtputf8() const;
     void count(const mail::SmtpReply& reply);
     bool refusals_spent() const { return result_.refused >= questions_.most_refused; }
     void note(std::string_view who, std::string_view text);
@@ -98,7 +115,8 @@ class Dialogue {
     Step quit();
     Step quit(Health health, std::string reason);  // the session has its answer
     Step lost(const std::string& reason);          // there will be no more answers
-    Step gone(const std::string& reason);          // lost, because the server went away
+    // Lost, because the server went away: instead of the reply that was awaited, or behind the one before.
+    Step gone(const std::string& reason, bool instead);
     Step nothing_counts(const std::string& reason);
     Step finish();
 
@@ -110,6 +128,10 @@ class Dialogue {
     bool encrypted_ = false;
     bool starttls_ = false;
     bool smtputf8_ = false;
+    bool mail_smtputf8_ = false;           // said with MAIL FROM
+    std::vector<std::string> hello_ = {};  // the server's reply to EHLO; empty: it knows only HELO
+    bool controls_passed_ = false;
+    bool in_step_ = true;  // nothing was answered since the last proof of it
     Controls controls_;
     std::size_t next_control_ = 0;
     int controls_refused_ = 0;

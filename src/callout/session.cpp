@@ -5,8 +5,10 @@
 #include <sys/random.h>
 
 #include <array>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <cerrno>
+#include <chrono>
 #include <memory>
 #include <stdexcept>
 #include <system_error>
@@ -27,88 +29,11 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-struct Connected {
-    std::shared_ptr<Connection> connection;  // null: `error` says why
-    std::string error;
-};
-
-struct Conversation {
-    SessionResult result;
-    bool tls_failed = false;
-};
-
-asio::awaitable<Connected> connect(Target target, Milliseconds limit) {
-    Connected out;
-    const Resolved resolved = co_await resolve(target, limit);
-    if (resolved.endpoints.empty()) {
-        out.error = fmt::format("cannot resolve {}: {}", printable(target.host), resolved.error);
-        co_return out;
-    }
-    const asio::any_io_executor executor = co_await asio::this_coro::executor;
-    for (const auto& endpoint : resolved.endpoints) {
-        const auto connection = std::make_shared<Connection>(executor);
-        connection->start_deadline(limit);
-        const error_code error = co_await connection->connect(endpoint);
-        if (!error) {
-            out.connection = connection;
-            co_return out;
-        }
-        out.error = fmt::format("cannot connect to {} ({}): {}", printable(target.text()),
-                                endpoint.address().to_string(),
-                                connection->timed_out() ? "no answer in time" : error.message());
-    }
-    co_return out;
-}
-
-// Takes one step to its end and tells the dialogue what came of it.
-asio::awaitable<Step> take(std::shared_ptr<Connection> connection, Dialogue& dialogue, Step step,
-                           Questions questions) {
-    if (step.kind == Step::Kind::send && !connection->read_ahead().empty())
-        co_return dialogue.spoke_out_of_turn(connection->read_ahead());
-    if (step.deadline) connection->start_deadline(*step.deadline);
-    if (step.kind == Step::Kind::handshake) {
-        const std::string failure = co_await connection->handshake(questions.tls, questions.target.host);
-        if (connection->timed_out()) co_return dialogue.timed_out();
-        if (!failure.empty()) co_return dialogue.tls_failed(failure);
-        co_return dialogue.tls_established();
-    }
-    if (step.kind == Step::Kind::send) {
-        const error_code error = co_await connection->write(step.text);
-        if (connection->timed_out()) co_return dialogue.timed_out();
-        // What the server said before it closed ("421 too many errors") may still be there to read.
-        if (error == asio::error::operation_aborted) co_return dialogue.closed();
-    }
-    const Connection::Line line = co_await connection->read_line();
-    if (connection->timed_out()) co_return dialogue.timed_out();
-    switch (line.kind) {
-        case Connection::Line::Kind::line:
-            co_return dialogue.line(line.text);
-        case Connection::Line::Kind::overlong:
-            co_return dialogue.overlong_line();
-        case Connection::Line::Kind::closed:
-            break;
-    }
-    co_return dialogue.closed();
-}
-
-asio::awaitable<Conversation> converse(Questions questions) {
-    Conversation out;
-    Dialogue dialogue(questions);
-    const Connected connected = co_await connect(questions.target, questions.deadlines.connect);
-    if (!connected.connection) {
-        dialogue.unreachable(connected.error);
-        out.result = dialogue.take_result();
-        co_return out;
-    }
-    Step step = dialogue.connected();
-    while (step.kind != Step::Kind::finished) {
-        const bool handshake = step.kind == Step::Kind::handshake;
-        step = co_await take(connected.connection, dialogue, step, questions);
-        if (handshake && step.kind == Step::Kind::finished) out.tls_failed = true;
-    }
-    out.result = dialogue.take_result();
-    co_return out;
-}
+// A refusal that takes so long, and several times as long as the first one, is the server's beginning to slow
+// us down.
+constexpr Milliseconds kSlow{500};
+constexpr int kSlower = 4;
+constexpr Milliseconds kLastWords{1000};
 
 void put_before(std::vector<std::string>& transcript, std::vector<std::string> earlier) {
     earlier.emplace_back("(again, without TLS)");
@@ -118,15 +43,154 @@ void put_before(std::vector<std::string>& transcript, std::vector<std::string> e
 
 }  // namespace
 
+struct Session::Next {
+    Step step;
+};
+
+Session::Session(Questions questions)
+    : questions_(std::move(questions)), next_(std::make_unique<Session::Next>()) {}
+Session::~Session() = default;
+
+// `connection_` stays null where there is nobody: `unreachable_` says why.
+asio::awaitable<void> Session::connect() {
+    const Resolved resolved = co_await resolve(questions_.target, questions_.deadlines.connect);
+    if (resolved.endpoints.empty())
+        unreachable_ =
+            fmt::format("cannot resolve {}: {}", printable(questions_.target.host), resolved.error);
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    for (const auto& endpoint : resolved.endpoints) {
+        const auto connection = std::make_shared<Connection>(executor);
+        connection->start_deadline(questions_.deadlines.connect);
+        const error_code error = co_await connection->connect(endpoint);
+        if (!error) {
+            connection_ = connection;
+            co_return;
+        }
+        unreachable_ = fmt::format("cannot connect to {} ({}): {}", printable(questions_.target.text()),
+                                   endpoint.address().to_string(),
+                                   connection->timed_out() ? "no answer in time" : error.message());
+    }
+}
+
+asio::awaitable<SessionResult> Session::begin() {
+    for (;;) {
+        dialogue_ = std::make_unique<Dialogue>(questions_);
+        connection_.reset();
+        co_await connect();
+        next_->step = connection_ ? dialogue_->connected() : dialogue_->unreachable(unreachable_);
+        SessionResult result = co_await converse();
+        if (!std::exchange(tls_failed_, false) || questions_.tls != Tls::opportunistic) {
+            if (!earlier_.empty()) put_before(result.transcript, std::exchange(earlier_, {}));
+            co_return result;
+        }
+        // RFC 7435: a handshake that fails must not cost what clear text would have given. The broken
+        // connection is of no use.
+        questions_.tls = Tls::off;
+        earlier_ = result.transcript;
+    }
+}
+
+asio::awaitable<SessionResult> Session::ask(std::vector<mail::Address> recipients) {
+    next_->step = dialogue_->ask(std::move(recipients));
+    return converse();
+}
+
+asio::awaitable<SessionResult> Session::end() {
+    next_->step = dialogue_->end();
+    return converse();
+}
+
+void Session::wake() {
+    woken_ = true;
+    if (connection_) connection_->stop_waiting();
+}
+
+asio::awaitable<bool> Session::rest(Milliseconds limit) {
+    asio::steady_timer timer(co_await asio::this_coro::executor, limit);
+    timer.async_wait([weak = std::weak_ptr(connection_)](error_code error) {
+        if (const auto connection = weak.lock(); connection && !error) connection->stop_waiting();
+    });
+    connection_->stop_deadline();
+    const bool spoke = !woken_ && co_await connection_->wait_readable();
+    woken_ = false;
+    if (!spoke) co_return true;
+    connection_->start_deadline(kLastWords);
+    const Connection::Line line = co_await connection_->read_line();
+    if (line.kind == Connection::Line::Kind::line)
+        dialogue_->spoke_out_of_turn(line.text);
+    else
+        dialogue_->closed();
+    co_return false;
+}
+
+asio::awaitable<SessionResult> Session::converse() {
+    while (next_->step.kind != Step::Kind::finished && next_->step.kind != Step::Kind::waiting)
+        co_await take_step();
+    SessionResult result = dialogue_->take_result();
+    result.tarpit = tarpit_;
+    result.slowed_at = slowed_at_;
+    co_return result;
+}
+
+// Takes one step to its end and tells the dialogue what came of it.
+asio::awaitable<void> Session::take_step() {
+    Step& step = next_->step;
+    if (step.kind == Step::Kind::send && !connection_->read_ahead().empty()) {
+        step = dialogue_->spoke_out_of_turn(connection_->read_ahead());
+        co_return;
+    }
+    if (step.deadline) connection_->start_deadline(*step.deadline);
+    if (step.kind == Step::Kind::handshake) {
+        const std::string failure = co_await connection_->handshake(questions_.tls, questions_.target.host);
+        step = connection_->timed_out() ? dialogue_->timed_out()
+               : failure.empty()        ? dialogue_->tls_established()
+                                        : dialogue_->tls_failed(failure);
+        tls_failed_ = step.kind == Step::Kind::finished;
+        co_return;
+    }
+    if (step.kind == Step::Kind::send) said_at_ = std::chrono::steady_clock::now();
+    const int refused = dialogue_->refused();
+    co_await say_and_listen();
+    if (dialogue_->refused() != refused) note_refusal();
+}
+
+asio::awaitable<void> Session::say_and_listen() {
+    Step& step = next_->step;
+    if (step.kind == Step::Kind::send) {
+        const error_code error = co_await connection_->write(step.text);
+        // What the server said before it closed ("421 too many errors") may still be there to read.
+        if (connection_->timed_out() || error == asio::error::operation_aborted) {
+            step = connection_->timed_out() ? dialogue_->timed_out() : dialogue_->closed();
+            co_return;
+        }
+    }
+    const Connection::Line line = co_await connection_->read_line();
+    if (connection_->timed_out())
+        step = dialogue_->timed_out();
+    else if (line.kind == Connection::Line::Kind::line)
+        step = dialogue_->line(line.text);
+    else if (line.kind == Connection::Line::Kind::overlong)
+        step = dialogue_->overlong_line();
+    else
+        step = dialogue_->closed();
+}
+
+void Session::note_refusal() {
+    const int refused = dialogue_->refused();
+    const auto took = std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - said_at_);
+    if (refused == 1)
+        tarpit_ = took;
+    else if (slowed_at_ == 0 && took >= kSlow && took >= tarpit_ * kSlower)
+        slowed_at_ = refused;
+    // Its next one would be as slow; a new session is not.
+    if (slowed_at_ > 0) dialogue_->ask_no_more();
+}
+
 asio::awaitable<SessionResult> run_session(Questions questions) {
-    Conversation first = co_await converse(questions);
-    if (!first.tls_failed || questions.tls != Tls::opportunistic) co_return std::move(first.result);
-    // RFC 7435: a handshake that fails must not cost what clear text would have given. The broken connection
-    // is of no use.
-    questions.tls = Tls::off;
-    Conversation second = co_await converse(questions);
-    put_before(second.result.transcript, first.result.transcript);
-    co_return std::move(second.result);
+    Session session(std::move(questions));
+    SessionResult result = co_await session.begin();
+    if (result.stays_open) co_await session.end();
+    co_return result;
 }
 
 mail::Address make_random_control(std::string_view domain) {

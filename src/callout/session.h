@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // One callout session with one server, about recipients of one domain: connect, banner, EHLO, STARTTLS, MAIL
 // FROM, the random control, a known-good control, the recipients, QUIT. Never DATA, BDAT or AUTH; one RCPT
-// per round trip (Exchange 2010 answers pipelined RCPTs wrongly).
+// per round trip (Exchange 2010 answers pipelined RCPTs wrongly). It may stay open for more recipients, its
+// controls valid for its life.
 //
 // Runs as a coroutine on the caller's executor and never blocks it, name resolution included. Every step has
 // a deadline; a cancelled coroutine closes its socket. Server text is bounded when read and printable in what
@@ -9,7 +10,9 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -63,6 +66,7 @@ struct Questions {
     std::vector<mail::Address> recipients;  // may be empty: the controls alone
     // RCPTs that may be refused (4yz counts), controls included, before the session ends; at least 2.
     int most_refused = 4;
+    bool stay = false;  // open for more recipients, once these are answered
     Deadlines deadlines = {};
 };
 
@@ -84,10 +88,61 @@ struct SessionResult {
     std::vector<census::CalloutOutcome> outcomes;
     std::vector<mail::Address> unanswered;  // all others: ask again
     std::vector<std::string> transcript;    // "C: …", "S: …", printable
-    int refused = 0;                        // RCPTs that were refused
-    bool limit_met = false;                 // the server closed or answered 421 after refusals
+    bool turned_away = false;               // before MAIL FROM, by a server that has no time now
+    bool sender_accepted = false;           // it came as far as that
+    bool stays_open = false;
+    // Of the whole session so far:
+    int refused = 0;  // RCPTs that were refused
+    // The refusal with which the server ends a session, if it has ended this one for that.
+    std::optional<int> limit;
+    Milliseconds tarpit{0};  // how long the server took for the refusal of the random control
+    // The refusal with which it began to take its time; 0: it did not.
+    int slowed_at = 0;
 };
 
+class Connection;
+class Dialogue;
+
+// Used from one executor only; one call at a time, but for wake().
+class Session {
+  public:
+    explicit Session(Questions questions);
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+    ~Session();
+
+    // Connects, asks the controls and the first recipients.
+    boost::asio::awaitable<SessionResult> begin();
+
+    // Only while the last result said `stays_open`:
+    boost::asio::awaitable<SessionResult> ask(std::vector<mail::Address> recipients);
+    // Waits for wake(), at most so long. False: the server has ended the session.
+    boost::asio::awaitable<bool> rest(Milliseconds limit);
+    void wake();
+    boost::asio::awaitable<SessionResult> end();
+
+  private:
+    struct Next;
+    boost::asio::awaitable<void> connect();
+    boost::asio::awaitable<SessionResult> converse();
+    boost::asio::awaitable<void> take_step();
+    boost::asio::awaitable<void> say_and_listen();
+    void note_refusal();
+
+    Questions questions_;
+    std::shared_ptr<Connection> connection_;
+    std::unique_ptr<Dialogue> dialogue_;
+    std::unique_ptr<Next> next_;
+    std::string unreachable_;
+    bool tls_failed_ = false;
+    bool woken_ = false;
+    std::chrono::steady_clock::time_point said_at_;
+    Milliseconds tarpit_{0};
+    int slowed_at_ = 0;
+    std::vector<std::string> earlier_;  // the transcript of the try with TLS
+};
+
+// One session from beginning to end.
 boost::asio::awaitable<SessionResult> run_session(Questions questions);
 
 // A fresh address that nobody has: high entropy, new each time, in a local part that looks like a person's.

@@ -1,45 +1,26 @@
 // SPDX-License-Identifier: MIT
 #include "census/admission.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
-#include <optional>
 
 #include "base/hash.h"
 
 namespace postcensus::census {
 namespace {
 
-constexpr int kIpv4Offset = 96;  // of ::ffff:0:0/96 in bits
+using namespace std::chrono_literals;
 
-std::optional<Network> parse_address(std::string_view text) {
-    const std::string terminated(text);
-    Network network;
-    in_addr v4{};
-    if (::inet_pton(AF_INET, terminated.c_str(), &v4) == 1) {
-        network.bytes[10] = network.bytes[11] = 0xFF;
-        std::memcpy(&network.bytes[12], &v4, 4);
-        return network;
-    }
-    if (::inet_pton(AF_INET6, terminated.c_str(), network.bytes.data()) == 1) return network;
-    return std::nullopt;
-}
-
-bool is_ipv4(const Network& network) {
-    return std::all_of(network.bytes.begin(), network.bytes.begin() + 10,
-                       [](auto byte) { return byte == 0; }) &&
-           network.bytes[10] == 0xFF && network.bytes[11] == 0xFF;
-}
-
-// IPv4 /24, IPv6 /64: who has one address there has them all.
-std::string network_name(const Network& address) {
-    const std::size_t kept = is_ipv4(address) ? 15 : 8;
-    return {reinterpret_cast<const char*>(address.bytes.data()), kept};
-}
+// Mail servers retry after minutes; who asks again sooner is still at its first try.
+constexpr auto kComesBack = 60s;
+// A network of nothing but unknown recipients has one turn where another one has eight.
+constexpr double kDearest = 8;
+// The last answers count: an address that changed hands is forgiven.
+constexpr float kMostAnswered = 64;
+// So many good answers everybody has to begin with: one typo says nothing.
+constexpr double kTrust = 2;
 
 }  // namespace
 
@@ -54,72 +35,115 @@ Result<Rate> Rate::parse(std::string_view text) {
     return Rate{number / period, std::max(1.0, period == 1 ? 10 * number : number)};
 }
 
-Result<Network> Network::parse(std::string_view text) {
-    const std::size_t slash = text.find('/');
-    auto network = parse_address(text.substr(0, slash));
-    const int offset = network && is_ipv4(*network) ? kIpv4Offset : 0;
-    int prefix = 128 - offset;
-    bool good = network.has_value();
-    if (good && slash != std::string_view::npos) {
-        const auto [rest, error] =
-            std::from_chars(text.data() + slash + 1, text.data() + text.size(), prefix);
-        good = error == std::errc{} && rest == text.data() + text.size() && prefix >= 0 &&
-               prefix <= 128 - offset;
-    }
-    if (!good)
-        return fail(ExitCode::configuration,
-                    fmt::format("'{}' is not a network; write for example 192.0.2.0/24", text));
-    network->prefix = prefix + offset;
-    return *network;
+void Admission::Bucket::fill(const Rate& rate, Clock::time_point now) {
+    const double seconds = used ? std::chrono::duration<double>(now - filled).count() : 0;
+    tokens = used ? std::min(rate.burst, tokens + std::max(0.0, seconds) * rate.per_second) : rate.burst;
+    filled = now;
+    used = true;
 }
 
-bool Network::contains(const Network& address) const {
-    const auto whole = static_cast<std::size_t>(prefix / 8);
-    if (!std::equal(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(whole), address.bytes.begin()))
-        return false;
-    if (prefix % 8 == 0) return true;
-    const auto mask = static_cast<std::uint8_t>(0xFF00U >> static_cast<unsigned>(prefix % 8));
-    return ((bytes[whole] ^ address.bytes[whole]) & mask) == 0;
+Admission::Clock::time_point Admission::Bucket::next(const Rate& rate, Clock::time_point now) const {
+    if (tokens >= 1) return now;
+    return now + std::chrono::ceil<std::chrono::milliseconds>(
+                     std::chrono::duration<double>((1 - tokens) / rate.per_second));
+}
+
+double Admission::Client::share() const {
+    return static_cast<double>(unknown) / (static_cast<double>(answered) + kTrust);
 }
 
 Admission::Admission(Budget budget, std::uint64_t key)
-    : budget_(std::move(budget)), key_(key), domains_(kDomains), networks_(kNetworks) {}
+    : budget_(std::move(budget)),
+      key_(key),
+      domains_(kDomains),
+      clients_(kNetworks),
+      turn_ends_(kNetworks),
+      sightings_(key) {}
 
-void Admission::fill(Bucket& bucket, const Rate& rate, Clock::time_point now) {
-    const double seconds = bucket.used ? std::chrono::duration<double>(now - bucket.filled).count() : 0;
-    bucket.tokens = bucket.used
-                        ? std::min(rate.burst, bucket.tokens + std::max(0.0, seconds) * rate.per_second)
-                        : rate.burst;
-    bucket.filled = now;
-    bucket.used = true;
+void Admission::add_relays(const std::vector<Network>& relays) {
+    budget_.relays.insert(budget_.relays.end(), relays.begin(), relays.end());
 }
 
-Admission::Bucket& Admission::bucket_of(std::vector<Bucket>& table, std::string_view name, const Rate& rate,
-                                        Clock::time_point now) const {
-    std::uint64_t hash = Fnv1a(key_).mix(name).value();
-    hash ^= hash >> 32U;
-    Bucket& bucket = table[hash % table.size()];
-    fill(bucket, rate, now);
-    return bucket;
+std::size_t Admission::slot(std::string_view one, std::string_view other, std::size_t size) const {
+    return spread(Fnv1a(key_).mix(one).mix("\n").mix(other).value()) % size;
 }
 
-bool Admission::admit(std::string_view domain, std::string_view client, Clock::time_point now) {
-    fill(total_, budget_.total, now);
-    Bucket& for_domain = bucket_of(domains_, domain, budget_.domain, now);
-    const auto address = parse_address(client);
-    const bool is_relay =
-        address && std::any_of(budget_.relays.begin(), budget_.relays.end(),
-                               [&](const Network& network) { return network.contains(*address); });
-    Bucket* for_network = nullptr;
+bool Admission::is_relay(std::string_view client) const {
+    const auto address = Network::address(client);
+    return address && std::any_of(budget_.relays.begin(), budget_.relays.end(),
+                                  [&](const Network& network) { return network.contains(*address); });
+}
+
+std::optional<Place> Admission::admit(const mail::Address& recipient, std::string_view client,
+                                      Clock::time_point now) {
+    const auto seen = sightings_.see(recipient.text(), now);
+    Place place{.returning = seen && *seen >= kComesBack};
     // A client that Postfix calls "unknown" has a budget too: all such share one.
-    if (!is_relay)
-        for_network = &bucket_of(networks_, address ? network_name(*address) : "", budget_.network, now);
-    if (total_.tokens < 1 || for_domain.tokens < 1 || (for_network != nullptr && for_network->tokens < 1))
-        return false;
+    const std::vector<ClientNetwork> networks =
+        is_relay(client) ? std::vector<ClientNetwork>{} : networks_of(client);
+    const double turn = domain_of(recipient.domain()).turn;
+    place.turn = turn;
+    for (const ClientNetwork& network : networks) {
+        Client& known = client_of(network);
+        Bucket& bucket = place.returning ? known.returning : known.bucket;
+        Rate rate = budget_.network;
+        rate.per_second *= network.weight;
+        rate.burst *= network.weight;
+        bucket.fill(rate, now);
+        if (bucket.tokens < 1) return std::nullopt;
+        const double penalty = (kDearest - 1) * known.share();
+        place.turn = std::max({place.turn, turn + penalty, end_of(recipient.domain(), network)});
+    }
+    if (queued_ >= kMostQueued && last_ && !place.before(*last_)) return std::nullopt;
+    ++queued_;
+    for (const ClientNetwork& network : networks) {
+        Client& known = client_of(network);
+        --(place.returning ? known.returning : known.bucket).tokens;
+        const double price = (1 + (kDearest - 1) * known.share()) / network.weight;
+        double& end = end_of(recipient.domain(), network);
+        end = std::max(end, place.turn) + price;
+    }
+    return place;
+}
+
+void Admission::note_queue(std::size_t queued, std::optional<Place> last) {
+    queued_ = queued;
+    last_ = last;
+}
+
+bool Admission::may_ask(std::string_view domain, Clock::time_point now) {
+    Bucket& bucket = domain_of(domain).bucket;
+    total_.fill(budget_.total, now);
+    bucket.fill(budget_.domain, now);
+    if (total_.tokens < 1 || bucket.tokens < 1) return false;
     --total_.tokens;
-    --for_domain.tokens;
-    if (for_network != nullptr) --for_network->tokens;
+    --bucket.tokens;
     return true;
+}
+
+Admission::Clock::time_point Admission::next_ask(std::string_view domain, Clock::time_point now) {
+    Bucket& bucket = domain_of(domain).bucket;
+    total_.fill(budget_.total, now);
+    bucket.fill(budget_.domain, now);
+    return std::max(total_.next(budget_.total, now), bucket.next(budget_.domain, now));
+}
+
+void Admission::note_taken(std::string_view domain, double turn) {
+    double& taken = domain_of(domain).turn;
+    taken = std::max(taken, turn);
+}
+
+void Admission::note_answer(std::string_view client, bool unknown) {
+    if (is_relay(client)) return;
+    for (const ClientNetwork& network : networks_of(client)) {
+        Client& known = client_of(network);
+        known.answered += 1;
+        if (unknown) known.unknown += 1;
+        if (known.answered > kMostAnswered) {
+            known.answered /= 2;
+            known.unknown /= 2;
+        }
+    }
 }
 
 }  // namespace postcensus::census

@@ -1,18 +1,28 @@
 // SPDX-License-Identifier: MIT
-// Decides which misses become questions, before anything is stored. Strangers write the log, so all of this
-// is of fixed size: token buckets, one for everything, and two hashed tables for domains and client networks.
-// Names that share a bucket share a budget: an attacker cannot choose whose, the hash is keyed afresh at
-// every start. Pure but for that key: the clock is passed in.
+// Which misses become questions, before anything is stored, and in which order they are asked. Strangers
+// write the log, so all of this is of fixed size, whoever sends how much: token buckets, and hashed tables
+// for domains, client networks and addresses. Names that share a slot share what stands in it; an attacker
+// cannot choose whose, the hash is keyed afresh at every start.
+//
+// At the log a network has its budget. In the queue, senders that came back go first; then networks take
+// turns (start-time fair queueing: Goyal, Vin, Cheng, 1996), in which one whose recipients are mostly unknown
+// has up to eight times fewer, but never none. What is asked has the domain's budget and the total one.
+//
+// Pure but for its key: the clock, a monotonic one, is passed in. What it knows is pacing, not evidence: it
+// may be lost.
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/failure.h"
+#include "census/network.h"
+#include "census/sightings.h"
+#include "mail/address.h"
 
 namespace postcensus::census {
 
@@ -23,14 +33,6 @@ struct Rate {
     static Result<Rate> parse(std::string_view text);
 };
 
-// An IP network, for `relays`: "192.0.2.0/24", "2001:db8::/32", or one address.
-struct Network {
-    std::array<std::uint8_t, 16> bytes{};  // IPv4 as ::ffff:a.b.c.d
-    int prefix = 128;
-    static Result<Network> parse(std::string_view text);
-    bool contains(const Network& address) const;
-};
-
 struct Budget {
     Rate total{20, 200};
     Rate domain{5, 50};
@@ -38,34 +40,84 @@ struct Budget {
     std::vector<Network> relays;  // clients there are not the origin: no budget per network
 };
 
+// Where a question stands among those of its domain.
+struct Place {
+    bool returning = false;  // its sender has come back: first in line
+    double turn = 0;         // the smaller, the sooner
+    bool before(const Place& other) const {
+        return returning != other.returning ? returning : turn < other.turn;
+    }
+};
+
 class Admission {
   public:
     using Clock = std::chrono::steady_clock;
+    static constexpr std::size_t kMostQueued = 20'000;
 
     Admission(Budget budget, std::uint64_t key);
 
-    // Whether the miss of a recipient of `domain` by `client` (an IP address) may become a question now. A
-    // refusal costs the sender nothing but time: it gets 450 and comes back.
-    bool admit(std::string_view domain, std::string_view client, Clock::time_point now);
+    // Clients that are trusted, and not the origin of what they bring.
+    void add_relays(const std::vector<Network>& relays);
+
+    // The place that the miss of this recipient by `client` (an IP address) has in the queue; empty: it is
+    // suppressed. That costs the sender nothing but time: it gets 450 and comes back.
+    std::optional<Place> admit(const mail::Address& recipient, std::string_view client,
+                               Clock::time_point now);
+
+    // How many misses are queued, and the place of the last of them. Into a full queue comes only who stands
+    // before that one.
+    void note_queue(std::size_t queued, std::optional<Place> last);
+
+    // Whether a question about this domain may be asked now; then it counts. Else next_ask() says when.
+    bool may_ask(std::string_view domain, Clock::time_point now);
+    Clock::time_point next_ask(std::string_view domain, Clock::time_point now);
+
+    // The question that stood there was taken: who comes now has missed the turns before it. At the start:
+    // the first that stands in the queue.
+    void note_taken(std::string_view domain, double turn);
+
+    // What came of a question of this client.
+    void note_answer(std::string_view client, bool unknown);
 
   private:
     struct Bucket {
         double tokens = 0;
         Clock::time_point filled{};
         bool used = false;
+        void fill(const Rate& rate, Clock::time_point now);
+        Clock::time_point next(const Rate& rate, Clock::time_point now) const;
+    };
+    struct Domain {
+        Bucket bucket;
+        double turn = 0;  // that was taken last
+    };
+    struct Client {
+        Bucket bucket;
+        Bucket returning;  // a flood of new names leaves those alone that come back
+        float answered = 0;
+        float unknown = 0;
+        double share() const;  // of unknowns, 0 to 1
     };
     static constexpr std::size_t kDomains = 4096;
     static constexpr std::size_t kNetworks = 65536;
 
-    static void fill(Bucket& bucket, const Rate& rate, Clock::time_point now);
-    Bucket& bucket_of(std::vector<Bucket>& table, std::string_view name, const Rate& rate,
-                      Clock::time_point now) const;
+    bool is_relay(std::string_view client) const;
+    std::size_t slot(std::string_view one, std::string_view other, std::size_t size) const;
+    Domain& domain_of(std::string_view name) { return domains_[slot(name, {}, kDomains)]; }
+    Client& client_of(const ClientNetwork& network) { return clients_[slot(network.name, {}, kNetworks)]; }
+    double& end_of(std::string_view domain, const ClientNetwork& network) {
+        return turn_ends_[slot(domain, network.name, kNetworks)];
+    }
 
     Budget budget_;
     std::uint64_t key_;
     Bucket total_;
-    std::vector<Bucket> domains_;
-    std::vector<Bucket> networks_;
+    std::vector<Domain> domains_;
+    std::vector<Client> clients_;
+    std::vector<double> turn_ends_;  // where a network's next turn begins, of each domain and network
+    Sightings sightings_;
+    std::size_t queued_ = 0;
+    std::optional<Place> last_;
 };
 
 }  // namespace postcensus::census

@@ -6,18 +6,6 @@
 #include "base/hash.h"
 
 namespace postcensus::census {
-namespace {
-
-// FNV leaves the high bits of short texts alike; this spreads them (the finalizer of MurmurHash3, by
-// Appleby).
-std::uint64_t spread(std::uint64_t hash) {
-    hash = (hash ^ (hash >> 33U)) * 0xff51afd7ed558ccdULL;
-    hash = (hash ^ (hash >> 33U)) * 0xc4ceb9fe1a85ec53ULL;
-    return hash ^ (hash >> 33U);
-}
-
-}  // namespace
-
 void DistinctCount::add(std::string_view thing) {
     const std::uint64_t hash = spread(Fnv1a().mix(thing).value());
     const bool full = smallest_.size() == most_;

@@ -12,23 +12,27 @@ using namespace std::chrono_literals;
 constexpr int kFewest = 2;  // the random control and one recipient
 constexpr int kMost = 100;  // every server takes so many recipients (RFC 5321, 4.5.3.1.8)
 constexpr auto kRemembered = 24h;
+constexpr auto kSameTarpit = 100ms;  // not every millisecond is news
 
 }  // namespace
 
-Refusals after_session(Refusals before, int allowed, int refused, bool ended_by_server, Time now) {
-    Refusals after = before;
+Pace after_session(Pace before, const SessionPace& session, Time now) {
+    Pace after = before;
     // A clock that was set back forgets nothing; one that was set ahead only makes us try.
-    if (after.met_time && now - *after.met_time >= kRemembered) {
-        after.met_at.reset();
-        after.met_time.reset();
+    if (after.limit_met && now - *after.limit_met >= kRemembered) {
+        after.limit_at.reset();
+        after.limit_met.reset();
     }
-    if (ended_by_server && refused > 0) {
-        after.met_at = std::min(after.met_at.value_or(refused), refused);
-        after.met_time = now;
-        after.most = std::max(kFewest, *after.met_at - 1);
-    } else if (refused >= allowed && allowed >= after.most) {
-        const int ceiling = after.met_at ? *after.met_at - 1 : kMost;
-        after.most = std::clamp(after.most * 2, kFewest, std::max(kFewest, std::min(ceiling, kMost)));
+    if (session.refused > 0 && std::chrono::abs(session.tarpit - before.tarpit) > kSameTarpit)
+        after.tarpit = session.tarpit;
+    if (session.limit && *session.limit > 0) {
+        after.limit_at = std::min(after.limit_at.value_or(*session.limit), *session.limit);
+        after.limit_met = now;
+        after.most_refused = std::clamp(*after.limit_at - 1, kFewest, kMost);
+    } else if (session.refused >= session.allowed && session.allowed >= after.most_refused) {
+        const int ceiling = after.limit_at ? *after.limit_at - 1 : kMost;
+        after.most_refused =
+            std::clamp(after.most_refused * 2, kFewest, std::max(kFewest, std::min(ceiling, kMost)));
     }
     return after;
 }

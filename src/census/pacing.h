@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// How many refusals a server is asked for in one session: few at first, more while it allows them, fewer
-// where it ends a session for it. What it was found to end sessions at is not tried again for a day. Pure.
+// How a server is asked: how many refusals in one session, few at first, more while it allows them, fewer
+// where it ends a session for it or begins to slow us down; and how long it takes for one. What it was found
+// to end sessions at is not tried again for a day. Pure.
 #pragma once
 
 #include <optional>
@@ -9,15 +10,25 @@
 
 namespace postcensus::census {
 
-struct Refusals {
-    int most = 4;                  // Exchange ends a session with its fifth error by default
-    std::optional<int> met_at;     // the refusal at which the server ended one
-    std::optional<Time> met_time;  // and when
-    bool operator==(const Refusals&) const = default;
+struct Pace {
+    int most_refused = 4;           // Exchange ends a session with its fifth error by default
+    std::optional<int> limit_at;    // the refusal with which the server ended or slowed one
+    std::optional<Time> limit_met;  // and when
+    Milliseconds tarpit{0};         // how long a refusal takes
+    bool operator==(const Pace&) const = default;
+
+    // So long that a session with several recipients keeps the last of them waiting.
+    bool slow() const { return tarpit >= Milliseconds(200); }
 };
 
-// After a session that was told to end at `allowed` refusals, and had `refused` of them. `ended_by_server`:
-// it was closed or answered 421 behind a refusal.
-Refusals after_session(Refusals before, int allowed, int refused, bool ended_by_server, Time now);
+// What a session showed.
+struct SessionPace {
+    int allowed = 0;           // refusals that it was told to end with
+    int refused = 0;           // that it had
+    std::optional<int> limit;  // the refusal with which the server ended it, or slowed it down
+    Milliseconds tarpit{0};    // of its first refusal
+};
+
+Pace after_session(Pace before, const SessionPace& session, Time now);
 
 }  // namespace postcensus::census

@@ -3,22 +3,74 @@
 
 #include <chrono>
 
-#include "store/directories.h"
+#include "store/history.h"
 
 namespace postcensus::store {
 namespace {
 
 using namespace std::chrono_literals;
 
-// How long history is kept: of recipients that were accepted once, long enough for an auditor; of made-up
-// ones, long enough for a complaint.
-constexpr auto kHistoryAccepted = 400 * 24h;
-constexpr auto kHistoryOther = 14 * 24h;
+constexpr int kNobodyWaits = 2;
+
+// The longest pause between two tries. One that seems longer is of a clock that was wrong.
+constexpr auto kLongestRetry = 1h;
+
+struct Asked {
+    AddressId id = 0;
+    std::string cause;
+    Time due;
+    Step first = Step::call_out;
+    int rank = kNobodyWaits;
+    double turn = 0;
+    std::string client = {};
+};
+
+class QuestionWriter {
+  public:
+    QuestionWriter(Writer& writer, Time now)
+        : now_(now),
+          // A question that is backing off stays where it is when its sender comes back: a server that does
+          // not answer is not to be asked more often for that. One that waits for another cause is brought
+          // forward.
+          insert_(writer.db,
+                  "INSERT INTO question (address_id, domain, cause, asked, due, step, rank, turn, client) "
+                  "SELECT :id, domain, :cause, :now, :due, iif(:due <= :now, :first, 0), :rank, :turn, "
+                  ":client FROM address WHERE id = :id "
+                  "ON CONFLICT (address_id) DO UPDATE SET asked = excluded.asked, "
+                  "cause = iif(excluded.due <= due OR excluded.rank < rank, excluded.cause, cause), "
+                  "turn = iif(excluded.rank < rank OR (excluded.rank = rank AND excluded.turn < turn), "
+                  "excluded.turn, turn), "
+                  "client = iif(excluded.rank < 2, excluded.client, client), "
+                  "rank = min(rank, excluded.rank), "
+                  "due = iif(attempts = 0 OR cause <> excluded.cause, min(due, excluded.due), "
+                  "iif(due > :latest AND excluded.rank < 2, :latest, due)), "
+                  "step = iif(step > 0, step, iif((attempts = 0 OR cause <> excluded.cause) AND min(due, "
+                  "excluded.due) <= :now, excluded.step, 0))") {}
+
+    void put(const Asked& asked) {
+        insert_.reset();
+        insert_.bind(":id", asked.id);
+        insert_.bind(":cause", asked.cause);
+        insert_.bind(":now", to_unix_ms(now_));
+        insert_.bind(":due", to_unix_ms(asked.due));
+        insert_.bind(":latest", to_unix_ms(now_ + kLongestRetry));
+        insert_.bind(":first", static_cast<int>(asked.first));
+        insert_.bind(":rank", asked.rank);
+        insert_.bind(":turn", asked.turn);
+        insert_.bind(":client", asked.client);
+        insert_.exec();
+    }
+
+  private:
+    Time now_;
+    SQLite::Statement insert_;
+};
 
 }  // namespace
 
 void record_misses(Writer& writer, const std::vector<StoredMiss>& misses, Time now) {
     AddressBook book(writer);
+    QuestionWriter questions(writer, now);
     SQLite::Statement insert(writer.db, "INSERT INTO miss (address_id, at, client) VALUES (?, ?, ?)");
     // The first miss after it was last accepted is the one that counts (census/decide.h).
     SQLite::Statement missed(
@@ -42,9 +94,46 @@ void record_misses(Writer& writer, const std::vector<StoredMiss>& misses, Time n
         answered.reset();
         answered.bind(1, id);
         answered.executeStep();
-        if (miss.ask && answered.getColumn(0).getString() == "unsure") ask(writer, id, "miss", now, now);
+        const bool unsure = answered.getColumn(0).getString() == "unsure";
         answered.reset();
+        if (miss.first == Step::waits || !unsure) continue;
+        questions.put({.id = id,
+                       .cause = "miss",
+                       .due = now,
+                       .first = miss.first,
+                       .rank = miss.place.returning ? 0 : 1,
+                       .turn = miss.place.turn,
+                       .client = miss.client});
     }
+}
+
+MissQueue miss_queue(SQLite::Database& db) {
+    MissQueue queue;
+    queue.size = static_cast<std::size_t>(
+        db.execAndGet("SELECT count(*) FROM question INDEXED BY question_missed WHERE rank < 2").getInt64());
+    SQLite::Statement last(
+        db, "SELECT rank, turn FROM question WHERE rank < 2 ORDER BY rank DESC, turn DESC LIMIT 1");
+    if (last.executeStep())
+        queue.last = census::Place{last.getColumn(0).getInt() == 0, last.getColumn(1).getDouble()};
+    return queue;
+}
+
+std::size_t shorten_queue(Writer& writer, std::size_t most) {
+    const std::size_t size = miss_queue(writer.db).size;
+    if (size <= most) return 0;
+    std::vector<AddressId> last;
+    SQLite::Statement find(
+        writer.db,
+        "SELECT address_id FROM question WHERE rank < 2 ORDER BY rank DESC, turn DESC, address_id DESC LIMIT "
+        "?");
+    find.bind(1, static_cast<std::int64_t>(size - most));
+    while (find.executeStep()) last.push_back(find.getColumn(0).getInt64());
+    find.reset();
+    for (const AddressId id : last) {
+        end_question(writer, id);
+        forget_missed(writer, id);
+    }
+    return last.size();
 }
 
 std::optional<std::string> load_mark(SQLite::Database& db, const std::string& source) {
@@ -65,47 +154,96 @@ bool move_mark(Writer& writer, const std::string& source, const std::string& mar
     return true;
 }
 
-std::vector<Question> due_questions(SQLite::Database& db, Time now, std::size_t most) {
+void line_up(Writer& writer, Time now, bool look_up) {
     SQLite::Statement due(
-        db,
-        "SELECT address_id, address, cause, attempts FROM question JOIN address ON address.id = address_id "
-        "WHERE due <= ? ORDER BY cause = 'miss' DESC, due, address_id LIMIT ?");
-    due.bind(1, to_unix_ms(now));
-    due.bind(2, static_cast<std::int64_t>(most));
-    std::vector<Question> questions;
-    while (due.executeStep())
-        questions.push_back({due.getColumn("address_id").getInt64(), stored_address(due.getColumn("address")),
-                             due.getColumn("cause").getString(), due.getColumn("attempts").getInt()});
-    return questions;
+        writer.db,
+        "UPDATE question SET step = iif(:look_up AND cause = 'miss', 1, 2) WHERE step = 0 AND due <= :now");
+    due.bind(":look_up", look_up ? 1 : 0);
+    due.bind(":now", to_unix_ms(now));
+    due.exec();
+    if (!look_up) writer.db.exec("UPDATE question SET step = 2 WHERE step = 1");
 }
 
 std::optional<Time> next_due(SQLite::Database& db) {
-    const SQLite::Column due = db.execAndGet("SELECT min(due) FROM question");
+    const SQLite::Column due = db.execAndGet("SELECT min(due) FROM question WHERE step = 0");
     if (due.isNull()) return std::nullopt;
     return from_unix_ms(due.getInt64());
 }
 
+std::vector<std::string> domains_in_line(SQLite::Database& db, Step step) {
+    // One look into the index for each domain, however long its line is.
+    SQLite::Statement next(
+        db, "SELECT domain FROM question WHERE step > 0 AND step = ? AND domain > ? ORDER BY domain LIMIT 1");
+    std::vector<std::string> domains;
+    std::string last;
+    for (;;) {
+        next.reset();
+        next.bind(1, static_cast<int>(step));
+        next.bind(2, last);
+        if (!next.executeStep()) return domains;
+        last = next.getColumn(0).getString();
+        domains.push_back(last);
+    }
+}
+
+std::vector<Question> in_line(SQLite::Database& db, Step step, const std::string& domain, bool sender_waits,
+                              std::size_t most) {
+    SQLite::Statement line(
+        db,
+        "SELECT address_id, address, cause, attempts, rank, turn, client FROM question JOIN address ON "
+        "address.id = address_id WHERE step > 0 AND step = ? AND question.domain = ? AND rank BETWEEN ? AND "
+        "? "
+        "ORDER BY rank, turn LIMIT ?");
+    line.bind(1, static_cast<int>(step));
+    line.bind(2, domain);
+    line.bind(3, sender_waits ? 0 : kNobodyWaits);
+    line.bind(4, sender_waits ? kNobodyWaits - 1 : kNobodyWaits);
+    line.bind(5, static_cast<std::int64_t>(most));
+    std::vector<Question> questions;
+    while (line.executeStep())
+        questions.push_back({.id = line.getColumn("address_id").getInt64(),
+                             .address = stored_address(line.getColumn("address")),
+                             .cause = line.getColumn("cause").getString(),
+                             .attempts = line.getColumn("attempts").getInt(),
+                             .sender_waits = line.getColumn("rank").getInt() < kNobodyWaits,
+                             .turn = line.getColumn("turn").getDouble(),
+                             .client = line.getColumn("client").getString()});
+    return questions;
+}
+
+std::vector<std::pair<std::string, double>> first_turns(SQLite::Database& db) {
+    std::vector<std::pair<std::string, double>> turns;
+    SQLite::Statement first(db, "SELECT domain, min(turn) FROM question WHERE rank < 2 GROUP BY domain");
+    while (first.executeStep())
+        turns.emplace_back(first.getColumn(0).getString(), first.getColumn(1).getDouble());
+    return turns;
+}
+
 void ask(Writer& writer, AddressId id, const std::string& cause, Time now, Time due) {
-    // A question that is backing off stays where it is when its sender comes back: a server that does not
-    // answer is not to be asked more often for that. One that waits for another cause is brought forward.
-    SQLite::Statement insert(
-        writer.db,
-        "INSERT INTO question (address_id, cause, asked, due) VALUES (:id, :cause, :now, :due) "
-        "ON CONFLICT (address_id) DO UPDATE SET asked = excluded.asked, "
-        "due = CASE WHEN attempts = 0 OR cause <> excluded.cause THEN min(due, excluded.due) ELSE due END, "
-        "cause = CASE WHEN excluded.due <= due THEN excluded.cause ELSE cause END");
-    insert.bind(":id", id);
-    insert.bind(":cause", cause);
-    insert.bind(":now", to_unix_ms(now));
-    insert.bind(":due", to_unix_ms(due));
-    insert.exec();
+    // In the order in which they became due.
+    QuestionWriter(writer, now)
+        .put({.id = id, .cause = cause, .due = due, .turn = static_cast<double>(to_unix_ms(due))});
+}
+
+void call_out(Writer& writer, AddressId id) {
+    SQLite::Statement update(writer.db, "UPDATE question SET step = 2 WHERE address_id = ?");
+    update.bind(1, id);
+    update.exec();
 }
 
 void put_back(Writer& writer, const Question& question, Time due) {
-    SQLite::Statement update(writer.db, "UPDATE question SET due = ?, attempts = ? WHERE address_id = ?");
+    SQLite::Statement update(writer.db,
+                             "UPDATE question SET due = ?, attempts = ?, step = 0 WHERE address_id = ?");
     update.bind(1, to_unix_ms(due));
     update.bind(2, question.attempts);
     update.bind(3, question.id);
+    update.exec();
+}
+
+void bring_forward(Writer& writer, Time now) {
+    SQLite::Statement update(writer.db,
+                             "UPDATE question SET due = ?1 WHERE step = 0 AND attempts > 0 AND due > ?1");
+    update.bind(1, to_unix_ms(now));
     update.exec();
 }
 
@@ -113,164 +251,6 @@ void end_question(Writer& writer, AddressId id) {
     SQLite::Statement end(writer.db, "DELETE FROM question WHERE address_id = ?");
     end.bind(1, id);
     end.exec();
-}
-
-std::vector<mail::Address> known_good(SQLite::Database& db, const std::string& domain, std::size_t most) {
-    std::vector<mail::Address> found;
-    // Not always the same ones: a listed address may be unknown to the server, and must not stand for all
-    // others for ever.
-    SQLite::Statement any(db,
-                          "SELECT local FROM address WHERE id >= (SELECT abs(random() / 2) % (max(id) + 1) "
-                          "FROM address) ORDER BY id LIMIT 1");
-    const std::string start = any.executeStep() ? any.getColumn(0).getString() : std::string{};
-    const std::string behind_all = "\xff";  // no UTF-8 begins with it
-    const auto add = [&](const char* reason, const std::string& from, const std::string& below) {
-        SQLite::Statement some(
-            db,
-            "SELECT address FROM address WHERE domain = ? AND answer = 'accept' AND local >= ? AND local < ? "
-            "AND reason = ? LIMIT ?");
-        some.bind(1, domain);
-        some.bind(2, from);
-        some.bind(3, below);
-        some.bind(4, reason);
-        some.bind(5, static_cast<std::int64_t>(most - found.size()));
-        while (found.size() < most && some.executeStep())
-            found.push_back(stored_address(some.getColumn("address")));
-    };
-    for (const char* reason : {"listed", "proven"}) {
-        add(reason, start, behind_all);
-        add(reason, "", start);
-    }
-    return found;
-}
-
-void record_callout(Writer& writer, AddressId id, const census::CalloutOutcome& outcome, Seq began, Time at) {
-    const auto drop = [&](const char* sql) {
-        SQLite::Statement statement(writer.db, sql);
-        statement.bind(":id", id);
-        if (statement.getBindParameterCount() > 1)
-            statement.bind(":class", std::string(census::name_of(outcome.klass)));
-        statement.exec();
-    };
-    // Of the callouts that said nothing, only the last is kept. Of the others what decide() needs: those that
-    // began after the listings last changed, and of the newest run of one class its first and its last.
-    if (!census::conclusive(outcome.klass)) {
-        drop(
-            "DELETE FROM callout WHERE address_id = :id AND class NOT IN ('deliverable', 'unknown', "
-            "'policy')");
-    } else {
-        drop(
-            "DELETE FROM callout WHERE address_id = :id AND began_seq < (SELECT listed_seq FROM address "
-            "WHERE id = :id)");
-        drop(
-            "DELETE FROM callout WHERE id = "
-            "(SELECT id FROM callout WHERE address_id = :id AND class IN ('deliverable', 'unknown', "
-            "'policy') "
-            "ORDER BY began_seq DESC, id DESC LIMIT 1) AND class = :class AND :class = "
-            "(SELECT class FROM callout WHERE address_id = :id AND class IN ('deliverable', 'unknown', "
-            "'policy') "
-            "ORDER BY began_seq DESC, id DESC LIMIT 1 OFFSET 1)");
-    }
-    SQLite::Statement insert(writer.db,
-                             "INSERT INTO callout (address_id, class, at, began_seq, target, reply, "
-                             "controls) VALUES (?, ?, ?, ?, ?, ?, ?)");
-    insert.bind(1, id);
-    insert.bind(2, std::string(census::name_of(outcome.klass)));
-    insert.bind(3, to_unix_ms(at));
-    insert.bind(4, began);
-    insert.bind(5, outcome.target);
-    insert.bind(6, outcome.reply);
-    insert.bind(7, outcome.controls);
-    insert.exec();
-    // Older than the newest run, only what it contradicts is kept.
-    if (census::conclusive(outcome.klass))
-        drop(
-            "DELETE FROM callout WHERE address_id = :id AND class IN ('deliverable', 'unknown', 'policy') "
-            "AND id < "
-            "(SELECT max(id) FROM callout WHERE address_id = :id AND class IN ('deliverable', 'unknown', "
-            "'policy') "
-            "AND class <> :class)");
-    if (census::conclusive(outcome.klass)) AddressBook(writer).mark_undecided(id, AddressBook::Rank::miss);
-}
-
-census::Refusals load_refusals(SQLite::Database& db, const std::string& target) {
-    census::Refusals limit;
-    SQLite::Statement find(db, "SELECT most_refused, limit_at, limit_met FROM target WHERE target = ?");
-    find.bind(1, target);
-    if (!find.executeStep()) return limit;
-    limit.most = find.getColumn("most_refused").getInt();
-    if (const auto at = find.getColumn("limit_at"); !at.isNull()) limit.met_at = at.getInt();
-    if (const auto met = find.getColumn("limit_met"); !met.isNull())
-        limit.met_time = from_unix_ms(met.getInt64());
-    return limit;
-}
-
-void save_refusals(Writer& writer, const std::string& target, const census::Refusals& limit) {
-    SQLite::Statement save(
-        writer.db,
-        "INSERT OR REPLACE INTO target (target, most_refused, limit_at, limit_met) VALUES (?, ?, ?, ?)");
-    save.bind(1, target);
-    save.bind(2, limit.most);
-    if (limit.met_at)
-        save.bind(3, *limit.met_at);
-    else
-        save.bind(3);
-    if (limit.met_time)
-        save.bind(4, to_unix_ms(*limit.met_time));
-    else
-        save.bind(4);
-    save.exec();
-}
-
-void count(Writer& writer, const std::string& name, Time now, std::int64_t number) {
-    SQLite::Statement add(writer.db,
-                          "INSERT INTO counter (name, day, value) VALUES (?, ?, ?) "
-                          "ON CONFLICT (name, day) DO UPDATE SET value = value + excluded.value");
-    add.bind(1, name);
-    add.bind(2, to_unix_ms(now) / 86'400'000);
-    add.bind(3, number);
-    add.exec();
-}
-
-void prune(Writer& writer, Time now) {
-    const std::int64_t other = to_unix_ms(now - kHistoryOther);
-    const std::int64_t accepted = to_unix_ms(now - kHistoryAccepted);
-    const auto drop = [&writer](const char* sql, std::int64_t before) {
-        SQLite::Statement statement(writer.db, sql);
-        statement.bind(1, before);
-        statement.exec();
-    };
-    drop("DELETE FROM miss WHERE at < ?", other);
-    drop(
-        "DELETE FROM event WHERE at < ? AND address_id IN (SELECT id FROM address WHERE accepted_seq IS "
-        "NULL)",
-        other);
-    drop("DELETE FROM event WHERE at < ?", accepted);
-    drop(
-        "DELETE FROM callout WHERE at < ? AND class NOT IN ('deliverable', 'policy') AND address_id IN "
-        "(SELECT id FROM address "
-        "WHERE accepted_seq IS NULL)",
-        other);
-    drop("DELETE FROM question WHERE asked < ? AND cause = 'miss'", to_unix_ms(now - 5 * 24h));
-    drop("DELETE FROM absence WHERE last_at < ?", other);
-    drop("DELETE FROM bounce WHERE last_at < ?", accepted);
-    drop("DELETE FROM reading WHERE ended < ?", accepted);
-    // Of lookups and of changes, which are many, only the last weeks.
-    drop("DELETE FROM reading WHERE ended < ? AND kind IN ('lookup', 'changes')", other);
-    prune_objects(writer);
-    // An address of which nothing is left.
-    drop(
-        "DELETE FROM address WHERE ?1 = ?1 AND answer = 'unsure' AND accepted_seq IS NULL AND configured = 0 "
-        "AND NOT EXISTS (SELECT 1 FROM miss WHERE address_id = address.id) "
-        "AND NOT EXISTS (SELECT 1 FROM event WHERE address_id = address.id) "
-        "AND NOT EXISTS (SELECT 1 FROM callout WHERE address_id = address.id) "
-        "AND NOT EXISTS (SELECT 1 FROM listing WHERE address_id = address.id) "
-        "AND NOT EXISTS (SELECT 1 FROM undecided WHERE address_id = address.id) "
-        "AND NOT EXISTS (SELECT 1 FROM hold WHERE address_id = address.id) "
-        "AND NOT EXISTS (SELECT 1 FROM absence WHERE address_id = address.id) "
-        "AND NOT EXISTS (SELECT 1 FROM bounce WHERE address_id = address.id) "
-        "AND NOT EXISTS (SELECT 1 FROM question WHERE address_id = address.id)",
-        0);
 }
 
 }  // namespace postcensus::store

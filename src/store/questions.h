@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Misses, callouts, and the queue of what is to be asked. Marks of the log stand here too: a mark moves in
-// the transaction that stores what the lines before it said. Every function here runs inside Database::read()
-// or write() and may throw SQLite::Exception.
+// Misses, and the queue of what is to be asked. Marks of the log stand here too: a mark moves in the
+// transaction that stores what the lines before it said. Every function here runs inside Database::read() or
+// write() and may throw SQLite::Exception.
 #pragma once
 
 #include <cstdint>
@@ -9,20 +9,34 @@
 #include <string>
 #include <vector>
 
-#include "census/pacing.h"
+#include "census/admission.h"
 #include "store/addresses.h"
 #include "store/database.h"
 
 namespace postcensus::store {
 
+// A question waits until it is due, then stands in one of two lines.
+enum class Step { waits = 0, look_up = 1, call_out = 2 };
+
 struct StoredMiss {
     mail::Address recipient;
     std::string client;
     Time at;
-    bool ask = true;  // whether a callout can answer it
+    // Where its question begins; waits: nobody can answer it, so there is none.
+    Step first = Step::call_out;
+    census::Place place = {};
 };
 
 void record_misses(Writer& writer, const std::vector<StoredMiss>& misses, Time now);
+
+// How many misses are queued, and where the last of them stands.
+struct MissQueue {
+    std::size_t size = 0;
+    std::optional<census::Place> last;
+};
+MissQueue miss_queue(SQLite::Database& db);
+// Drops the last ones beyond `most`, and what else is known of those. Returns how many.
+std::size_t shorten_queue(Writer& writer, std::size_t most);
 
 std::optional<std::string> load_mark(SQLite::Database& db, const std::string& source);
 // Unless somebody else has moved it from where this reader had it (`from`; empty: there was none). False
@@ -34,35 +48,32 @@ struct Question {
     mail::Address address;
     std::string cause;
     int attempts = 0;
+    bool sender_waits = false;
+    double turn = 0;
+    std::string client;
 };
 
-// Questions that are due, those of waiting senders first.
-std::vector<Question> due_questions(SQLite::Database& db, Time now, std::size_t most);
+// Moves those whose time has come into their line; `look_up`: misses begin with a lookup. Without directories
+// those that stand there already are called out.
+void line_up(Writer& writer, Time now, bool look_up);
+// When the next one's time comes.
 std::optional<Time> next_due(SQLite::Database& db);
 
-// Puts a question into the queue, or brings it forward; it never delays one.
+std::vector<std::string> domains_in_line(SQLite::Database& db, Step step);
+// The first of a line: those that a sender waits for, or the others.
+std::vector<Question> in_line(SQLite::Database& db, Step step, const std::string& domain, bool sender_waits,
+                              std::size_t most);
+// For each domain the turn that stands first.
+std::vector<std::pair<std::string, double>> first_turns(SQLite::Database& db);
+
+// Puts a question that no sender waits for into the queue, or brings it forward; it never delays one.
 void ask(Writer& writer, AddressId id, const std::string& cause, Time now, Time due);
+// It was looked up in vain.
+void call_out(Writer& writer, AddressId id);
 // It was not answered: ask again later.
 void put_back(Writer& writer, const Question& question, Time due);
+// All that wait because they were not answered are due.
+void bring_forward(Writer& writer, Time now);
 void end_question(Writer& writer, AddressId id);
-
-// Known-good controls of a domain: addresses that a directory lists, not closed; then those that a callout
-// proved.
-std::vector<mail::Address> known_good(SQLite::Database& db, const std::string& domain, std::size_t most);
-
-// Stores what a callout said; a conclusive one makes the address undecided. Keeps a bounded number for each
-// address.
-void record_callout(Writer& writer, AddressId id, const census::CalloutOutcome& outcome, Seq began, Time at);
-
-// What was learned of a server, host:port.
-census::Refusals load_refusals(SQLite::Database& db, const std::string& target);
-void save_refusals(Writer& writer, const std::string& target, const census::Refusals& refusals);
-
-// Adds to a count of the report.
-void count(Writer& writer, const std::string& name, Time now, std::int64_t number);
-
-// Drops history that is over: misses and events of addresses that were never accepted after `other`, of all
-// others after `accepted`.
-void prune(Writer& writer, Time now);
 
 }  // namespace postcensus::store

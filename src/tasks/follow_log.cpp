@@ -2,12 +2,11 @@
 #include "tasks/follow_log.h"
 
 #include <spdlog/spdlog.h>
-#include <sys/random.h>
-
 #include <system_error>
 
 #include "maillog/file_tail.h"
 #include "maillog/journal_tail.h"
+#include "store/history.h"
 
 namespace postcensus::tasks {
 namespace {
@@ -21,12 +20,6 @@ constexpr auto kAbandoned = 10min;
 constexpr auto kRest = 1s;
 constexpr auto kMarkRest = 10s;  // the mark alone: lines without a word for us are soon read again
 constexpr std::size_t kMostUnstored = 20'000;  // lines
-
-std::uint64_t random_key() {
-    std::uint64_t key = 0;
-    if (::getrandom(&key, sizeof key, 0) != sizeof key) spdlog::warn("no random key for the budget's tables");
-    return key;
-}
 
 std::optional<Time> last_write(const std::filesystem::path& path) {
     std::error_code error;
@@ -64,16 +57,16 @@ Result<LogPlace> find_log(const config::Configuration& configuration) {
     return LogPlace{maillog::SourceKind::file, log.path};
 }
 
-LogFollower::LogFollower(const config::Configuration& configuration, std::string name,
-                         std::unique_ptr<maillog::LogSource> source, std::string mark_key)
+LogFollower::LogFollower(const config::Configuration& configuration, census::Admission& admission,
+                         std::string name, std::unique_ptr<maillog::LogSource> source, std::string mark_key)
     : configuration_(configuration),
       name_(std::move(name)),
       source_(std::move(source)),
       mark_key_(std::move(mark_key)),
-      admission_(configuration.budget, random_key()) {}
+      admission_(admission) {}
 
 Result<std::unique_ptr<LogFollower>> LogFollower::open(const config::Configuration& configuration,
-                                                       store::Database& state) {
+                                                       store::Database& state, census::Admission& admission) {
     auto place = find_log(configuration);
     if (!place) return fail(place.error());
     const bool journal = place->kind == maillog::SourceKind::journal;
@@ -95,9 +88,22 @@ Result<std::unique_ptr<LogFollower>> LogFollower::open(const config::Configurati
     }
     if (!source->present()) spdlog::warn("the log {} is not there yet; waiting for it", name);
     spdlog::info("following {}{}", name, *mark ? ", from where it was left" : "");
-    std::unique_ptr<LogFollower> follower(new LogFollower(configuration, name, std::move(source), key));
+    std::unique_ptr<LogFollower> follower(
+        new LogFollower(configuration, admission, name, std::move(source), key));
     follower->saved_mark_ = mark->value_or("");
+    // The turns go on where they were.
+    auto turns = state.read([](SQLite::Database& db) { return store::first_turns(db); });
+    if (!turns) return fail(turns.error());
+    for (const auto& [domain, turn] : *turns) admission.note_taken(domain, turn);
+    if (auto known = follower->know_queue(state); !known) return fail(known.error());
     return follower;
+}
+
+Result<void> LogFollower::know_queue(store::Database& state) {
+    auto queue = state.read([](SQLite::Database& db) { return store::miss_queue(db); });
+    if (!queue) return fail(queue.error());
+    admission_.note_queue(queue->size, queue->last);
+    return {};
 }
 
 void LogFollower::take_event(const mail::LogEvent& event, Time at) {
@@ -110,11 +116,14 @@ void LogFollower::take_event(const mail::LogEvent& event, Time at) {
             ++unstored.counts["misses-without-route"];
         } else if (!event.recipient.fits_table()) {
             ++unstored.counts["lines-invalid"];
-        } else if (!admission_.admit(domain, event.client, census::Admission::Clock::now())) {
-            ++unstored.counts["misses-suppressed"];
+        } else if (const auto place =
+                       admission_.admit(event.recipient, event.client, census::Admission::Clock::now())) {
+            const store::Step first = !configuration_.directories.empty() ? store::Step::look_up
+                                      : route->asks()                     ? store::Step::call_out
+                                                                          : store::Step::waits;
+            unstored.misses.push_back({event.recipient, event.client, at, first, *place});
         } else {
-            const bool can_ask = route->asks() || !configuration_.directories.empty();
-            unstored.misses.push_back({event.recipient, event.client, at, can_ask});
+            ++unstored.counts["misses-suppressed"];
         }
         return;
     }
@@ -196,6 +205,8 @@ Result<LogFollower::Step> LogFollower::step(store::Database& state, bool all) {
     const Unstored& unstored = *unstored_;
     auto stored = state.write([&](store::Writer& writer) {
         store::record_misses(writer, unstored.misses, time);
+        if (const std::size_t dropped = store::shorten_queue(writer, census::Admission::kMostQueued))
+            store::count(writer, "misses-suppressed", time, static_cast<std::int64_t>(dropped));
         std::vector<store::StoredDelivery> deliveries;
         for (const auto& [address, delivery] : unstored.deliveries) deliveries.push_back(delivery);
         store::renew_proofs(writer, deliveries);
@@ -215,7 +226,10 @@ Result<LogFollower::Step> LogFollower::step(store::Database& state, bool all) {
     for (const store::StoredMiss& miss : unstored.misses)
         spdlog::debug("missed {} (client {})", miss.recipient.external(), miss.client);
     saved_mark_ = unstored.mark;
+    const bool missed = !unstored.misses.empty();
     unstored_.reset();
+    if (missed)
+        if (auto known = know_queue(state); !known) spdlog::debug("{}", known.error().message);
     return done;
 }
 

@@ -24,8 +24,9 @@ namespace postcensus::tasks {
 
 class LogFollower {
   public:
+    // `admission` has to live as long.
     static Result<std::unique_ptr<LogFollower>> open(const config::Configuration& configuration,
-                                                     store::Database& state);
+                                                     store::Database& state, census::Admission& admission);
 
     struct Step {
         bool stored_questions = false;  // there is something to decide and to ask
@@ -44,8 +45,9 @@ class LogFollower {
     bool present() const { return source_->present(); }
 
   private:
-    LogFollower(const config::Configuration& configuration, std::string name,
+    LogFollower(const config::Configuration& configuration, census::Admission& admission, std::string name,
                 std::unique_ptr<maillog::LogSource> source, std::string mark_key);
+    Result<void> know_queue(store::Database& state);
     void take_batch(const maillog::Batch& batch, Time now);
     std::chrono::steady_clock::time_point due() const;
     void take_event(const mail::LogEvent& event, Time at);
@@ -55,7 +57,7 @@ class LogFollower {
     std::string name_;
     std::unique_ptr<maillog::LogSource> source_;
     std::string mark_key_;  // under which the state keeps the mark
-    census::Admission admission_;
+    census::Admission& admission_;
 
     // What has been read and not yet stored.
     struct Unstored {

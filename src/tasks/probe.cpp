@@ -11,8 +11,8 @@
 #include "callout/session.h"
 #include "postfix/main_cf.h"
 #include "store/addresses.h"
+#include "store/callouts.h"
 #include "store/domains.h"
-#include "store/questions.h"
 
 namespace postcensus::tasks {
 namespace {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <sys/inotify.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -14,11 +15,13 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <csignal>
+#include <tuple>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "store/addresses.h"
+#include "store/history.h"
 #include "store/questions.h"
 #include "tasks/condition.h"
 #include "tasks/decide.h"
@@ -43,6 +46,8 @@ constexpr auto kLogCheck = 5s;     // beside inotify, which does not see behind 
 constexpr auto kLogPoll = 1s;      // where inotify is not to be had
 constexpr auto kGather = 50ms;
 constexpr auto kHousekeeping = 24h;
+constexpr std::size_t kMostStrangers = 100'000;  // 70 MB
+constexpr std::size_t kStrangersAtOnce = 1000;
 constexpr int kBasePause = 10;  // times the last build's duration
 
 // Empties an inotify descriptor. True if a file of this name was written, or if events were lost.
@@ -59,6 +64,12 @@ bool drain_wake(int fd, const std::string& name) {
     return woken;
 }
 
+std::uint64_t random_key() {
+    std::uint64_t key = 0;
+    if (::getrandom(&key, sizeof key, 0) != sizeof key) spdlog::warn("no random key for the budget's tables");
+    return key;
+}
+
 // Signals that come while no Watch listens (at the start, and between two at a reload) wait until one does.
 void hold_signals(bool hold) {
     sigset_t signals;
@@ -69,11 +80,11 @@ void hold_signals(bool hold) {
 
 class Watch {
   public:
-    Watch(const config::Configuration& configuration, store::Database state, store::Database overlay_reader,
-          store::Database base_reader, std::unique_ptr<Decider> decider, std::unique_ptr<LogFollower> log,
-          const std::string& helo, Followers followers)
+    Watch(const config::Configuration& configuration, store::Database& state, census::Admission& admission,
+          store::Database overlay_reader, store::Database base_reader, std::unique_ptr<Decider> decider,
+          std::unique_ptr<LogFollower> log, const std::string& helo, Followers followers)
         : configuration_(configuration),
-          state_(std::move(state)),
+          state_(state),
           overlay_reader_(std::move(overlay_reader)),
           base_reader_(std::move(base_reader)),
           decider_(std::move(decider)),
@@ -83,14 +94,10 @@ class Watch {
           answers_(io_.get_executor()),
           base_(io_.get_executor()),
           questions_(io_.get_executor()),
-          asker_(io_.get_executor(), configuration_, state_, helo,
-                 [this] {
-                     evidence_.notify();
-                     questions_.notify();
-                 }),
+          asker_(io_.get_executor(), configuration_, state_, admission, helo, [this] { learned(); }),
           directories_(
-              io_.get_executor(), std::move(followers), asker_, [this] { evidence_.notify(); },
-              [this](const Failure& failure) { return trouble(failure); }) {}
+              io_.get_executor(), std::move(followers), Lookups(configuration_, state_, admission),
+              [this] { learned(); }, [this](const Failure& failure) { return trouble(failure); }) {}
 
     WatchEnd run(bool once) {
         spawn("signals", &Watch::wait_for_signals);
@@ -118,6 +125,11 @@ class Watch {
     std::optional<Failure> failure() const { return failure_; }
 
   private:
+    void learned() {
+        evidence_.notify();
+        questions_.notify();
+    }
+
     // The one catch around each task: it is started again, the others go on meanwhile.
     void spawn(const char* name, awaitable<void> (Watch::*task)()) {
         asio::co_spawn(io_, guard(name, [this, task] { return (this->*task)(); }), asio::detached);
@@ -157,10 +169,7 @@ class Watch {
         bool said_ready = false;
         while (!stopping_) {
             auto step = log_->step(state_, false);
-            if (step && step->stored_questions) {
-                evidence_.notify();
-                questions_.notify();
-            }
+            if (step && step->stored_questions) learned();
             if (step && step->doubted) directories_.poll_now();
             if (step && !said_ready) {
                 said_ready = true;
@@ -195,7 +204,8 @@ class Watch {
     // --- questions ---
     awaitable<void> ask() {
         while (!stopping_) {
-            auto next = asker_.start_due();
+            auto next = asker_.start_due(true);
+            directories_.look_up_soon();
             const Clock::time_point until = next ? *next : Clock::now() + trouble(next.error());
             co_await questions_.wait_until(until);
         }
@@ -359,6 +369,13 @@ class Watch {
         while (!stopping_) {
             notify_alive();
             notify_status(status());
+            const auto strangers = state_.read(
+                [](SQLite::Database& db) { return store::newest_of_too_many_strangers(db, kMostStrangers); });
+            // One that is busy is asked again in a moment.
+            if (strangers && *strangers)
+                std::ignore = state_.write([&](store::Writer& writer) {
+                    store::prune_strangers(writer, **strangers, kStrangersAtOnce);
+                });
             if (Clock::now() >= housekeeping) {
                 auto pruned = state_.write([](store::Writer& writer) { store::prune(writer, now()); });
                 housekeeping = Clock::now() + (pruned ? kHousekeeping : Clock::duration(1min));
@@ -409,14 +426,14 @@ class Watch {
             asio::steady_timer timer(io_, step ? Clock::duration(0s) : Clock::duration(kBusyPause));
             co_await timer.async_wait(asio::use_awaitable);
         }
-        // Questions are asked as long as any can be: one that must wait has its time in the future, and one
-        // whose server is at fault is paused.
+        // Questions are asked as long as any can be: one that must wait has its time in the future, one whose
+        // server is at fault is paused, and what the budget does not allow now is left to the next run.
         for (;;) {
             if (auto decided = decide_now(); !decided) co_return fail(decided.error());
             auto looked = co_await directories_.look_up_due();
             if (!looked) co_return fail(looked.error());
-            if (*looked) continue;
-            if (auto next = asker_.start_due(); !next) co_return fail(next.error());
+            if (*looked < Clock::now()) continue;
+            if (auto next = asker_.start_due(false); !next) co_return fail(next.error());
             if (asker_.active() == 0) break;
             while (asker_.active() > 0) co_await questions_.wait_for(1min);
         }
@@ -426,7 +443,8 @@ class Watch {
     asio::io_context io_;  // first: everything below has a timer or socket on it
     asio::thread_pool workers_{2};
     const config::Configuration& configuration_;
-    store::Database state_, overlay_reader_, base_reader_;
+    store::Database& state_;
+    store::Database overlay_reader_, base_reader_;
     std::unique_ptr<Decider> decider_;
     std::unique_ptr<LogFollower> log_;
     Condition lines_;      // the log may have grown
@@ -465,13 +483,16 @@ Result<WatchEnd> watch(const config::Configuration& configuration, bool once) {
     auto base_reader = store::Database::open(configuration.state.path, store::Database::Mode::read_only, 10s);
     if (!overlay_reader) return fail(overlay_reader.error());
     if (!base_reader) return fail(base_reader.error());
-    auto log = LogFollower::open(configuration, *state);
-    if (!log) return fail(log.error());
-    auto parameters = postfix::read_parameters(configuration.postfix.config_dir, {"myhostname"});
+    auto parameters =
+        postfix::read_parameters(configuration.postfix.config_dir, {"myhostname", "mynetworks"});
     if (!parameters) return fail(parameters.error());
+    census::Admission admission(configuration.budget, random_key());
+    admission.add_relays(census::parse_mynetworks((*parameters)["mynetworks"]));
+    auto log = LogFollower::open(configuration, *state, admission);
+    if (!log) return fail(log.error());
     auto followers = Followers::open(configuration);
     if (!followers) return fail(followers.error());
-    Watch service(configuration, *std::move(state), *std::move(overlay_reader), *std::move(base_reader),
+    Watch service(configuration, *state, admission, *std::move(overlay_reader), *std::move(base_reader),
                   *std::move(decider), *std::move(log), (*parameters)["myhostname"], *std::move(followers));
     const WatchEnd end = service.run(once);
     if (service.failure()) return fail(*service.failure());

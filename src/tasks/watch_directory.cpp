@@ -33,19 +33,18 @@ Result<Followers> Followers::open(const config::Configuration& configuration) {
     return followers;
 }
 
-DirectoryWatch::DirectoryWatch(const asio::any_io_executor& executor, Followers followers, Asker& asker,
+DirectoryWatch::DirectoryWatch(const asio::any_io_executor& executor, Followers followers, Lookups lookups,
                                std::function<void()> on_evidence,
                                std::function<Clock::duration(const Failure&)> trouble)
     : executor_(executor),
       followers_(std::move(followers)),
-      asker_(asker),
+      lookups_(std::move(lookups)),
       on_evidence_(std::move(on_evidence)),
       trouble_(std::move(trouble)),
-      lookups_(executor),
+      due_(executor),
       workers_(followers_.changes.size() + 1) {
     for (std::size_t i = 0; i < followers_.changes.size(); ++i)
         polls_.push_back(std::make_unique<Condition>(executor));
-    if (followers_.finder) asker_.look_up_first([this] { lookups_.notify(); });
 }
 
 std::vector<DirectoryWatch::Task> DirectoryWatch::tasks() {
@@ -97,33 +96,31 @@ awaitable<void> DirectoryWatch::follow_changes(std::size_t number) {
 
 awaitable<void> DirectoryWatch::look_up() {
     while (!stopping_) {
-        auto looked = co_await look_up_due();
-        if (!looked)
-            co_await lookups_.wait_for(trouble_(looked.error()));
-        else if (!*looked)
-            co_await lookups_.wait_for(1min);
+        auto again = co_await look_up_due();
+        // GCC 12 takes both sides of a conditional that is awaited.
+        Clock::time_point until = Clock::now() + 1min;
+        if (again) until = std::min(*again, until);
+        if (!again) until = Clock::now() + trouble_(again.error());
+        co_await due_.wait_until(until);
     }
 }
 
-awaitable<Result<bool>> DirectoryWatch::look_up_due() {
-    if (!followers_.finder) co_return false;
-    auto lookups = asker_.next_lookups();
-    if (!lookups) co_return fail(lookups.error());
-    if (lookups->questions.empty()) co_return false;
-    co_await look_up(*lookups);
-    co_return true;
-}
-
-awaitable<void> DirectoryWatch::look_up(const Asker::Lookups& lookups) {
+awaitable<Result<Clock::time_point>> DirectoryWatch::look_up_due() {
+    if (!followers_.finder) co_return Clock::time_point::max();
+    auto batch = lookups_.next();
+    if (!batch) co_return fail(batch.error());
+    if (batch->questions.empty()) co_return batch->again;
     auto answer =
-        co_await in_worker(workers_, [this, &lookups] { return followers_.finder->find(lookups.request); });
+        co_await in_worker(workers_, [this, &batch] { return followers_.finder->find(batch->request); });
     for (const std::string& line : answer.troubles) spdlog::warn("lookup failed: {}", line);
     while (!stopping_) {
-        auto taken = asker_.take_answer(lookups, answer);
-        if (taken) co_return;
+        auto taken = lookups_.take_answer(*batch, answer, now());
+        if (taken) break;
         asio::steady_timer timer(executor_, trouble_(taken.error()));
         co_await timer.async_wait(asio::use_awaitable);
     }
+    on_evidence_();
+    co_return Clock::time_point{};
 }
 
 }  // namespace postcensus::tasks

@@ -13,7 +13,7 @@
 
 #include "tasks/condition.h"
 #include "tasks/follow_directory.h"
-#include "tasks/verify.h"
+#include "tasks/look_up.h"
 
 namespace postcensus::tasks {
 
@@ -29,7 +29,7 @@ class DirectoryWatch {
   public:
     // `on_evidence`: something was applied, and is to be decided. `trouble`: how long to wait after a
     // Failure.
-    DirectoryWatch(const boost::asio::any_io_executor& executor, Followers followers, Asker& asker,
+    DirectoryWatch(const boost::asio::any_io_executor& executor, Followers followers, Lookups lookups,
                    std::function<void()> on_evidence,
                    std::function<std::chrono::steady_clock::duration(const Failure&)> trouble);
 
@@ -37,8 +37,11 @@ class DirectoryWatch {
     using Task = std::function<boost::asio::awaitable<void>()>;
     std::vector<Task> tasks();
 
-    // Looks up what there is to be looked up now; false if that is nothing.
-    boost::asio::awaitable<Result<bool>> look_up_due();
+    // Looks up what stands in line; when the budget allows more, or max if there is nothing more, or the past
+    // if there may be more at once.
+    boost::asio::awaitable<Result<std::chrono::steady_clock::time_point>> look_up_due();
+    // There may be something to look up.
+    void look_up_soon() { due_.notify(); }
 
     void poll_now();
 
@@ -49,14 +52,13 @@ class DirectoryWatch {
   private:
     boost::asio::awaitable<void> follow_changes(std::size_t number);
     boost::asio::awaitable<void> look_up();
-    boost::asio::awaitable<void> look_up(const Asker::Lookups& lookups);
 
     boost::asio::any_io_executor executor_;
     Followers followers_;
-    Asker& asker_;
+    Lookups lookups_;
     std::function<void()> on_evidence_;
     std::function<std::chrono::steady_clock::duration(const Failure&)> trouble_;
-    Condition lookups_;                              // there is something to look up
+    Condition due_;                                  // there is something to look up
     std::vector<std::unique_ptr<Condition>> polls_;  // one a follower: poll now
     bool stopping_ = false;
     boost::asio::thread_pool workers_;  // last: what runs in it uses the others

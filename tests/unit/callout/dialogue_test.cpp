@@ -39,7 +39,7 @@ TEST_CASE("a whole session", "[callout]") {
     CHECK(result.outcomes[1].controls == "random refused 550 5.1.1; known@corp.example accepted");
     CHECK(result.unanswered.empty());
     CHECK(result.refused == 2);
-    CHECK_FALSE(result.limit_met);
+    CHECK_FALSE(result.limit);
     CHECK(result.transcript.front() == "S: 220 ex1.corp.example Microsoft ESMTP MAIL Service ready");
     CHECK(result.transcript.back() == "S: 221 2.0.0 Service closing transmission channel");
 }
@@ -71,8 +71,8 @@ TEST_CASE("whatever the line after which the dialogue breaks, nothing is conclud
             if (lines < 10) CHECK_FALSE(result.reason.empty());
             if (cut == Cut::closed && lines > 10 && lines < 14)
                 CHECK(result.outcomes.size() == static_cast<std::size_t>(lines - 10));
-            if (cut == Cut::closed && lines < 13) CHECK(result.limit_met == (lines > 8));
-            if (cut != Cut::closed) CHECK_FALSE(result.limit_met);
+            if (cut == Cut::closed && lines < 13) CHECK(result.limit.has_value() == (lines > 8));
+            if (cut != Cut::closed) CHECK_FALSE(result.limit);
             if (cut == Cut::out_of_turn) CHECK((result.outcomes.empty() || lines > 13));
         }
     }
@@ -105,7 +105,7 @@ TEST_CASE("a server that refuses us before RCPT TO is at fault, one that puts us
         const SessionResult result = talk(questions(), peer);
         CHECK(result.health == one.health);
         CHECK(mentions(result.reason, one.reason));
-        CHECK_FALSE(result.limit_met);
+        CHECK_FALSE(result.limit);
         check_nothing_learned(result);
     }
 }
@@ -134,7 +134,7 @@ TEST_CASE("the random control decides whether anything can be learned", "[callou
         const SessionResult result = talk(questions(), {.nobody = one.reply});
         CHECK(result.health == one.health);
         CHECK(mentions(result.reason, one.reason));
-        CHECK_FALSE(result.limit_met);
+        CHECK_FALSE(result.limit);
         check_nothing_learned(result);
     }
 }
@@ -240,7 +240,7 @@ TEST_CASE("the session ends when enough was refused", "[callout]") {
     CHECK(result.refused == 4);
     CHECK(result.outcomes.size() == 4);
     CHECK(result.unanswered == std::vector<mail::Address>{address("e@corp.example")});
-    CHECK_FALSE(result.limit_met);
+    CHECK_FALSE(result.limit);
     CHECK(peer.commands.back() == "QUIT");
 }
 
@@ -252,7 +252,7 @@ TEST_CASE("a server that closes after too many errors", "[callout]") {
     peer.errors_until_421 = 2;
     const SessionResult result = talk(asked, peer);
     CHECK(result.health == Health::passed);
-    CHECK(result.limit_met);
+    CHECK(result.limit == 3);  // two passed
     CHECK(result.refused == 2);
     REQUIRE(result.outcomes.size() == 1);
     CHECK(result.outcomes[0].klass == CalloutClass::unknown);
@@ -264,8 +264,21 @@ TEST_CASE("a server that closes after too many errors", "[callout]") {
         dialogue.line(line);
     CHECK(dialogue.spoke_out_of_turn("421 4.7.0 Too many errors\r\n").kind == Step::Kind::finished);
     const SessionResult pushed = dialogue.take_result();
-    CHECK(pushed.limit_met);
+    CHECK(pushed.limit == 2);
     CHECK(pushed.outcomes.size() == 1);  // the answer before the good-bye counts
+}
+
+TEST_CASE("a good-bye in place of the last one shows the limit too", "[callout]") {
+    Questions asked = questions();
+    asked.recipients = {address("b@corp.example"), address("c@corp.example"), address("d@corp.example")};
+    Peer peer;
+    peer.quit = "421 4.7.0 Too many errors";
+    const SessionResult result = talk(asked, peer);
+    CHECK(result.refused == 4);
+    CHECK(result.limit == 4);
+    CHECK(result.outcomes.size() == 3);
+    // One that says so at each QUIT says nothing of refusals.
+    CHECK_FALSE(talk(questions(), {.quit = "421 4.4.2 bye"}).limit);
 }
 
 TEST_CASE("replies that are out of step count for nobody", "[callout]") {

@@ -128,7 +128,7 @@ TEST_CASE("a server that closes or falls silent at each line", "[callout]") {
             CHECK(result.outcomes.size() == answered);
             CHECK(result.unanswered.size() == 2 - answered);
             CHECK(result.health == (lines < 8 ? Health::retry : Health::passed));
-            CHECK(result.limit_met == (!silent && lines >= 7 && lines < 10));
+            CHECK(result.limit.has_value() == (!silent && lines >= 7 && lines < 10));
             if (answered < 2) CHECK(mentions(result.reason, silent ? "in time" : "closed"));
         }
     }
@@ -171,7 +171,7 @@ TEST_CASE("lines and replies out of bounds over a socket", "[callout]") {
                             {"a@corp.example", kUnknownReply + "\r\n421 4.7.0 Too many errors"}}},
             {});
         const SessionResult result = server.run(questions());
-        CHECK(result.limit_met);
+        CHECK(result.limit == 2);
         REQUIRE(result.outcomes.size() == 1);
         CHECK(result.outcomes[0].klass == CalloutClass::unknown);
     }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "catch.h"
@@ -16,6 +17,11 @@ namespace {
 const Admission::Clock::time_point kStart{1000h};
 constexpr std::uint64_t kKey = 42;
 constexpr Rate kAny{1e6, 1e6};
+const Budget kNetworksOnly{.total = kAny, .domain = kAny, .network = {0.5, 30}};
+
+mail::Address address(const std::string& text) {
+    return mail::Address::from_internal(text).value();
+}
 
 Network network(std::string_view text) {
     const auto parsed = Network::parse(text);
@@ -23,12 +29,36 @@ Network network(std::string_view text) {
     return *parsed;
 }
 
-// How many of `tries` at this time are admitted.
+// A name that nobody asked for before.
+mail::Address fresh(std::string_view domain = "corp.example") {
+    static int number = 0;
+    return address(fmt::format("made-up{}@{}", ++number, domain));
+}
+
+// How many of `tries` fresh names are admitted at this time.
 int admitted(Admission& admission, int tries, std::string_view domain, std::string_view client,
              Admission::Clock::time_point now = kStart) {
     int count = 0;
-    for (int i = 0; i < tries; ++i) count += admission.admit(domain, client, now) ? 1 : 0;
+    for (int i = 0; i < tries; ++i) count += admission.admit(fresh(domain), client, now) ? 1 : 0;
     return count;
+}
+
+int may_ask(Admission& admission, int tries, std::string_view domain,
+            Admission::Clock::time_point now = kStart) {
+    int count = 0;
+    for (int i = 0; i < tries; ++i) count += admission.may_ask(domain, now) ? 1 : 0;
+    return count;
+}
+
+Place place(Admission& admission, const std::string& name, std::string_view client,
+            Admission::Clock::time_point now = kStart) {
+    const auto found = admission.admit(address(name), client, now);
+    REQUIRE(found);
+    return *found;
+}
+
+std::string client_of(int network) {
+    return fmt::format("10.{}.{}.1", network / 250, network % 250);
 }
 
 }  // namespace
@@ -61,44 +91,8 @@ TEST_CASE("rates are read as written", "[census][admission]") {
     }
 }
 
-TEST_CASE("networks hold their addresses", "[census][admission]") {
-    struct Case {
-        const char* network;
-        const char* address;
-        bool inside;
-    };
-    const std::vector<Case> cases{
-        {"192.0.2.0/24", "192.0.2.255", true},
-        {"192.0.2.0/24", "192.0.3.0", false},
-        {"192.0.2.77/24", "192.0.2.1", true},
-        {"192.0.2.128/25", "192.0.2.127", false},
-        {"192.0.2.128/25", "192.0.2.128", true},
-        {"192.0.2.1", "192.0.2.1", true},
-        {"192.0.2.1", "192.0.2.2", false},
-        {"0.0.0.0/0", "203.0.113.9", true},
-        {"0.0.0.0/0", "2001:db8::1", false},
-        {"2001:db8::/32", "2001:db8:ffff::1", true},
-        {"2001:db8::/32", "2001:db9::", false},
-        {"2001:db8::/33", "2001:db8:8000::", false},
-        {"::/0", "2001:db8::1", true},
-        {"::1", "::1", true},
-        {"::1/128", "::2", false},
-    };
-    for (const Case& one : cases) {
-        CAPTURE(one.network, one.address);
-        CHECK(network(one.network).contains(network(one.address)) == one.inside);
-    }
-    for (const char* text : {"", "192.0.2.0/33", "192.0.2.0/-1", "192.0.2.0/", "192.0.2/24", "2001:db8::/129",
-                             "mail.example", "192.0.2.0/24x", "unknown"}) {
-        CAPTURE(text);
-        const auto parsed = Network::parse(text);
-        REQUIRE_FALSE(parsed);
-        CHECK(parsed.error().code == ExitCode::configuration);
-    }
-}
-
 TEST_CASE("each network has its share", "[census][admission]") {
-    Admission admission({.total = kAny, .domain = kAny, .network = {0.5, 30}}, kKey);
+    Admission admission(kNetworksOnly, kKey);
     CHECK(admitted(admission, 100, "corp.example", "192.0.2.1") == 30);
     // The whole /24 is one client, whatever domain it asks for; another one has its own share.
     CHECK(admitted(admission, 100, "other.example", "192.0.2.200") == 0);
@@ -109,88 +103,153 @@ TEST_CASE("each network has its share", "[census][admission]") {
     CHECK(admitted(admission, 100, "corp.example", "192.0.2.1", kStart + 240h) == 30);
 }
 
-TEST_CASE("an IPv6 /64 is one client", "[census][admission]") {
-    Admission admission({.total = kAny, .domain = kAny, .network = {0.5, 30}}, kKey);
-    int count = 0;
-    for (int i = 0; i < 1000; ++i)
-        count +=
-            admission.admit("corp.example", fmt::format("2001:db8:1:2:{:x}::{:x}", i, i), kStart) ? 1 : 0;
-    CHECK(count == 30);
-    CHECK(admitted(admission, 100, "corp.example", "2001:db8:1:3::1") == 30);
-    // The two ways to write an IPv4 address are one client.
-    CHECK(admitted(admission, 100, "corp.example", "192.0.2.1") == 30);
-    CHECK(admitted(admission, 100, "corp.example", "::ffff:192.0.2.2") == 0);
+TEST_CASE("who has many IPv6 networks has no budget for each", "[census][admission]") {
+    const auto count = [](const char* format, int tries) {
+        Admission admission(kNetworksOnly, kKey);
+        int number = 0;
+        for (int i = 0; i < tries; ++i)
+            number += admission.admit(fresh(), fmt::format(fmt::runtime(format), i), kStart) ? 1 : 0;
+        return number;
+    };
+    CHECK(count("2001:db8:1:2:{:x}::1", 1000) == 30);
+    CHECK(count("2001:db8:1:{:x}::1", 1000) == 4 * 30);
+    CHECK(count("2001:db8:{:x}::1", 5000) == 16 * 30);
+    CHECK(count("2001:{:x}::1", 500) == 500);
 }
 
 TEST_CASE("clients without an address share one budget", "[census][admission]") {
-    Admission admission({.total = kAny, .domain = kAny, .network = {0.5, 30}}, kKey);
+    Admission admission(kNetworksOnly, kKey);
     CHECK(admitted(admission, 20, "corp.example", "unknown") == 20);
     CHECK(admitted(admission, 20, "corp.example", "") == 10);
     CHECK(admitted(admission, 20, "corp.example", "made up") == 0);
 }
 
-TEST_CASE("each domain has its share", "[census][admission]") {
-    Admission admission({.total = kAny, .domain = {5, 50}, .network = kAny}, kKey);
-    CHECK(admitted(admission, 500, "corp.example", "192.0.2.1") == 50);
-    CHECK(admitted(admission, 500, "corp.example", "203.0.113.1") == 0);
-    CHECK(admitted(admission, 500, "other.example", "192.0.2.1") == 50);
-    CHECK(admitted(admission, 500, "corp.example", "192.0.2.1", kStart + 2s) == 10);
+TEST_CASE("relays have no budget of their own, and no turn to wait for", "[census][admission]") {
+    Budget budget = kNetworksOnly;
+    budget.relays = {network("192.0.2.0/28")};
+    Admission admission(budget, kKey);
+    admission.add_relays({network("2001:db8::/32")});
+    CHECK(admitted(admission, 400, "corp.example", "192.0.2.1") == 400);
+    CHECK(place(admission, "one@corp.example", "2001:db8::5").turn == 0);
+    CHECK(admitted(admission, 400, "corp.example", "192.0.2.16") == 30);
+    for (int i = 0; i < 100; ++i) admission.note_answer("192.0.2.1", true);
+    CHECK(place(admission, "two@corp.example", "192.0.2.1").turn == 0);
 }
 
-TEST_CASE("all together have a limit", "[census][admission]") {
-    Admission admission({.total = {20, 200}, .domain = kAny, .network = kAny}, kKey);
-    int count = 0;
-    for (int i = 0; i < 1000; ++i)
-        count += admission.admit(fmt::format("d{}.example", i), fmt::format("10.{}.{}.1", i / 250, i % 250),
-                                 kStart)
-                     ? 1
-                     : 0;
-    CHECK(count == 200);
-    CHECK(admitted(admission, 1000, "corp.example", "192.0.2.1", kStart + 1s) == 20);
+TEST_CASE("what is asked has the domain's budget, and the total one", "[census][admission]") {
+    Admission admission({.total = {20, 200}, .domain = {5, 50}, .network = kAny}, kKey);
+    CHECK(may_ask(admission, 500, "corp.example") == 50);
+    CHECK(may_ask(admission, 500, "other.example") == 50);
+    CHECK(may_ask(admission, 500, "third.example") == 50);
+    CHECK(may_ask(admission, 500, "fourth.example") == 50);
+    CHECK(may_ask(admission, 500, "fifth.example") == 0);
+    CHECK(admission.next_ask("fifth.example", kStart) == kStart + 50ms);
+    CHECK(may_ask(admission, 500, "corp.example", kStart + 2s) == 10);
+    CHECK(admission.next_ask("corp.example", kStart + 2s) == kStart + 2200ms);
+    CHECK(admission.next_ask("sixth.example", kStart + 2s) == kStart + 2s);
+    CHECK(may_ask(admission, 500, "sixth.example", kStart + 2s) == 30);
 }
 
-TEST_CASE("relays have no budget of their own", "[census][admission]") {
-    Admission admission({.total = kAny,
-                         .domain = {5, 50},
-                         .network = {0.5, 3},
-                         .relays = {network("192.0.2.0/28"), network("2001:db8::/32")}},
-                        kKey);
-    CHECK(admitted(admission, 40, "corp.example", "192.0.2.1") == 40);
-    // They still keep to that of the domain.
-    CHECK(admitted(admission, 40, "corp.example", "2001:db8::5") == 10);
-    CHECK(admitted(admission, 40, "other.example", "192.0.2.16") == 3);
-    // The empty address of a client that Postfix cannot name is in no network.
-    CHECK(admitted(admission, 40, "third.example", "unknown") == 3);
-}
-
-TEST_CASE("who is refused costs the others nothing", "[census][admission]") {
-    Admission admission({.total = {20, 200}, .domain = {5, 50}, .network = {0.5, 30}}, kKey);
-    CHECK(admitted(admission, 100'000, "corp.example", "192.0.2.1") == 30);
-    CHECK(admitted(admission, 100, "corp.example", "203.0.113.1") == 20);
-    CHECK(admitted(admission, 100, "other.example", "203.0.113.1") == 10);
-}
-
-TEST_CASE("a flood of made-up names keeps to the budget", "[census][admission]") {
+TEST_CASE("networks take turns", "[census][admission]") {
     Admission admission({}, kKey);
-    int count = 0;
-    for (int i = 0; i < 200'000; ++i)
-        count +=
-            admission.admit(fmt::format("d{}.example", i),
-                            fmt::format("{}.{}.{}.9", 1 + i % 200, i / 200 % 250, i % 251), kStart + i * 1ms)
-                ? 1
-                : 0;
-    CHECK(count >= 200 + 20 * 199 - 10);
-    CHECK(count <= 200 + 20 * 200);
+    std::vector<double> turns;
+    for (int i = 0; i < 10; ++i)
+        turns.push_back(place(admission, fmt::format("flood{}@corp.example", i), "192.0.2.1").turn);
+    CHECK(std::is_sorted(turns.begin(), turns.end()));
+    CHECK(turns.back() >= 9);
+    // Who comes for the first time is not behind them.
+    CHECK(place(admission, "real@corp.example", "203.0.113.1").turn <= turns[1]);
+    // But not before what was taken already.
+    admission.note_taken("corp.example", turns[4]);
+    CHECK(place(admission, "later@corp.example", "198.51.100.1").turn == turns[4]);
+    // Each domain has its own turns.
+    CHECK(place(admission, "real@other.example", "192.0.2.1").turn == 0);
 }
 
-TEST_CASE("the key chooses who shares a bucket", "[census][admission]") {
-    // More networks than buckets: some share. Which ones, depends on the key.
+TEST_CASE("a network of unknowns has fewer turns, and never none", "[census][admission]") {
+    Admission admission({}, kKey);
+    for (int i = 0; i < 1000; ++i) {
+        admission.note_answer("192.0.2.1", true);
+        admission.note_answer("203.0.113.1", false);
+    }
+    double bad = 0;
+    double good = 0;
+    for (int i = 0; i < 20; ++i) {
+        bad = place(admission, fmt::format("bad{}@corp.example", i), "192.0.2.9").turn;
+        good = place(admission, fmt::format("good{}@corp.example", i), "203.0.113.9").turn;
+    }
+    CHECK(bad / good > 6);
+    CHECK(bad / good < 9);
+    // It is forgiven with time.
+    for (int i = 0; i < 1000; ++i) admission.note_answer("192.0.2.1", false);
+    admission.note_taken("corp.example", bad + 10);
+    CHECK(place(admission, "again@corp.example", "192.0.2.9").turn < bad + 10.5);
+}
+
+TEST_CASE("who comes back goes first", "[census][admission]") {
+    Admission admission({}, kKey);
+    CHECK_FALSE(place(admission, "new@corp.example", "192.0.2.1").returning);
+    CHECK_FALSE(place(admission, "new@corp.example", "192.0.2.1", kStart + 59s).returning);
+    const Place back = place(admission, "new@corp.example", "192.0.2.1", kStart + 60s);
+    CHECK(back.returning);
+    // Wherever it comes from: mail servers retry from the next address of a pool.
+    CHECK(place(admission, "new@corp.example", "198.51.100.1", kStart + 61s).returning);
+    CHECK(back.before({false, 0}));
+    CHECK_FALSE(Place{false, 0}.before(back));
+    CHECK(Place{true, 1}.before({true, 2}));
+    CHECK_FALSE(place(admission, "new@corp.example", "192.0.2.1", kStart + 25h).returning);
+}
+
+TEST_CASE("a flood of new names leaves those of its network that come back their budget",
+          "[census][admission]") {
+    Admission admission(kNetworksOnly, kKey);
+    CHECK_FALSE(place(admission, "real@corp.example", "192.0.2.1").returning);
+    CHECK(admitted(admission, 1000, "corp.example", "192.0.2.1", kStart + 59s) < 60);
+    CHECK_FALSE(admission.admit(fresh(), "192.0.2.1", kStart + 60s));
+    CHECK(place(admission, "real@corp.example", "192.0.2.1", kStart + 60s).returning);
+    // And one that was suppressed is known when it comes again.
+    const mail::Address suppressed = fresh();
+    CHECK_FALSE(admission.admit(suppressed, "192.0.2.1", kStart + 60s));
+    const auto again = admission.admit(suppressed, "192.0.2.1", kStart + 120s);
+    REQUIRE(again);
+    CHECK(again->returning);
+}
+
+TEST_CASE("a full queue takes who stands before its last", "[census][admission]") {
+    Admission admission({}, kKey);
+    admission.note_queue(Admission::kMostQueued, Place{false, 3});
+    CHECK(admission.admit(address("first@corp.example"), "192.0.2.1", kStart));
+    admission.note_taken("corp.example", 5);
+    CHECK_FALSE(admission.admit(address("late@corp.example"), "203.0.113.1", kStart));
+    // It had cost its network nothing, and is known when it comes again.
+    CHECK(admission.admit(address("late@corp.example"), "203.0.113.1", kStart + 60s));
+    admission.note_queue(Admission::kMostQueued - 1, Place{false, 3});
+    CHECK(admission.admit(fresh(), "203.0.113.1", kStart));
+    CHECK_FALSE(admission.admit(fresh(), "203.0.113.1", kStart));
+}
+
+TEST_CASE("a flood from everywhere does not take the memory of who was there before it",
+          "[census][admission]") {
+    Admission admission({}, kKey);
+    for (int i = 0; i < 20; ++i)
+        admission.admit(address(fmt::format("real{}@corp.example", i)), client_of(60'000 + i), kStart);
+    for (int i = 0; i < 500'000; ++i) admission.admit(fresh(), client_of(i % 60'000), kStart + i * 100us);
+    int returning = 0;
+    for (int i = 0; i < 20; ++i) {
+        const auto back = admission.admit(address(fmt::format("real{}@corp.example", i)),
+                                          client_of(60'000 + i), kStart + 300s);
+        returning += back && back->returning ? 1 : 0;
+    }
+    CHECK(returning == 20);
+}
+
+TEST_CASE("the key chooses who shares a slot", "[census][admission]") {
+    // More networks than slots: some share. Which ones, depends on the key.
     const auto refused = [](std::uint64_t key) {
         Admission admission({.total = kAny, .domain = kAny, .network = {0.001, 1}}, key);
         std::vector<int> out;
         for (int i = 0; i < 2000; ++i)
-            if (!admission.admit("corp.example", fmt::format("10.{}.{}.1", i / 250, i % 250), kStart))
-                out.push_back(i);
+            if (!admission.admit(fresh(), client_of(i), kStart)) out.push_back(i);
         return out;
     };
     const std::vector<int> one = refused(1);

@@ -8,7 +8,8 @@
 using namespace postcensus;
 using namespace std::chrono_literals;
 using census::after_session;
-using census::Refusals;
+using census::Pace;
+using census::SessionPace;
 
 namespace {
 
@@ -17,35 +18,44 @@ const Time kNoon = from_unix_ms(1'700'000'000'000);
 }  // namespace
 
 TEST_CASE("a server that allows refusals is asked for more of them", "[census][pacing]") {
-    Refusals refusals;
+    Pace pace;
     for (const int expected : {8, 16, 32, 64, 100, 100}) {
-        refusals = after_session(refusals, refusals.most, refusals.most, false, kNoon);
-        CHECK(refusals.most == expected);
+        pace = after_session(pace, {.allowed = pace.most_refused, .refused = pace.most_refused}, kNoon);
+        CHECK(pace.most_refused == expected);
     }
     // A session that did not use them up says nothing; neither does one that began before it was known.
-    CHECK(after_session({}, 4, 3, false, kNoon) == Refusals{});
-    refusals.most = 16;
-    CHECK(after_session(refusals, 4, 4, false, kNoon).most == 16);
+    CHECK(after_session({}, {.allowed = 4, .refused = 3}, kNoon) == Pace{});
+    pace.most_refused = 16;
+    CHECK(after_session(pace, {.allowed = 4, .refused = 4}, kNoon).most_refused == 16);
 }
 
 TEST_CASE("a server that ends a session is asked for fewer, for a day", "[census][pacing]") {
     // Exchange: 4 pass, the fifth error ends it.
-    Refusals refusals = after_session({}, 4, 4, false, kNoon);
-    REQUIRE(refusals.most == 8);
-    refusals = after_session(refusals, 8, 5, true, kNoon);
-    CHECK(refusals.most == 4);
-    CHECK(refusals.met_at == 5);
-    refusals = after_session(refusals, 4, 4, false, kNoon + 1h);
-    CHECK(refusals.most == 4);
-    CHECK(after_session(refusals, 4, 4, false, kNoon - 1h).most == 4);
-    refusals = after_session(refusals, 4, 4, false, kNoon + 24h);
-    CHECK(refusals.most == 8);
-    CHECK_FALSE(refusals.met_at);
+    Pace pace = after_session({}, {.allowed = 4, .refused = 4}, kNoon);
+    REQUIRE(pace.most_refused == 8);
+    pace = after_session(pace, {.allowed = 8, .refused = 4, .limit = 5}, kNoon);
+    CHECK(pace.most_refused == 4);
+    CHECK(pace.limit_at == 5);
+    pace = after_session(pace, {.allowed = 4, .refused = 4}, kNoon + 1h);
+    CHECK(pace.most_refused == 4);
+    CHECK(after_session(pace, {.allowed = 4, .refused = 4}, kNoon - 1h).most_refused == 4);
+    pace = after_session(pace, {.allowed = 4, .refused = 4}, kNoon + 24h);
+    CHECK(pace.most_refused == 8);
+    CHECK_FALSE(pace.limit_at);
 
-    CHECK(after_session({}, 4, 1, true, kNoon).most == 2);
-    // Closed before anything was refused: no limit of refusals.
-    CHECK(after_session({}, 4, 0, true, kNoon) == Refusals{});
+    CHECK(after_session({}, {.allowed = 4, .refused = 1, .limit = 1}, kNoon).most_refused == 2);
     // The strictest of several sessions at once counts.
-    refusals = after_session(after_session({}, 8, 5, true, kNoon), 8, 7, true, kNoon);
-    CHECK(refusals.most == 4);
+    pace = after_session(after_session({}, {.allowed = 8, .refused = 4, .limit = 5}, kNoon),
+                         {.allowed = 8, .refused = 6, .limit = 7}, kNoon);
+    CHECK(pace.most_refused == 4);
+}
+
+TEST_CASE("how long a refusal takes is remembered, its jitter is not", "[census][pacing]") {
+    const Pace slow = after_session({}, {.allowed = 4, .refused = 1, .tarpit = 5000ms}, kNoon);
+    CHECK(slow.tarpit == 5000ms);
+    CHECK(slow.slow());
+    CHECK(after_session(slow, {.allowed = 4, .refused = 1, .tarpit = 5031ms}, kNoon) == slow);
+    CHECK_FALSE(after_session(slow, {.allowed = 4, .refused = 1, .tarpit = 2ms}, kNoon).slow());
+    // Nothing was refused: nothing was measured.
+    CHECK(after_session(slow, {.allowed = 4}, kNoon) == slow);
 }

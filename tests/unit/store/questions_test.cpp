@@ -106,7 +106,7 @@ TEST_CASE("a miss is a question while its address is unsure", "[store][questions
     state.miss("r@c.example");
     CHECK(state.question("r@c.example").empty());
     state.write([](Writer& writer) {
-        record_misses(writer, {{address("d@c.example"), "192.0.2.1", kNoon, false}}, kNoon);
+        record_misses(writer, {{address("d@c.example"), "192.0.2.1", kNoon, Step::waits}}, kNoon);
     });
     CHECK(state.question("d@c.example").empty());
     CHECK(state.count("SELECT count(*) FROM miss") == 4);
@@ -142,26 +142,151 @@ TEST_CASE("a question that backs off stays where it is", "[store][questions]") {
     CHECK(state.question(kA) == "miss 4 2");
 }
 
-TEST_CASE("senders who wait are asked for first", "[store][questions]") {
+TEST_CASE("questions stand in line in their order", "[store][questions]") {
     TestState state;
-    ask_for(state, "refresh", 0s);
-    state.miss("m@c.example", kNoon + 5s);
-    const auto due = [&](Time now, std::size_t most) {
+    const auto miss = [&](const std::string& text, census::Place place, Step first = Step::call_out) {
+        state.write([&](Writer& writer) {
+            record_misses(writer, {{address(text), "192.0.2.1", kNoon, first, place}}, kNoon);
+        });
+    };
+    const auto line = [&](Step step, bool sender_waits, std::size_t most = 10) {
         return state.read([&](SQLite::Database& db) {
             Texts texts;
-            for (const Question& question : due_questions(db, now, most))
+            for (const Question& question : in_line(db, step, "c.example", sender_waits, most))
                 texts.push_back(question.address.text());
             return texts;
         });
     };
-    CHECK(due(kNoon + 5s, 10) == Texts{"m@c.example", kA});
-    CHECK(due(kNoon + 5s, 1) == Texts{"m@c.example"});
-    CHECK(due(kNoon, 10) == Texts{kA});
-    CHECK(due(kNoon - 1s, 10).empty());
+    ask_for(state, "refresh", 0s);
+    miss("second@c.example", {false, 2});
+    miss("first@c.example", {false, 1});
+    miss("back@c.example", {true, 9});
+    miss("looked@c.example", {false, 0}, Step::look_up);
+    miss("x@other.example", {false, 0});
+    CHECK(line(Step::call_out, true) == Texts{"back@c.example", "first@c.example", "second@c.example"});
+    CHECK(line(Step::call_out, true, 1) == Texts{"back@c.example"});
+    CHECK(line(Step::call_out, false) == Texts{kA});
+    CHECK(line(Step::look_up, true) == Texts{"looked@c.example"});
+    const auto domains = [&](Step step) {
+        return state.read([&](SQLite::Database& db) { return domains_in_line(db, step); });
+    };
+    CHECK(domains(Step::call_out) == Texts{"c.example", "other.example"});
+    CHECK(domains(Step::look_up) == Texts{"c.example"});
+    // Its sender comes back: it goes first; a worse place changes nothing.
+    miss("second@c.example", {true, 1});
+    miss("second@c.example", {false, 50});
+    CHECK(line(Step::call_out, true, 1) == Texts{"second@c.example"});
+    state.write(
+        [](Writer& writer) { call_out(writer, *find_address(writer.db, address("looked@c.example"))); });
+    CHECK(line(Step::call_out, true)[2] == "looked@c.example");
+    // A miss of one that is in line without a sender.
+    miss(kA, {false, 0.5});
+    CHECK(line(Step::call_out, false).empty());
+    CHECK(line(Step::call_out, true)[3] == kA);
+    const auto turns = state.read([](SQLite::Database& db) { return first_turns(db); });
+    REQUIRE(turns.size() == 2);
+    CHECK(turns[0] == std::pair<std::string, double>("c.example", 0));
+}
+
+TEST_CASE("what waits comes into line when it is due", "[store][questions]") {
+    TestState state;
+    ask_for(state, "refresh", 1h);
+    state.miss("m@c.example");
+    state.write([](Writer& writer) {
+        const auto id = *find_address(writer.db, address("m@c.example"));
+        put_back(writer, {.id = id, .address = address("m@c.example"), .attempts = 3}, kNoon + 10min);
+    });
     const auto next = [&] { return state.read([](SQLite::Database& db) { return next_due(db); }); };
-    CHECK(next() == kNoon);
-    state.write([](Writer& writer) { writer.db.exec("DELETE FROM question"); });
+    const auto in = [&](Step step) {
+        return state.count("SELECT count(*) FROM question WHERE step = " +
+                           std::to_string(static_cast<int>(step)));
+    };
+    CHECK(next() == kNoon + 10min);
+    const auto line_up_at = [&](Time now, bool look_up) {
+        state.write([&](Writer& writer) { line_up(writer, now, look_up); });
+    };
+    line_up_at(kNoon + 9min, true);
+    CHECK(in(Step::waits) == 2);
+    line_up_at(kNoon + 10min, true);
+    CHECK(in(Step::look_up) == 1);
+    CHECK(next() == kNoon + 1h);
+    line_up_at(kNoon + 1h, true);
+    CHECK(in(Step::call_out) == 1);  // what no sender waits for was never missed
     CHECK(next() == std::optional<Time>{});
+    // The configuration has no directories any more.
+    line_up_at(kNoon + 1h, false);
+    CHECK(in(Step::call_out) == 2);
+}
+
+TEST_CASE("what backs off is due at once when its server works again", "[store][questions]") {
+    TestState state;
+    state.miss(kA);
+    back_off(state, 5, 30min);
+    ask_for(state, "refresh", 7 * 24h);
+    state.write([](Writer& writer) { bring_forward(writer, kNoon + 1min); });
+    CHECK(state.question(kA) == "miss 5 60");
+}
+
+TEST_CASE("a clock that was wrong does not put a question off for ever", "[store][questions]") {
+    TestState state;
+    state.miss(kA);
+    back_off(state, 5, 1000 * 24h);
+    state.miss(kA, kNoon + 5s);
+    CHECK(state.question(kA) == "miss 5 3605");
+}
+
+TEST_CASE("the queue is bounded, and leaves nothing behind", "[store][questions]") {
+    TestState state;
+    const auto miss = [&](const std::string& text, census::Place place) {
+        state.write([&](Writer& writer) {
+            record_misses(writer, {{address(text), "192.0.2.1", kNoon, Step::call_out, place}}, kNoon);
+        });
+    };
+    for (int i = 0; i < 10; ++i) miss(std::to_string(i) + "@c.example", {false, static_cast<double>(i)});
+    miss("back@c.example", {true, 100});
+    state.callout("9@c.example", CalloutClass::retry);
+    ask_for(state, "refresh", 0s);
+    const auto queue = [&] { return state.read([](SQLite::Database& db) { return miss_queue(db); }); };
+    CHECK(queue().size == 11);
+    CHECK(queue().last->turn == 9);
+    CHECK(state.write([](Writer& writer) { return shorten_queue(writer, 4); }) == 7);
+    CHECK(queue().size == 4);
+    CHECK(queue().last->turn == 2);
+    CHECK_FALSE(state.question("back@c.example").empty());
+    CHECK_FALSE(state.question(kA).empty());
+    // Of the one that was called out something is known.
+    CHECK(state.count("SELECT count(*) FROM address") == 6);
+    CHECK(state.count("SELECT count(*) FROM miss") == 5);
+    CHECK(state.write([](Writer& writer) { return shorten_queue(writer, 4); }) == 0);
+}
+
+TEST_CASE("of strangers only the last are kept", "[store][questions]") {
+    TestState state;
+    state.accept("real@c.example");
+    state.drop("real@c.example");
+    for (int i = 0; i < 10; ++i) {
+        const std::string text = std::to_string(i) + "@c.example";
+        state.miss(text);
+        state.callout(text, CalloutClass::unknown);
+        if (i != 2)
+            state.write(
+                [&](Writer& writer) { end_question(writer, *find_address(writer.db, address(text))); });
+    }
+    state.settle("3@c.example", {Answer::reject, Reason::proven_unknown, kNoon + 1h});
+    const auto prune_to = [&](std::size_t most, std::size_t piece) {
+        const auto newest =
+            state.read([&](SQLite::Database& db) { return newest_of_too_many_strangers(db, most); });
+        if (newest) state.write([&](Writer& writer) { prune_strangers(writer, *newest, piece); });
+        return newest.has_value();
+    };
+    CHECK_FALSE(prune_to(10, 100));
+    CHECK(prune_to(4, 2));
+    CHECK(state.count("SELECT count(*) FROM address") == 9);
+    CHECK(prune_to(4, 100));
+    // The four last, the one that was real, the one with a question, and the one that is refused.
+    CHECK(state.count("SELECT count(*) FROM address") == 7);
+    CHECK(state.count("SELECT count(*) FROM miss") == 6);
+    CHECK(state.count("SELECT count(*) FROM callout") == 6);
 }
 
 TEST_CASE("of a run of callouts the first and the last are kept", "[store][questions]") {
@@ -270,11 +395,11 @@ TEST_CASE("marks and counts", "[store][questions]") {
 TEST_CASE("what a server allows is remembered", "[store][questions]") {
     TestState state;
     const auto load = [&] {
-        return state.read([](SQLite::Database& db) { return load_refusals(db, "ex1:2525"); });
+        return state.read([](SQLite::Database& db) { return load_pace(db, "ex1:2525"); });
     };
-    CHECK(load() == census::Refusals{});
-    for (const census::Refusals& refusals : {census::Refusals{8, {}, {}}, census::Refusals{4, 5, kNoon}}) {
-        state.write([&](Writer& writer) { save_refusals(writer, "ex1:2525", refusals); });
-        CHECK(load() == refusals);
+    CHECK(load() == census::Pace{});
+    for (const census::Pace& pace : {census::Pace{8, {}, {}, {}}, census::Pace{4, 5, kNoon, 5s}}) {
+        state.write([&](Writer& writer) { save_pace(writer, "ex1:2525", pace); });
+        CHECK(load() == pace);
     }
 }

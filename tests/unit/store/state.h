@@ -10,7 +10,9 @@
 #include "base/file.h"
 #include "catch.h"
 #include "store/addresses.h"
+#include "store/callouts.h"
 #include "store/database.h"
+#include "store/history.h"
 #include "store/questions.h"
 #include "store/readings.h"
 

@@ -51,7 +51,7 @@ class Town {
         step();
     }
 
-    void open() { follower = LogFollower::open(configuration, state.database()).value(); }
+    void open() { follower = LogFollower::open(configuration, state.database(), admission).value(); }
     void log(const std::string& line) {
         std::ofstream(configuration.log.path, std::ios::app) << line << "\n";
     }
@@ -72,6 +72,7 @@ class Town {
 
     TestState state;
     config::Configuration configuration;
+    census::Admission admission{{}, 42};
     std::unique_ptr<LogFollower> follower;
 };
 

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+#include "store/callouts.h"
+
+namespace postcensus::store {
+
+std::vector<mail::Address> known_good(SQLite::Database& db, const std::string& domain, std::size_t most) {
+    std::vector<mail::Address> found;
+    // Not always the same ones: a listed address may be unknown to the server, and must not stand for all
+    // others for ever.
+    SQLite::Statement any(db,
+                          "SELECT local FROM address WHERE id >= (SELECT abs(random() / 2) % (max(id) + 1) "
+                          "FROM address) ORDER BY id LIMIT 1");
+    const std::string start = any.executeStep() ? any.getColumn(0).getString() : std::string{};
+    const std::string behind_all = "\xff";  // no UTF-8 begins with it
+    const auto add = [&](const char* reason, const std::string& from, const std::string& below) {
+        SQLite::Statement some(
+            db,
+            "SELECT address FROM address WHERE domain = ? AND answer = 'accept' AND local >= ? AND local < ? "
+            "AND reason = ? LIMIT ?");
+        some.bind(1, domain);
+        some.bind(2, from);
+        some.bind(3, below);
+        some.bind(4, reason);
+        some.bind(5, static_cast<std::int64_t>(most - found.size()));
+        while (found.size() < most && some.executeStep())
+            found.push_back(stored_address(some.getColumn("address")));
+    };
+    for (const char* reason : {"listed", "proven"}) {
+        add(reason, start, behind_all);
+        add(reason, "", start);
+    }
+    return found;
+}
+
+void record_callout(Writer& writer, AddressId id, const census::CalloutOutcome& outcome, Seq began, Time at) {
+    const auto drop = [&](const char* sql) {
+        SQLite::Statement statement(writer.db, sql);
+        statement.bind(":id", id);
+        if (statement.getBindParameterCount() > 1)
+            statement.bind(":class", std::string(census::name_of(outcome.klass)));
+        statement.exec();
+    };
+    // Of the callouts that said nothing, only the last is kept. Of the others what decide() needs: those that
+    // began after the listings last changed, and of the newest run of one class its first and its last.
+    if (!census::conclusive(outcome.klass)) {
+        drop(
+            "DELETE FROM callout WHERE address_id = :id AND class NOT IN ('deliverable', 'unknown', "
+            "'policy')");
+    } else {
+        drop(
+            "DELETE FROM callout WHERE address_id = :id AND began_seq < (SELECT listed_seq FROM address "
+            "WHERE id = :id)");
+        drop(
+            "DELETE FROM callout WHERE id = "
+            "(SELECT id FROM callout WHERE address_id = :id AND class IN ('deliverable', 'unknown', "
+            "'policy') "
+            "ORDER BY began_seq DESC, id DESC LIMIT 1) AND class = :class AND :class = "
+            "(SELECT class FROM callout WHERE address_id = :id AND class IN ('deliverable', 'unknown', "
+            "'policy') "
+            "ORDER BY began_seq DESC, id DESC LIMIT 1 OFFSET 1)");
+    }
+    SQLite::Statement insert(writer.db,
+                             "INSERT INTO callout (address_id, class, at, began_seq, target, reply, "
+                             "controls) VALUES (?, ?, ?, ?, ?, ?, ?)");
+    insert.bind(1, id);
+    insert.bind(2, std::string(census::name_of(outcome.klass)));
+    insert.bind(3, to_unix_ms(at));
+    insert.bind(4, began);
+    insert.bind(5, outcome.target);
+    insert.bind(6, outcome.reply);
+    insert.bind(7, outcome.controls);
+    insert.exec();
+    // Older than the newest run, only what it contradicts is kept.
+    if (census::conclusive(outcome.klass))
+        drop(
+            "DELETE FROM callout WHERE address_id = :id AND class IN ('deliverable', 'unknown', 'policy') "
+            "AND id < "
+            "(SELECT max(id) FROM callout WHERE address_id = :id AND class IN ('deliverable', 'unknown', "
+            "'policy') "
+            "AND class <> :class)");
+    if (census::conclusive(outcome.klass)) AddressBook(writer).mark_undecided(id, AddressBook::Rank::miss);
+}
+
+census::Pace load_pace(SQLite::Database& db, const std::string& target) {
+    census::Pace pace;
+    SQLite::Statement find(db,
+                           "SELECT most_refused, limit_at, limit_met, tarpit FROM target WHERE target = ?");
+    find.bind(1, target);
+    if (!find.executeStep()) return pace;
+    pace.most_refused = find.getColumn("most_refused").getInt();
+    if (const auto at = find.getColumn("limit_at"); !at.isNull()) pace.limit_at = at.getInt();
+    if (const auto met = find.getColumn("limit_met"); !met.isNull())
+        pace.limit_met = from_unix_ms(met.getInt64());
+    pace.tarpit = Milliseconds(find.getColumn("tarpit").getInt64());
+    return pace;
+}
+
+void save_pace(Writer& writer, const std::string& target, const census::Pace& pace) {
+    SQLite::Statement save(
+        writer.db,
+        "INSERT OR REPLACE INTO target (target, most_refused, limit_at, limit_met, tarpit) VALUES (:target, "
+        ":most, :at, :met, :tarpit)");
+    save.bind(":target", target);
+    save.bind(":most", pace.most_refused);
+    if (pace.limit_at) save.bind(":at", *pace.limit_at);
+    if (pace.limit_met) save.bind(":met", to_unix_ms(*pace.limit_met));
+    save.bind(":tarpit", static_cast<std::int64_t>(pace.tarpit.count()));
+    save.exec();
+}
+
+}  // namespace postcensus::store

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// What callouts said, whom to ask as a control, and what was learned of the servers. Every function here runs
+// inside Database::read() or write() and may throw SQLite::Exception.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "census/pacing.h"
+#include "store/addresses.h"
+#include "store/database.h"
+
+namespace postcensus::store {
+
+// Known-good controls of a domain: addresses that a directory lists, not closed; then those that a callout
+// proved.
+std::vector<mail::Address> known_good(SQLite::Database& db, const std::string& domain, std::size_t most);
+
+// Stores what a callout said; a conclusive one makes the address undecided. Keeps a bounded number for each
+// address.
+void record_callout(Writer& writer, AddressId id, const census::CalloutOutcome& outcome, Seq began, Time at);
+
+// What was learned of a server, host:port.
+census::Pace load_pace(SQLite::Database& db, const std::string& target);
+void save_pace(Writer& writer, const std::string& target, const census::Pace& pace);
+
+}  // namespace postcensus::store

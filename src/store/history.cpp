@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+#include "store/history.h"
+
+#include <chrono>
+#include <vector>
+
+#include "store/directories.h"
+
+namespace postcensus::store {
+namespace {
+
+using namespace std::chrono_literals;
+
+// How long history is kept: of recipients that were accepted once, long enough for an auditor; of made-up
+// ones, long enough for a complaint.
+constexpr auto kHistoryAccepted = 400 * 24h;
+constexpr auto kHistoryOther = 14 * 24h;
+constexpr auto kSendersWait = 24h;
+
+}  // namespace
+
+void count(Writer& writer, const std::string& name, Time now, std::int64_t number) {
+    SQLite::Statement add(writer.db,
+                          "INSERT INTO counter (name, day, value) VALUES (?, ?, ?) "
+                          "ON CONFLICT (name, day) DO UPDATE SET value = value + excluded.value");
+    add.bind(1, name);
+    add.bind(2, to_unix_ms(now) / 86'400'000);
+    add.bind(3, number);
+    add.exec();
+}
+
+void prune(Writer& writer, Time now) {
+    const std::int64_t other = to_unix_ms(now - kHistoryOther);
+    const std::int64_t accepted = to_unix_ms(now - kHistoryAccepted);
+    const auto drop = [&writer](const char* sql, std::int64_t before) {
+        SQLite::Statement statement(writer.db, sql);
+        statement.bind(1, before);
+        statement.exec();
+    };
+    drop("DELETE FROM miss WHERE at < ?", other);
+    drop(
+        "DELETE FROM event WHERE at < ? AND address_id IN (SELECT id FROM address WHERE accepted_seq IS "
+        "NULL)",
+        other);
+    drop("DELETE FROM event WHERE at < ?", accepted);
+    drop(
+        "DELETE FROM callout WHERE at < ? AND class NOT IN ('deliverable', 'policy') AND address_id IN "
+        "(SELECT id FROM address "
+        "WHERE accepted_seq IS NULL)",
+        other);
+    // No sender has come back for these.
+    drop("DELETE FROM question WHERE asked < ? AND rank < 2", to_unix_ms(now - kSendersWait));
+    drop("DELETE FROM absence WHERE last_at < ?", other);
+    drop("DELETE FROM bounce WHERE last_at < ?", accepted);
+    drop("DELETE FROM reading WHERE ended < ?", accepted);
+    // Of lookups and of changes, which are many, only the last weeks.
+    drop("DELETE FROM reading WHERE ended < ? AND kind IN ('lookup', 'changes')", other);
+    prune_objects(writer);
+    // An address of which nothing is left.
+    drop(
+        "DELETE FROM address WHERE ?1 = ?1 AND accepted_seq IS NULL AND answer = 'unsure' AND configured = 0 "
+        "AND NOT EXISTS (SELECT 1 FROM miss WHERE address_id = address.id) "
+        "AND NOT EXISTS (SELECT 1 FROM event WHERE address_id = address.id) "
+        "AND NOT EXISTS (SELECT 1 FROM callout WHERE address_id = address.id) "
+        "AND NOT EXISTS (SELECT 1 FROM listing WHERE address_id = address.id) "
+        "AND NOT EXISTS (SELECT 1 FROM undecided WHERE address_id = address.id) "
+        "AND NOT EXISTS (SELECT 1 FROM hold WHERE address_id = address.id) "
+        "AND NOT EXISTS (SELECT 1 FROM absence WHERE address_id = address.id) "
+        "AND NOT EXISTS (SELECT 1 FROM bounce WHERE address_id = address.id) "
+        "AND NOT EXISTS (SELECT 1 FROM question WHERE address_id = address.id)",
+        0);
+}
+
+std::optional<AddressId> newest_of_too_many_strangers(SQLite::Database& db, std::size_t most) {
+    SQLite::Statement newest(
+        db, "SELECT id FROM address WHERE accepted_seq IS NULL ORDER BY id DESC LIMIT 1 OFFSET ?");
+    newest.bind(1, static_cast<std::int64_t>(most));
+    if (!newest.executeStep()) return std::nullopt;
+    return newest.getColumn(0).getInt64();
+}
+
+void prune_strangers(Writer& writer, AddressId newest, std::size_t piece) {
+    SQLite::Statement old(
+        writer.db,
+        "SELECT id FROM address WHERE accepted_seq IS NULL AND id <= ? AND answer = 'unsure' "
+        "AND configured = 0 AND NOT EXISTS (SELECT 1 FROM question WHERE address_id = address.id) "
+        "AND NOT EXISTS (SELECT 1 FROM listing WHERE address_id = address.id) "
+        "AND NOT EXISTS (SELECT 1 FROM hold WHERE address_id = address.id) "
+        "AND NOT EXISTS (SELECT 1 FROM bounce WHERE address_id = address.id) ORDER BY id LIMIT ?");
+    old.bind(1, newest);
+    old.bind(2, static_cast<std::int64_t>(piece));
+    std::vector<AddressId> ids;
+    while (old.executeStep()) ids.push_back(old.getColumn(0).getInt64());
+    old.reset();
+    for (const char* sql :
+         {"DELETE FROM miss WHERE address_id = ?", "DELETE FROM event WHERE address_id = ?",
+          "DELETE FROM callout WHERE address_id = ?", "DELETE FROM absence WHERE address_id = ?",
+          "DELETE FROM undecided WHERE address_id = ?", "DELETE FROM address WHERE id = ?"}) {
+        SQLite::Statement drop(writer.db, sql);
+        for (const AddressId id : ids) {
+            drop.reset();
+            drop.bind(1, id);
+            drop.exec();
+        }
+    }
+}
+
+void forget_missed(Writer& writer, AddressId id) {
+    SQLite::Statement stranger(
+        writer.db,
+        "SELECT 1 FROM address WHERE id = ?1 AND answer = 'unsure' AND accepted_seq IS NULL AND configured = "
+        "0 "
+        "AND NOT EXISTS (SELECT 1 FROM event WHERE address_id = ?1) "
+        "AND NOT EXISTS (SELECT 1 FROM callout WHERE address_id = ?1) "
+        "AND NOT EXISTS (SELECT 1 FROM listing WHERE address_id = ?1) "
+        "AND NOT EXISTS (SELECT 1 FROM hold WHERE address_id = ?1) "
+        "AND NOT EXISTS (SELECT 1 FROM absence WHERE address_id = ?1) "
+        "AND NOT EXISTS (SELECT 1 FROM bounce WHERE address_id = ?1) "
+        "AND NOT EXISTS (SELECT 1 FROM question WHERE address_id = ?1)");
+    stranger.bind(1, id);
+    if (!stranger.executeStep()) return;
+    stranger.reset();
+    for (const char* sql :
+         {"DELETE FROM miss WHERE address_id = ?", "DELETE FROM undecided WHERE address_id = ?",
+          "DELETE FROM address WHERE id = ?"}) {
+        SQLite::Statement drop(writer.db, sql);
+        drop.bind(1, id);
+        drop.exec();
+    }
+}
+
+}  // namespace postcensus::store

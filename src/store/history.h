@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// Counts for the report, and the end of what is kept for it. Every function here runs inside
+// Database::write() and may throw SQLite::Exception.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "store/addresses.h"
+#include "store/database.h"
+
+namespace postcensus::store {
+
+// Adds to a count of the report.
+void count(Writer& writer, const std::string& name, Time now, std::int64_t number);
+
+// Drops history that is over: 400 days of recipients that were ever accepted, 14 of others.
+void prune(Writer& writer, Time now);
+
+// Strangers choose the names that are missed: of those that were never accepted only the last `most` are
+// kept, and those that something is to be done about. The newest that goes, if there are more than that.
+std::optional<AddressId> newest_of_too_many_strangers(SQLite::Database& db, std::size_t most);
+// Drops those up to it, at most `piece`.
+void prune_strangers(Writer& writer, AddressId newest, std::size_t piece);
+
+// Drops what is known of an address, unless it is more than that it was missed.
+void forget_missed(Writer& writer, AddressId id);
+
+}  // namespace postcensus::store

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+#include "tasks/targets.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "store/callouts.h"
+
+namespace postcensus::tasks {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kFirstPause = 5s;
+constexpr auto kLongestPause = 60s;
+constexpr auto kCrowded = 10min;
+
+}  // namespace
+
+void Targets::Pause::stop(Clock::time_point now) {
+    // Sessions that ran beside each other report one fault, not several.
+    if (stopped && until > now) return;
+    length = stopped ? std::min<std::chrono::seconds>(length * 2, kLongestPause) : kFirstPause;
+    stopped = true;
+    until = now + length;
+}
+
+Targets::Server& Targets::server(const callout::Target& target) {
+    Server& server = servers_[target.text()];
+    if (!std::exchange(server.loaded, true)) {
+        auto pace = state_.read([&](SQLite::Database& db) { return store::load_pace(db, target.text()); });
+        if (pace) server.pace = *pace;
+    }
+    return server;
+}
+
+std::size_t Targets::stopped() const {
+    return static_cast<std::size_t>(std::count_if(servers_.begin(), servers_.end(),
+                                                  [](const auto& one) { return one.second.pause.stopped; }));
+}
+
+Targets::Opening Targets::opening(const config::Route& route, const std::string& domain,
+                                  Clock::time_point now) {
+    Opening opening{.at = now + kLongestPause};
+    const Pause& of_domain = domains_[domain];
+    if (of_domain.stopped && of_domain.until > now) {
+        opening.at = of_domain.until;
+        return opening;
+    }
+    for (const callout::Target& target : route.callout.targets) {
+        Server& one = server(target);
+        const Pause& pair = about(target, domain);
+        bool paused = false;
+        for (const Pause* pause : {&std::as_const(one.pause), &pair})
+            if (pause->stopped && pause->until > now) {
+                opening.at = std::min(opening.at, pause->until);
+                paused = true;
+            }
+        if (paused) continue;
+        if (one.crowded_until <= now) one.most_sessions.reset();
+        opening.target = &target;
+        opening.controls_only = one.pause.stopped || pair.stopped || of_domain.stopped;
+        opening.free = std::min(route.callout.sessions, one.most_sessions.value_or(route.callout.sessions)) -
+                       one.sessions;
+        opening.pace = one.pace;
+        return opening;
+    }
+    return opening;
+}
+
+// A server that has other sessions of ours and turns this one away has as many as it takes.
+bool Targets::is_crowded(const callout::SessionResult& result, Server& server, Clock::time_point now) const {
+    if (!result.turned_away || server.sessions < 2 || server.pause.stopped) return false;
+    server.most_sessions =
+        std::max(1, std::min(server.most_sessions.value_or(server.sessions), server.sessions) - 1);
+    server.crowded_until = now + kCrowded;
+    return true;
+}
+
+bool Targets::learn(const callout::Questions& began_with, const callout::SessionResult& result, bool in_vain,
+                    Clock::time_point now) {
+    const std::string domain(began_with.random_control.domain());
+    const std::string name = began_with.target.text();
+    Server& one = server(began_with.target);
+    Pause& pair = about(began_with.target, domain);
+    Pause& of_domain = domains_[domain];
+    switch (result.health) {
+        case callout::Health::passed: {
+            // Asking again at once would go on for ever.
+            if (in_vain) {
+                pair.stop(now);
+                return false;
+            }
+            const bool server_back = one.pause.pass();
+            const bool pair_back = pair.pass();
+            const bool domain_back = of_domain.pass();
+            const bool back = server_back || pair_back || domain_back;
+            if (back) spdlog::info("callouts to {} for {} work again", name, domain);
+            return back;
+        }
+        case callout::Health::accept_all:
+            if (!of_domain.stopped)
+                spdlog::error(
+                    "{} accepts every recipient of {}: callouts prove nothing there, unknown recipients stay "
+                    "unsure (450). Enable recipient validation on it, or say accept = @{} if that is what "
+                    "you want",
+                    name, domain, domain);
+            one.pause.pass();
+            of_domain.stop(now);
+            return false;
+        case callout::Health::fault:
+        case callout::Health::retry:
+            break;
+    }
+    if (is_crowded(result, one, now)) {
+        spdlog::info("{} takes {} sessions at a time now: {}", name, *one.most_sessions, result.reason);
+        return false;
+    }
+    // What it says to RCPT is about the domain; what it says before, about us.
+    Pause& pause = result.sender_accepted ? pair : one.pause;
+    if (!pause.stopped) {
+        if (result.sender_accepted)
+            spdlog::error("callouts to {} for {} stopped: {}", name, domain, result.reason);
+        else
+            spdlog::error("callouts to {} stopped: {}", name, result.reason);
+    }
+    if (result.sender_accepted) one.pause.pass();
+    pause.stop(now);
+    return false;
+}
+
+void Targets::learn_pace(const callout::Questions& began_with, const callout::SessionResult& result,
+                         Time now) {
+    Server& one = server(began_with.target);
+    const census::Pace before = one.pace;
+    std::optional<int> limit = result.limit;
+    if (!limit && result.slowed_at > 0) limit = result.slowed_at;
+    one.pace = census::after_session(before,
+                                     {.allowed = began_with.most_refused,
+                                      .refused = result.refused,
+                                      .limit = limit,
+                                      .tarpit = result.tarpit},
+                                     now);
+    if (one.pace.most_refused != before.most_refused)
+        spdlog::info("{}: {} refused recipients a session from now on{}", began_with.target.text(),
+                     one.pace.most_refused,
+                     result.limit           ? ", as it ended one"
+                     : result.slowed_at > 0 ? ", as it slows down then"
+                                            : "");
+}
+
+void Targets::save_pace(store::Writer& writer, const callout::Target& target) {
+    const census::Pace& pace = server(target).pace;
+    if (pace != store::load_pace(writer.db, target.text())) store::save_pace(writer, target.text(), pace);
+}
+
+}  // namespace postcensus::tasks

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// The servers that callouts go to: which of them may be asked now, by how many sessions, and what was learned
+// of each. One that is at fault or does not answer is left alone and tried again with the controls alone,
+// after 5 s, then twice as long, at most 60 s; so is a domain that a server accepts all of. One thread; the
+// clock is a monotonic one. All but the pace may be lost: it is no evidence.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "callout/session.h"
+#include "census/pacing.h"
+#include "config/configuration.h"
+#include "store/database.h"
+
+namespace postcensus::tasks {
+
+class Targets {
+  public:
+    using Clock = std::chrono::steady_clock;
+    explicit Targets(store::Database& state) : state_(state) {}
+
+    // Whom to ask about a domain: the first of the route's servers that may be asked now.
+    struct Opening {
+        const callout::Target* target = nullptr;  // none: not before `at`
+        Clock::time_point at{};
+        bool controls_only = false;  // it was at fault
+        int free = 0;                // sessions that it can have beside those that it has
+        census::Pace pace;
+    };
+    Opening opening(const config::Route& route, const std::string& domain, Clock::time_point now);
+
+    void session_begins(const callout::Target& target) { ++server(target).sessions; }
+    void session_ends(const callout::Target& target) { --server(target).sessions; }
+
+    // What a session has shown so far; `began_with`: what it was told; `in_vain`: it is over, and answered
+    // nothing that it was asked. True: the server or the domain works again.
+    bool learn(const callout::Questions& began_with, const callout::SessionResult& result, bool in_vain,
+               Clock::time_point now);
+    // What it showed in all.
+    void learn_pace(const callout::Questions& began_with, const callout::SessionResult& result, Time now);
+    void save_pace(store::Writer& writer, const callout::Target& target);
+
+    // Targets that are left alone at the moment.
+    std::size_t stopped() const;
+
+  private:
+    struct Pause {
+        Clock::time_point until{};
+        std::chrono::seconds length{0};
+        bool stopped = false;
+        void stop(Clock::time_point now);
+        bool pass() { return std::exchange(*this, {}).stopped; }
+    };
+    struct Server {
+        Pause pause;
+        int sessions = 0;
+        // As many as it had when it turned one away; for a while no more are tried.
+        std::optional<int> most_sessions;
+        Clock::time_point crowded_until{};
+        census::Pace pace;
+        bool loaded = false;  // the pace, from the state
+    };
+    Server& server(const callout::Target& target);
+    Pause& about(const callout::Target& target, const std::string& domain) {
+        return pairs_[{target.text(), domain}];
+    }
+    bool is_crowded(const callout::SessionResult& result, Server& server, Clock::time_point now) const;
+
+    store::Database& state_;
+    std::map<std::string, Server> servers_;
+    std::map<std::string, Pause> domains_;                        // a server accepts all of it
+    std::map<std::pair<std::string, std::string>, Pause> pairs_;  // a server is at fault about it
+};
+
+}  // namespace postcensus::tasks
