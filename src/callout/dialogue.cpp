@@ -18,6 +18,8 @@ using census::CalloutClass;
 constexpr std::size_t kMostControls = 3;
 // RFC 5321, 4.5.3.1.8: every server takes a hundred recipients; Exchange's own limit is 200.
 constexpr int kMostAccepted = 100;
+// Exim drops a session with its eleventh command that is no part of a mail (smtp_accept_max_nonmail).
+constexpr int kMostAgain = 8;
 constexpr std::size_t kLongestReply = 64 * std::size_t{1024};
 constexpr std::size_t kMostTranscript = 500;
 // With fewer the random control alone would end each session.
@@ -300,7 +302,7 @@ Step Dialogue::recipients_done() {
     if (!questions_.stay || refusals_spent() || accepted_ >= kMostAccepted) return quit();
     if (!in_step_) {
         // A server whose EHLO has one line of reply, or none, can show only with QUIT that it is in step.
-        if (hello_.size() < 2) return quit();
+        if (hello_.size() < 2 || ++said_again_ > kMostAgain) return quit();
         return send(State::again, "EHLO " + questions_.helo, questions_.deadlines.greeting);
     }
     state_ = State::waiting;

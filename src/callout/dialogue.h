@@ -139,6 +139,7 @@ class Dialogue {
     std::string control_replies_;
     std::size_t next_recipient_ = 0;
     int accepted_ = 0;
+    int said_again_ = 0;
 };
 
 }  // namespace postcensus::callout

@@ -25,6 +25,7 @@ Pace after_session(Pace before, const SessionPace& session, Time now) {
     }
     if (session.refused > 0 && std::chrono::abs(session.tarpit - before.tarpit) > kSameTarpit)
         after.tarpit = session.tarpit;
+    if (!session.over) return after;
     if (session.limit && *session.limit > 0) {
         after.limit_at = std::min(after.limit_at.value_or(*session.limit), *session.limit);
         after.limit_met = now;

@@ -23,6 +23,7 @@ struct Pace {
 
 // What a session showed.
 struct SessionPace {
+    bool over = true;          // else only its tarpit is known yet
     int allowed = 0;           // refusals that it was told to end with
     int refused = 0;           // that it had
     std::optional<int> limit;  // the refusal with which the server ended it, or slowed it down

@@ -15,6 +15,7 @@ using namespace std::chrono_literals;
 constexpr auto kFirstPause = 5s;
 constexpr auto kLongestPause = 60s;
 constexpr auto kCrowded = 10min;
+constexpr auto kNextSession = 500ms;  // a server may count one for a moment after its end
 
 }  // namespace
 
@@ -33,6 +34,13 @@ Targets::Server& Targets::server(const callout::Target& target) {
         if (pace) server.pace = *pace;
     }
     return server;
+}
+
+void Targets::session_ends(const callout::Target& target, Clock::time_point now) {
+    Server& one = server(target);
+    --one.sessions;
+    // One that it turned away is no reason to be turned away.
+    if (one.no_session_before <= now) one.last_end = now;
 }
 
 std::size_t Targets::stopped() const {
@@ -58,6 +66,10 @@ Targets::Opening Targets::opening(const config::Route& route, const std::string&
                 paused = true;
             }
         if (paused) continue;
+        if (one.no_session_before > now) {
+            opening.at = one.no_session_before;
+            return opening;
+        }
         if (one.crowded_until <= now) one.most_sessions.reset();
         opening.target = &target;
         opening.controls_only = one.pause.stopped || pair.stopped || of_domain.stopped;
@@ -69,12 +81,15 @@ Targets::Opening Targets::opening(const config::Route& route, const std::string&
     return opening;
 }
 
-// A server that has other sessions of ours and turns this one away has as many as it takes.
-bool Targets::is_crowded(const callout::SessionResult& result, Server& server, Clock::time_point now) const {
-    if (!result.turned_away || server.sessions < 2 || server.pause.stopped) return false;
+// A server that has other sessions of ours, or had one a moment ago, and turns this one away has as many as
+// it takes.
+bool Targets::is_crowded(const callout::SessionResult& result, Server& server, Clock::time_point now) {
+    const bool others = server.sessions >= 2 || now - server.last_end < kNextSession;
+    if (!result.turned_away || !others || server.pause.stopped) return false;
     server.most_sessions =
         std::max(1, std::min(server.most_sessions.value_or(server.sessions), server.sessions) - 1);
     server.crowded_until = now + kCrowded;
+    server.no_session_before = now + kNextSession;
     return true;
 }
 
@@ -137,7 +152,8 @@ void Targets::learn_pace(const callout::Questions& began_with, const callout::Se
     std::optional<int> limit = result.limit;
     if (!limit && result.slowed_at > 0) limit = result.slowed_at;
     one.pace = census::after_session(before,
-                                     {.allowed = began_with.most_refused,
+                                     {.over = !result.stays_open,
+                                      .allowed = began_with.most_refused,
                                       .refused = result.refused,
                                       .limit = limit,
                                       .tarpit = result.tarpit},

@@ -34,13 +34,13 @@ class Targets {
     Opening opening(const config::Route& route, const std::string& domain, Clock::time_point now);
 
     void session_begins(const callout::Target& target) { ++server(target).sessions; }
-    void session_ends(const callout::Target& target) { --server(target).sessions; }
+    void session_ends(const callout::Target& target, Clock::time_point now);
 
     // What a session has shown so far; `began_with`: what it was told; `in_vain`: it is over, and answered
     // nothing that it was asked. True: the server or the domain works again.
     bool learn(const callout::Questions& began_with, const callout::SessionResult& result, bool in_vain,
                Clock::time_point now);
-    // What it showed in all.
+    // How it was asked, and took it.
     void learn_pace(const callout::Questions& began_with, const callout::SessionResult& result, Time now);
     void save_pace(store::Writer& writer, const callout::Target& target);
 
@@ -61,6 +61,8 @@ class Targets {
         // As many as it had when it turned one away; for a while no more are tried.
         std::optional<int> most_sessions;
         Clock::time_point crowded_until{};
+        Clock::time_point no_session_before{};
+        Clock::time_point last_end{};  // of a session that it took
         census::Pace pace;
         bool loaded = false;  // the pace, from the state
     };
@@ -68,7 +70,7 @@ class Targets {
     Pause& about(const callout::Target& target, const std::string& domain) {
         return pairs_[{target.text(), domain}];
     }
-    bool is_crowded(const callout::SessionResult& result, Server& server, Clock::time_point now) const;
+    static bool is_crowded(const callout::SessionResult& result, Server& server, Clock::time_point now);
 
     store::Database& state_;
     std::map<std::string, Server> servers_;

@@ -27,6 +27,7 @@ constexpr std::size_t kWorthASession = 10;
 // So often one that nobody waits for goes before those that somebody waits for.
 constexpr std::size_t kOthersTurn = 10;
 constexpr auto kRest = 60s;
+constexpr auto kOwnTime = 20s;  // before another domain may take the place of a busy session
 // Exchange ends a connection after 10 minutes; and the controls ought to be fresh.
 constexpr auto kLife = 5min;
 
@@ -60,9 +61,9 @@ Result<Asker::Clock::time_point> Asker::start_due(bool stay) {
     auto domains =
         state_.read([](SQLite::Database& db) { return store::domains_in_line(db, store::Step::call_out); });
     if (!domains) return fail(domains.error());
-    // Behind the domain that was first the last time: each has its turn at a place that is free.
-    std::rotate(domains->begin(), std::upper_bound(domains->begin(), domains->end(), first_), domains->end());
-    if (!domains->empty()) first_ = domains->front();
+    // Behind the domain that had a session last: each has its turn at a place that is free.
+    std::rotate(domains->begin(), std::upper_bound(domains->begin(), domains->end(), served_),
+                domains->end());
     for (const std::string& domain : *domains) start_domain(domain, stay, time, next);
     if (*due) next = std::min<Clock::time_point>(next, time + std::max<Milliseconds>(**due - now(), 1ms));
     return next;
@@ -101,7 +102,10 @@ void Asker::start_domain(const std::string& domain, bool stay, Clock::time_point
     if (opening.controls_only) wanted = busy + resting > 0 ? 0 : 1;
     if (wanted == 0) return;
     if (opening.free <= 0) {
-        if (busy + resting == 0) make_room(*opening.target);
+        if (busy + resting == 0) {
+            make_room(*opening.target, now);
+            next = std::min<Clock::time_point>(next, now + kOwnTime);
+        }
         return;
     }
     Questions line = *waiting;
@@ -118,27 +122,25 @@ void Asker::start_domain(const std::string& domain, bool stay, Clock::time_point
     for (std::size_t i = std::min(wanted, static_cast<std::size_t>(opening.free)); i > 0; --i) {
         const auto call = calls_.insert(calls_.end(), Call{.domain = domain, .target = *opening.target});
         call->stay = stay;
+        call->born = now;
+        served_ = domain;
         targets_.session_begins(call->target);
         boost::asio::co_spawn(executor_, run(call, begin), boost::asio::detached);
     }
 }
 
-// One session fewer for a domain that has several, or has nothing to ask: who has none would wait for ever.
-void Asker::make_room(const callout::Target& target) {
-    Call* most_of_all = nullptr;
-    std::map<std::string, int> sessions;
-    for (const Call& call : calls_)
-        if (call.target == target) ++sessions[call.domain];
-    for (Call& call : calls_) {
+// One session fewer for others: one that has nothing to ask, or the longest.
+void Asker::make_room(const callout::Target& target, Clock::time_point now) {
+    Call* chosen = nullptr;
+    for (Call& call : calls_) {  // in the order in which they began
         if (call.target != target) continue;
         if (call.over) return;  // one ends already
-        if (most_of_all == nullptr || (call.resting && !most_of_all->resting) ||
-            (call.resting == most_of_all->resting && sessions[call.domain] > sessions[most_of_all->domain]))
-            most_of_all = &call;
+        if (chosen == nullptr || (call.resting && !chosen->resting)) chosen = &call;
     }
-    if (most_of_all == nullptr) return;
-    most_of_all->over = true;
-    most_of_all->wake();
+    // One that has just passed its controls would have done so for nothing.
+    if (chosen == nullptr || (!chosen->resting && now - chosen->born < kOwnTime)) return;
+    chosen->over = true;
+    chosen->wake();
 }
 
 // Nobody can answer these any more: the route has gone, or it asks no one now.
@@ -227,7 +229,7 @@ boost::asio::awaitable<void> Asker::run(std::list<Call>::iterator call, callout:
         targets_.learn(begin, broken, false, Clock::now());
     }
     for (const store::Question& question : call->asked) in_flight_.erase(question.id);
-    targets_.session_ends(call->target);
+    targets_.session_ends(call->target, Clock::now());
     calls_.erase(call);
     on_evidence_();
 }
@@ -235,12 +237,11 @@ boost::asio::awaitable<void> Asker::run(std::list<Call>::iterator call, callout:
 boost::asio::awaitable<void> Asker::hold(Call& call, callout::Questions begin) {
     callout::Session session(begin);
     call.session = &session;
-    const Clock::time_point born = Clock::now();
     // GCC 12 wants its awaited values named.
     callout::SessionResult result = co_await session.begin();
     co_await take_result(call, begin, result, 0);
     while (result.stays_open) {
-        const bool old = Clock::now() - born >= kLife;
+        const bool old = Clock::now() - call.born >= kLife;
         const bool slow = census::Pace{.tarpit = result.tarpit}.slow();
         if (!call.over && !old) call.asked = take(call, result.control_accepted, slow);
         if (call.asked.empty()) {
@@ -273,7 +274,7 @@ boost::asio::awaitable<void> Asker::take_result(Call& call, const callout::Quest
     call.answered += result.outcomes.size();
     const bool in_vain = call.answered == 0 && !result.unanswered.empty() && !result.stays_open;
     const bool back = targets_.learn(begin, result, in_vain, Clock::now());
-    if (!result.stays_open) targets_.learn_pace(begin, result, now());
+    targets_.learn_pace(begin, result, now());
     for (;;) {
         const auto stored = store_result(call, result, began, back);
         if (stored) break;

@@ -52,6 +52,7 @@ class Asker {
     struct Call {
         std::string domain;
         callout::Target target;
+        Clock::time_point born{};
         callout::Session* session = nullptr;
         Questions asked = {};  // at the moment
         std::size_t answered = 0;
@@ -64,7 +65,7 @@ class Asker {
     };
 
     void start_domain(const std::string& domain, bool stay, Clock::time_point now, Clock::time_point& next);
-    void make_room(const callout::Target& target);
+    void make_room(const callout::Target& target, Clock::time_point now);
     void end_unanswerable(const std::string& domain);
 
     boost::asio::awaitable<void> run(std::list<Call>::iterator call, callout::Questions begin);
@@ -98,7 +99,7 @@ class Asker {
     std::map<std::string, mail::Address> last_good_;  // a domain's control that was accepted last
     std::set<store::AddressId> in_flight_;
     std::size_t taken_ = 0;
-    std::string first_;      // the domain that was first in turn
+    std::string served_;     // the domain that a session began for last
     bool lined_up_ = false;  // once after the start
 };
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // libFuzzer target: whatever a server says or does, and wherever it stops, nothing is concluded of a
 // recipient that its own reply and the controls of the same session do not bear out, and we never say DATA,
-// BDAT or AUTH. Each byte is one thing that the server does.
+// BDAT or AUTH. Each byte is one thing that the server does. Half of the sessions stay open for more.
+#include <fmt/format.h>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -90,8 +91,6 @@ void check(const callout::SessionResult& result, const callout::Questions& asked
         if (outcome.klass == CalloutClass::unknown && code != random)
             report("unknown, but not as the random control", result);
     }
-    if (result.outcomes.size() + result.unanswered.size() != asked.recipients.size())
-        report("a recipient was dropped", result);
     for (const std::string& line : result.transcript) {
         if (!is_printable(line) || line.size() > 400) report("the transcript is not printable", result);
         if (line.starts_with("C: DATA") || line.starts_with("C: BDAT") || line.starts_with("C: AUTH"))
@@ -115,7 +114,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         asked.recipients.push_back(address("ask" + std::to_string(i) + "@corp.example"));
     if (data[1] % 4 == 0) asked.recipients.push_back(address("ärger@corp.example"));
     asked.most_refused = data[1] / 4 % 8;
+    asked.stay = data[1] / 32 % 2 == 1;
     callout::Dialogue dialogue(asked);
+    std::size_t open_questions = asked.recipients.size();
+    int rounds = 0;
     std::map<std::string, Said> said;
     std::string rcpt;
     mail::ReplyReader reader;
@@ -129,8 +131,34 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                    : "";
         reader = {};
     };
+    const auto take = [&] {
+        const callout::SessionResult result = dialogue.take_result();
+        if (result.stays_open != (step.kind == Step::Kind::waiting)) report("open or not?", result);
+        if (result.outcomes.size() + result.unanswered.size() != open_questions)
+            report("a recipient was dropped", result);
+        check(result, asked, said);
+        open_questions = 0;
+    };
     while (step.kind != Step::Kind::finished) {
         const std::uint8_t what = at < size ? data[at++] : 255;
+        if (step.kind == Step::Kind::waiting) {
+            take();
+            if (what < 100) {
+                asked.recipients.clear();
+                for (int i = 0; i < what % 5; ++i)
+                    asked.recipients.push_back(address(
+                        fmt::format("{}{}@corp.example", i == 3 ? "\xc3\xa4rger" : "more", rounds * 10 + i)));
+                ++rounds;
+                open_questions = asked.recipients.size();
+                step = dialogue.ask(asked.recipients);
+            } else {
+                step = what < 200   ? dialogue.end()
+                       : what < 225 ? dialogue.spoke_out_of_turn("421 4.4.2 idle")
+                                    : dialogue.closed();
+            }
+            note(step);
+            continue;
+        }
         if (step.kind == Step::Kind::handshake) {
             step = what % 2 == 0 ? dialogue.tls_established() : dialogue.tls_failed("\x1b[31mno\n");
             note(step);
@@ -166,6 +194,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             text.erase(0, end + 1);
         }
     }
-    check(dialogue.take_result(), asked, said);
+    take();
     return 0;
 }

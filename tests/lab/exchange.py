@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Iterable, NamedTuple
 
-from habits import OK, TOO_MANY_CONNECTIONS, Habits
+from habits import OK, TOO_MANY_CONNECTIONS, UNABLE_TO_RELAY, Habits
 from process import LabError, MissingTool
 
 try:
@@ -131,7 +131,7 @@ class _Protocol(SMTP or object):
     """One session. Aiosmtpd speaks SMTP; the habits stand between it and the client."""
 
     def __init__(self, stand_in: ExchangeStandIn, loop: asyncio.AbstractEventLoop) -> None:
-        self.stand_in, self.errors, self.verb = stand_in, 0, "BANNER"
+        self.stand_in, self.errors, self.verb, self.recipient = stand_in, 0, "BANNER", ""
         stand_in.sessions += 1
         self.number = stand_in.sessions
         super().__init__(_Handler(stand_in), hostname=stand_in.hostname, ident="Microsoft ESMTP MAIL Service ready",
@@ -141,6 +141,7 @@ class _Protocol(SMTP or object):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         live = self.stand_in._protocols
         live.add(self)
+        self.one_too_many = 0 < self.stand_in.habits.max_sessions < len(live)
         self.stand_in.peak = max(self.stand_in.peak, len(live))
         super().connection_made(transport)
 
@@ -150,6 +151,7 @@ class _Protocol(SMTP or object):
 
     async def command(self, verb: str, argument: str | None, usual) -> None:
         self.verb = verb
+        self.recipient = _address(argument or "")
         self.stand_in.commands.append(Command(self.number, verb, argument or ""))
         self._note("C", f"{verb} {argument}" if argument else verb)
         reply = _of(self.stand_in.habits.replies, verb)
@@ -161,17 +163,18 @@ class _Protocol(SMTP or object):
         habits = self.stand_in.habits
         if self.verb == "BANNER":
             text = habits.replies.get("BANNER", text)
-            if habits.max_sessions and len(self.stand_in._protocols) > habits.max_sessions:
+            if self.one_too_many:
                 text = TOO_MANY_CONNECTIONS["BANNER"]
-        if _in(habits.close, self.verb):
+        if _in(habits.close, self.verb) or (self.verb == "RCPT" and self.recipient in habits.close_at):
             self._note("S", "(closed)")
             self.transport.abort()
             raise ConnectionResetError
         if _in(habits.hang, self.verb):
             self._note("S", "(silence)")
             await asyncio.Event().wait()  # until the client hangs up, or stop()
-        if self.verb == "RCPT" and text[:1] == "5" and habits.tarpit:
-            await asyncio.sleep(habits.tarpit)
+        if self.verb == "RCPT" and text[:1] == "5":
+            slow = habits.slow_from and self.errors + 1 >= habits.slow_from
+            await asyncio.sleep(habits.tarpit + (1 if slow else 0))
         over = text.startswith("421") or (self.verb == "BANNER" and text[:1] in "45")
         if text[:1] == "5" and not over:
             self.errors += 1
@@ -208,6 +211,8 @@ class _Handler:
 
     async def handle_RCPT(self, server, session, envelope, address: str, options) -> str:
         habits, key = self.stand_in.habits, address.lower()
+        if key.rpartition("@")[2] in habits.foreign:
+            return UNABLE_TO_RELAY["RCPT"]
         reply = habits.rcpt_replies.get(key) or (
             OK if habits.accept_all or habits.check_at_end or key in self.stand_in.recipients
             else habits.closed if key in self.stand_in.closed else habits.unknown)

@@ -39,3 +39,6 @@ class Habits:
     rcpt_replies: dict[str, str] = field(default_factory=dict)  # by address
     hang: set[str] = field(default_factory=set)  # verbs that get no answer
     close: set[str] = field(default_factory=set)  # verbs at which the connection is closed
+    close_at: set[str] = field(default_factory=set)  # recipients at which it is
+    foreign: set[str] = field(default_factory=set)  # domains that it does not relay for
+    slow_from: int = 0  # from the error of this number on, each takes a second (Postfix: smtpd_soft_error_limit); 0: none

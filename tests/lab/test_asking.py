@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 import habits
+from process import wait_for
 
 MANY = 120
 
@@ -21,15 +24,28 @@ def census(postcensus, gateway, exchange, folder):
     return postcensus
 
 
-def miss(folder, *rcpts: str) -> None:
+def miss(folder, *rcpts: str, client: str = "192.0.2.10") -> None:
     with (folder / "misses.log").open("a") as log:
         for rcpt in rcpts:
-            log.write(f"Nov 24 03:58:39 gateway postfix/smtpd[7]: NOQUEUE: reject: RCPT from unknown[192.0.2.10]: 450 4.1.1 <{rcpt}>: "
+            log.write(f"Nov 24 03:58:39 gateway postfix/smtpd[7]: NOQUEUE: reject: RCPT from unknown[{client}]: 450 4.1.1 <{rcpt}>: "
                       f"Recipient address rejected: User unknown in relay recipient table; from=<a@b.test> to=<{rcpt}> proto=ESMTP helo=<x>\n")
 
 
 def refused(census) -> int:
     return len(census.table("unknown"))
+
+
+def accepts(census, rcpt: str) -> bool:
+    return any(line.split()[0] == rcpt for line in census.table("learned") + census.table("directory"))
+
+
+def learn(census, folder, rcpt: str, seconds: float = 10) -> None:
+    miss(folder, rcpt)
+    census.wait_for(lambda: accepts(census, rcpt), f"{rcpt} accepted", seconds)
+
+
+def made_up(count: int, name: str = "made-up") -> list[str]:
+    return [f"{name}{number}@corp.example" for number in range(count)]
 
 
 def refusals_by_session(exchange) -> list[int]:
@@ -38,7 +54,7 @@ def refusals_by_session(exchange) -> list[int]:
 
 def test_a_server_without_a_limit_is_asked_more_in_a_session(census, exchange, folder):
     census.watch()
-    miss(folder, *(f"made-up{number}@corp.example" for number in range(MANY)))
+    miss(folder, *made_up(MANY))
     census.wait_for(lambda: refused(census) == MANY, "all of them refused", 20)
     sizes = refusals_by_session(exchange)
     assert sizes[0] <= 4 and max(sizes) > 16 and len(sizes) < MANY / 8, sizes
@@ -46,7 +62,7 @@ def test_a_server_without_a_limit_is_asked_more_in_a_session(census, exchange, f
     # It is remembered.
     exchange.forget()
     census.watch()
-    miss(folder, *(f"more{number}@corp.example" for number in range(20)))
+    miss(folder, *made_up(20, "more"))
     census.wait_for(lambda: refused(census) == MANY + 20, "the others refused", 20)
     assert refusals_by_session(exchange)[0] > 16
     assert census.stop() == 0
@@ -55,8 +71,156 @@ def test_a_server_without_a_limit_is_asked_more_in_a_session(census, exchange, f
 def test_a_server_that_ends_sessions_is_not_driven_to_it_again(census, exchange, folder):
     exchange.habits = habits.Habits(max_errors=5)
     census.watch()
-    miss(folder, *(f"made-up{number}@corp.example" for number in range(40)))
+    miss(folder, *made_up(40))
     census.wait_for(lambda: refused(census) == 40, "all of them refused", 30)
     assert sum("421" in line for line in exchange.transcript) <= 1, "once, to find the limit"
     assert "as it ended one" in census.log.read_text()
+    assert census.stop() == 0
+
+
+def test_a_session_waits_for_the_next_sender(census, exchange, folder):
+    """The controls and their tarpit are paid once."""
+    exchange.habits = habits.Habits(tarpit=2)
+    exchange.recipients |= {"one@corp.example", "two@corp.example"}
+    census.watch()
+    learn(census, folder, "one@corp.example")
+    begun = time.monotonic()
+    learn(census, folder, "two@corp.example")
+    assert time.monotonic() - begun < 1.5, "no control in between"
+    assert len(exchange.by_session()) == 1
+    assert census.stop() == 0
+    # Nothing is kept open behind our back.
+    wait_for(lambda: not exchange._protocols, "the session closed")
+
+
+def test_a_server_that_ends_a_waiting_session_is_asked_by_another_one(census, exchange, folder):
+    exchange.recipients |= {"one@corp.example", "two@corp.example"}
+    census.watch()
+    learn(census, folder, "one@corp.example")
+    exchange.stop()
+    exchange.start()
+    learn(census, folder, "two@corp.example", 20)
+    assert census.stop() == 0
+
+
+def test_an_answer_does_not_wait_for_the_rest_of_its_session(census, exchange, folder):
+    exchange.habits = habits.Habits(tarpit=1)
+    census.watch()
+    miss(folder, *made_up(3))
+    census.wait_for(lambda: refused(census) == 1, "the first refused")
+    assert len(exchange.asked("made-up2@corp.example")) == 0
+    assert census.stop() == 0
+
+
+def test_a_slow_server_has_its_sessions_side_by_side(census, exchange, folder):
+    exchange.habits = habits.Habits(tarpit=1)
+    census.set("route.exchange", sessions=4)
+    census.watch()
+    miss(folder, *made_up(1))
+    census.wait_for(lambda: refused(census) == 1, "that it is slow")
+    miss(folder, *made_up(4, "more"))
+    census.wait_for(lambda: refused(census) == 5, "all refused")
+    assert exchange.peak == 4
+    assert census.stop() == 0
+
+
+def test_a_server_that_turns_sessions_away_gets_fewer(census, exchange, folder):
+    exchange.habits = habits.Habits(max_sessions=2)
+    census.set("route.exchange", sessions=6)
+    census.watch()
+    miss(folder, *made_up(MANY))
+    census.wait_for(lambda: refused(census) == MANY, "all refused", 30)
+    log = census.log.read_text()
+    assert "takes 2 sessions at a time" in log and "stopped" not in log
+    assert sum("maximum number of concurrent" in line for line in exchange.transcript) <= 6
+    assert census.stop() == 0
+
+
+def test_a_server_that_slows_a_session_down_is_left_before(census, exchange, folder):
+    exchange.habits = habits.Habits(slow_from=6)
+    census.watch()
+    miss(folder, *made_up(60))
+    census.wait_for(lambda: refused(census) == 60, "all refused", 30)
+    assert "5 refused recipients a session from now on, as it slows down then" in census.log.read_text()
+    assert max(refusals_by_session(exchange)[-5:]) <= 5
+    assert census.stop() == 0
+
+
+def test_another_host_of_the_route_is_asked_when_one_is_gone(census, exchange, exchange2, folder):
+    exchange2.recipients = {"ben@corp.example", "new@corp.example", "newer@corp.example"}
+    exchange.recipients |= {"newest@corp.example"}
+    census.set("route.exchange", callout="127.0.0.1:2525 192.0.2.1:2525")
+    exchange.stop()
+    census.watch()
+    learn(census, folder, "new@corp.example")
+    exchange.habits = habits.Habits(replies=habits.BLOCKED)
+    exchange.start()
+    learn(census, folder, "newer@corp.example")
+    # The first one is asked again once it works.
+    exchange.habits = habits.Habits()
+    exchange2.stop()
+    learn(census, folder, "newest@corp.example", 70)
+    assert census.stop() == 0
+
+
+def test_a_fault_about_one_domain_stops_that_one_alone(census, exchange, folder):
+    census.set("route.exchange", domains="corp.example strange.example", control=None)
+    exchange.recipients |= {"a@corp.example", "b@corp.example", "c@strange.example"}
+    exchange.habits = habits.Habits(foreign={"strange.example"})
+    census.watch()
+    miss(folder, "c@strange.example")
+    census.wait_for(lambda: "for strange.example stopped" in census.log.read_text(), "its fault")
+    for rcpt in ("a@corp.example", "b@corp.example"):
+        learn(census, folder, rcpt, 2)
+    exchange.habits = habits.Habits()
+    census.wait_for(lambda: accepts(census, "c@strange.example"), "it works again", 70)
+    assert census.stop() == 0
+
+
+def test_a_recipient_that_breaks_sessions_does_not_stand_in_the_way(census, exchange, folder):
+    exchange.habits = habits.Habits(close_at={"bad@corp.example"})
+    exchange.recipients |= {"good@corp.example"}
+    census.watch()
+    miss(folder, "bad@corp.example", "good@corp.example")
+    census.wait_for(lambda: accepts(census, "good@corp.example"), "the other one", 15)
+    assert len(exchange.asked("bad@corp.example")) <= 3
+    assert census.stop() == 0
+
+
+def test_senders_that_come_back_and_networks_that_ask_little_go_first(census, exchange, folder):
+    exchange.recipients |= {"real@corp.example"}
+    census.set("budget", domain="1/s", network="30/m")
+    census.watch()
+    miss(folder, *made_up(1000))
+    census.wait_for(lambda: exchange.asked("made-up9@corp.example"), "the budget is spent")
+    miss(folder, "real@corp.example", client="203.0.113.1")
+    census.wait_for(lambda: accepts(census, "real@corp.example"), "no turn behind the flood", 5)
+    assert len([a for a in exchange.asked() if a.startswith("made-up")]) < 20, "its budget, and no more"
+    assert census.stop() == 0
+    # What was not asked is still there.
+    assert census.run("report").returncode == 0
+
+
+def test_domains_share_what_a_server_allows(census, exchange, folder):
+    census.set("route.exchange", domains="corp.example one.example two.example", control=None)
+    exchange.recipients |= {"a@one.example", "a@two.example"}
+    exchange.habits = habits.Habits(tarpit=0.3)
+    census.watch()
+    miss(folder, *made_up(30))
+    census.wait_for(lambda: len(exchange.asked()) > 3, "the only session is busy")
+    miss(folder, "a@one.example", "a@two.example")
+    census.wait_for(lambda: accepts(census, "a@one.example") and accepts(census, "a@two.example"), "their turn", 10)
+    assert refused(census) < 25 and exchange.peak == 1
+    assert census.stop() == 0
+
+
+def test_an_outage_keeps_nothing_and_its_end_asks_at_once(census, exchange, folder):
+    exchange.recipients |= {"new@corp.example"}
+    exchange.habits = habits.Habits(replies=habits.GREYLISTED)
+    census.watch()
+    miss(folder, "new@corp.example", "made-up@corp.example")
+    census.wait_for(lambda: len(exchange.by_session()) >= 2, "tried again with the controls", 15)
+    assert not exchange.asked("new@corp.example")
+    exchange.habits = habits.Habits()
+    census.wait_for(lambda: accepts(census, "new@corp.example"), "learned", 30)
     assert census.stop() == 0

@@ -151,6 +151,18 @@ TEST_CASE("a session that stays ends where another one would", "[callout]") {
     CHECK(stay.peer.commands.back() == "QUIT");
 }
 
+TEST_CASE("EHLO is not said again for ever", "[callout]") {
+    Stay stay(nothing_yet());
+    int rounds = 0;
+    while (stay.waits()) {
+        CHECK(stay.ask({kA}).outcomes.size() == 1);
+        ++rounds;
+    }
+    CHECK(rounds == 9);
+    CHECK(stay.said("EHLO") == 9);
+    CHECK(stay.peer.commands.back() == "QUIT");
+}
+
 TEST_CASE("what a waiting server says or does is no answer", "[callout]") {
     const auto waiting = [] {
         auto stay = std::make_unique<Stay>(nothing_yet());
