@@ -412,6 +412,7 @@ Step Dialogue::quit(Health health, std::string reason) {
 }
 
 Step Dialogue::lost(const std::string& reason) {
+    if (state_ == State::recipient) result_.broke_at = questions_.recipients[next_recipient_];
     if (state_ != State::quit)
         result_.reason = reason;  // health stays: retry before the controls passed, else passed
     return finish();
@@ -423,7 +424,9 @@ Step Dialogue::gone(const std::string& reason, bool instead) {
     if (state_ == State::banner || state_ == State::ehlo || state_ == State::helo) result_.turned_away = true;
     const bool asked = asking || state_ == State::again || (state_ == State::quit && refusals_spent());
     if (asked && result_.refused > 0) result_.limit = result_.refused + (asking && instead ? 1 : 0);
-    return lost(reason);
+    const Step step = lost(reason);
+    if (!instead) result_.broke_at.reset();
+    return step;
 }
 
 Step Dialogue::nothing_counts(const std::string& reason) {

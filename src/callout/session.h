@@ -88,6 +88,7 @@ struct SessionResult {
     std::vector<census::CalloutOutcome> outcomes;
     std::vector<mail::Address> unanswered;  // all others: ask again
     std::vector<std::string> transcript;    // "C: …", "S: …", printable
+    std::optional<mail::Address> broke_at;  // the recipient for whom the session ended without a reply
     bool turned_away = false;               // before MAIL FROM, by a server that has no time now
     bool sender_accepted = false;           // it came as far as that
     bool stays_open = false;

@@ -314,11 +314,10 @@ Result<void> Asker::store_result(const Call& call, const callout::SessionResult&
             else
                 put_back(writer, *question, time);
         }
-        // The one that the session ended with instead of an answer: it may be the reason, and must not stand
-        // in the way of all others.
-        if (!result.stays_open && !result.unanswered.empty() && began != 0)
-            if (const auto first = question_of(result.unanswered.front()); first != call.asked.end())
-                put_back(writer, *first, time);
+        // It may be the reason, and must not stand in the way of all others.
+        if (result.broke_at)
+            if (const auto question = question_of(*result.broke_at); question != call.asked.end())
+                put_back(writer, *question, time);
     });
     if (!stored) return stored;
     for (const census::CalloutOutcome& outcome : result.outcomes) {

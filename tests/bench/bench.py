@@ -12,11 +12,13 @@ import tempfile
 from pathlib import Path
 
 from measure import HEADER, LabError
+import ask_bench
+import flood_bench
 import learn_bench
 import scan_bench
 import sync_bench
 
-BENCHES = {"learn": learn_bench.run, "scan": scan_bench.run, "sync": sync_bench.run}
+BENCHES = {"ask": ask_bench.run, "flood": flood_bench.run, "learn": learn_bench.run, "scan": scan_bench.run, "sync": sync_bench.run}
 
 
 def main(names: list[str]) -> int:

@@ -73,6 +73,9 @@ TEST_CASE("whatever the line after which the dialogue breaks, nothing is conclud
                 CHECK(result.outcomes.size() == static_cast<std::size_t>(lines - 10));
             if (cut == Cut::closed && lines < 13) CHECK(result.limit.has_value() == (lines > 8));
             if (cut != Cut::closed) CHECK_FALSE(result.limit);
+            const bool broke = cut != Cut::out_of_turn && lines > 10 - 1 && lines < 13;
+            if (broke) CHECK(result.broke_at == asked.recipients[static_cast<std::size_t>(lines - 10)]);
+            if (lines < 10 || lines > 13) CHECK_FALSE(result.broke_at);
             if (cut == Cut::out_of_turn) CHECK((result.outcomes.empty() || lines > 13));
         }
     }
