@@ -48,8 +48,8 @@ Admission::Clock::time_point Admission::Bucket::next(const Rate& rate, Clock::ti
                      std::chrono::duration<double>((1 - tokens) / rate.per_second));
 }
 
-double Admission::Client::share() const {
-    return static_cast<double>(unknown) / (static_cast<double>(answered) + kTrust);
+double Admission::Client::penalty() const {
+    return (kDearest - 1) * static_cast<double>(unknown) / (static_cast<double>(answered) + kTrust);
 }
 
 Admission::Admission(Budget budget, std::uint64_t key)
@@ -91,15 +91,14 @@ std::optional<Place> Admission::admit(const mail::Address& recipient, std::strin
         rate.burst *= network.weight;
         bucket.fill(rate, now);
         if (bucket.tokens < 1) return std::nullopt;
-        const double penalty = (kDearest - 1) * known.share();
-        place.turn = std::max({place.turn, turn + penalty, end_of(recipient.domain(), network)});
+        place.turn = std::max({place.turn, turn + known.penalty(), end_of(recipient.domain(), network)});
     }
     if (queued_ >= kMostQueued && last_ && !place.before(*last_)) return std::nullopt;
     ++queued_;
     for (const ClientNetwork& network : networks) {
         Client& known = client_of(network);
         --(place.returning ? known.returning : known.bucket).tokens;
-        const double price = (1 + (kDearest - 1) * known.share()) / network.weight;
+        const double price = (1 + known.penalty()) / network.weight;
         double& end = end_of(recipient.domain(), network);
         end = std::max(end, place.turn) + price;
     }
@@ -131,6 +130,15 @@ Admission::Clock::time_point Admission::next_ask(std::string_view domain, Clock:
 void Admission::note_taken(std::string_view domain, double turn) {
     double& taken = domain_of(domain).turn;
     taken = std::max(taken, turn);
+}
+
+Place Admission::place_now(Place place, std::string_view client) const {
+    double penalty = 0;
+    if (!is_relay(client))
+        for (const ClientNetwork& network : networks_of(client))
+            penalty = std::max(penalty, client_of(network).penalty());
+    place.turn += penalty;
+    return place;
 }
 
 void Admission::note_answer(std::string_view client, bool unknown) {

@@ -76,6 +76,9 @@ class Admission {
     // the first that stands in the queue.
     void note_taken(std::string_view domain, double turn);
 
+    // Its place by what is known of its client now: one whose network proved to ask for nobody falls back.
+    Place place_now(Place place, std::string_view client) const;
+
     // What came of a question of this client.
     void note_answer(std::string_view client, bool unknown);
 
@@ -96,7 +99,7 @@ class Admission {
         Bucket returning;  // a flood of new names leaves those alone that come back
         float answered = 0;
         float unknown = 0;
-        double share() const;  // of unknowns, 0 to 1
+        double penalty() const;  // turns that it stands behind others, for its share of unknowns
     };
     static constexpr std::size_t kDomains = 4096;
     static constexpr std::size_t kNetworks = 65536;
@@ -105,6 +108,9 @@ class Admission {
     std::size_t slot(std::string_view one, std::string_view other, std::size_t size) const;
     Domain& domain_of(std::string_view name) { return domains_[slot(name, {}, kDomains)]; }
     Client& client_of(const ClientNetwork& network) { return clients_[slot(network.name, {}, kNetworks)]; }
+    const Client& client_of(const ClientNetwork& network) const {
+        return clients_[slot(network.name, {}, kNetworks)];
+    }
     double& end_of(std::string_view domain, const ClientNetwork& network) {
         return turn_ends_[slot(domain, network.name, kNetworks)];
     }

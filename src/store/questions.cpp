@@ -206,7 +206,8 @@ std::vector<Question> in_line(SQLite::Database& db, Step step, const std::string
                              .cause = line.getColumn("cause").getString(),
                              .attempts = line.getColumn("attempts").getInt(),
                              .sender_waits = line.getColumn("rank").getInt() < kNobodyWaits,
-                             .turn = line.getColumn("turn").getDouble(),
+                             .place = {line.getColumn("rank").getInt() == 0,
+                                       line.getColumn("turn").getDouble()},
                              .client = line.getColumn("client").getString()});
     return questions;
 }

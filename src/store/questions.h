@@ -49,7 +49,7 @@ struct Question {
     std::string cause;
     int attempts = 0;
     bool sender_waits = false;
-    double turn = 0;
+    census::Place place = {};
     std::string client;
 };
 

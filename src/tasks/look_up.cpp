@@ -10,6 +10,7 @@
 #include "store/callouts.h"
 #include "store/history.h"
 #include "tasks/retry_pause.h"
+#include "tasks/turns.h"
 
 namespace postcensus::tasks {
 namespace {
@@ -38,12 +39,15 @@ Result<Lookups::Batch> Lookups::next() {
 
 void Lookups::add(SQLite::Database& db, const std::string& domain, Clock::time_point time, Batch& batch) {
     const std::size_t before = batch.questions.size();
-    for (store::Question& question : store::in_line(db, store::Step::look_up, domain, true, kMost - before)) {
+    auto line = store::in_line(db, store::Step::look_up, domain, true, kMost);
+    put_in_order(line, admission_);
+    for (store::Question& question : line) {
+        if (batch.questions.size() == kMost) break;
         if (!admission_.may_ask(domain, time)) {
             batch.again = std::min(batch.again, admission_.next_ask(domain, time));
             break;
         }
-        admission_.note_taken(domain, question.turn);
+        admission_.note_taken(domain, question.place.turn);
         batch.request.addresses.push_back(question.address);
         batch.questions.push_back(std::move(question));
     }

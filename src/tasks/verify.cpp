@@ -14,6 +14,7 @@
 #include "store/domains.h"
 #include "store/history.h"
 #include "tasks/retry_pause.h"
+#include "tasks/turns.h"
 
 namespace postcensus::tasks {
 namespace {
@@ -164,17 +165,21 @@ Result<Asker::Questions> Asker::line_of(const std::string& domain, bool sender_w
     return line;
 }
 
-Asker::Questions Asker::take(Call& call, const std::optional<mail::Address>& control, bool slow) {
-    const auto waiting = line_of(call.domain, true, kLooked);
-    const auto others = line_of(call.domain, false, kLooked);
+Asker::Questions Asker::take(Call& call, const callout::SessionResult& result, int most_refused) {
+    auto waiting = line_of(call.domain, true, kLooked);
+    auto others = line_of(call.domain, false, kLooked);
     Questions taken;
     if (!waiting || !others) return taken;
+    put_in_order(*waiting, admission_);
     const auto beside =
         static_cast<std::size_t>(std::count_if(calls_.begin(), calls_.end(), [&](const Call& other) {
             return other.domain == call.domain && other.target == call.target;
         }));
     const std::size_t share = (waiting->size() + others->size() + beside - 1) / beside;
+    const bool slow = census::Pace{.tarpit = result.tarpit}.slow();
     const std::size_t most = slow ? 1 : std::clamp<std::size_t>(share, 1, kMostAtOnce);
+    // What costs a token is taken only if it can be asked.
+    int affordable = most_refused - result.refused;
     const auto time = Clock::now();
     auto next_waiting = waiting->begin();
     auto next_other = others->begin();
@@ -183,15 +188,15 @@ Asker::Questions Asker::take(Call& call, const std::optional<mail::Address>& con
         auto& next = others_turn || next_waiting == waiting->end() ? next_other : next_waiting;
         if (next == others->end() || next == waiting->end()) break;
         const store::Question& question = *next++;
-        if (control && question.address == *control) {
+        if (result.control_accepted && question.address == *result.control_accepted) {
             call.over = true;  // another session has another control
             continue;
         }
-        if (!is_paid(question) && !admission_.may_ask(call.domain, time)) {
+        if (!is_paid(question) && (affordable-- <= 0 || !admission_.may_ask(call.domain, time))) {
             next_waiting = waiting->end();
             continue;
         }
-        if (question.sender_waits) admission_.note_taken(call.domain, question.turn);
+        if (question.sender_waits) admission_.note_taken(call.domain, question.place.turn);
         ++taken_;
         in_flight_.insert(question.id);
         taken.push_back(question);
@@ -242,8 +247,7 @@ boost::asio::awaitable<void> Asker::hold(Call& call, callout::Questions begin) {
     co_await take_result(call, begin, result, 0);
     while (result.stays_open) {
         const bool old = Clock::now() - call.born >= kLife;
-        const bool slow = census::Pace{.tarpit = result.tarpit}.slow();
-        if (!call.over && !old) call.asked = take(call, result.control_accepted, slow);
+        if (!call.over && !old) call.asked = take(call, result, begin.most_refused);
         if (call.asked.empty()) {
             if (!call.stay || call.over || old) break;
             const Clock::time_point since = Clock::now();

@@ -78,9 +78,9 @@ class Asker {
 
     // The first that stand in line and are not being asked. `most` of each kind are looked at.
     Result<Questions> line_of(const std::string& domain, bool sender_waits, std::size_t most);
-    // Takes the next ones for a session, as far as the budget allows; not `control`: nobody vouches for
-    // himself.
-    Questions take(Call& call, const std::optional<mail::Address>& control, bool slow);
+    // Takes the next ones for a session that stands at this result, as far as the budget allows; not its
+    // control: nobody vouches for himself.
+    Questions take(Call& call, const callout::SessionResult& result, int most_refused);
     // Whether what stands in line has a token already: it had one when it was looked up.
     bool is_paid(const store::Question& question) const {
         return !question.sender_waits || !configuration_.directories.empty();

@@ -180,6 +180,10 @@ TEST_CASE("a network of unknowns has fewer turns, and never none", "[census][adm
     }
     CHECK(bad / good > 6);
     CHECK(bad / good < 9);
+    // What it has in the queue falls back behind those of others, by as much.
+    CHECK(admission.place_now({false, 1}, "192.0.2.9").turn > 7);
+    CHECK(admission.place_now({false, 1}, "203.0.113.1").turn == 1);
+    CHECK(admission.place_now({true, 1}, "192.0.2.9").before({false, 1}));
     // It is forgiven with time.
     for (int i = 0; i < 1000; ++i) admission.note_answer("192.0.2.1", false);
     admission.note_taken("corp.example", bad + 10);
