@@ -201,14 +201,14 @@ std::vector<Question> in_line(SQLite::Database& db, Step step, const std::string
     line.bind(5, static_cast<std::int64_t>(most));
     std::vector<Question> questions;
     while (line.executeStep())
-        questions.push_back({.id = line.getColumn("address_id").getInt64(),
-                             .address = stored_address(line.getColumn("address")),
-                             .cause = line.getColumn("cause").getString(),
-                             .attempts = line.getColumn("attempts").getInt(),
-                             .sender_waits = line.getColumn("rank").getInt() < kNobodyWaits,
-                             .place = {line.getColumn("rank").getInt() == 0,
-                                       line.getColumn("turn").getDouble()},
-                             .client = line.getColumn("client").getString()});
+        questions.push_back(
+            {.id = line.getColumn("address_id").getInt64(),
+             .address = stored_address(line.getColumn("address")),
+             .cause = line.getColumn("cause").getString(),
+             .attempts = line.getColumn("attempts").getInt(),
+             .sender_waits = line.getColumn("rank").getInt() < kNobodyWaits,
+             .place = {line.getColumn("rank").getInt() == 0, line.getColumn("turn").getDouble()},
+             .client = line.getColumn("client").getString()});
     return questions;
 }
 

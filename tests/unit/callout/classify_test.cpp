@@ -107,7 +107,18 @@ TEST_CASE("replies of other servers to RCPT TO", "[callout]") {
             {"450 4.2.0 <a@corp.example>: Recipient address rejected: Greylisted", kRetry},
             {"554 5.7.1 <a@corp.example>: Relay access denied", kFault},
             {"554 5.7.1 <a@corp.example>: Recipient address rejected: Access denied", kRetry},
+            {"550 5.1.1 <a@corp.example>: Recipient address rejected: User unknown in virtual mailbox table",
+             kUnknown},
+            {"450 4.1.1 <a@corp.example>: Recipient address rejected: unverified address: host ex1 said: 550 "
+             "5.1.1",
+             kRetry},
+            {"550 5.1.1 <a@corp.example>: Recipient address rejected: undeliverable address: unknown user",
+             kUnknown},
             {"550 Unrouteable address", kUnknown},
+            {"550 Unknown user", kUnknown},
+            {"451 Temporary local problem - please try later", kRetry},
+            {"451 Could not complete recipient verify callout", kRetry},
+            {"550-Callback setup failed while verifying <x@y.example>|550 Sender verify failed", kRetry},
             {"550 relay not permitted", kFault},
             {"550 Administrative prohibition", kRetry},
             {"550-Verification failed for <x@y.example>|550-The mail server does not know it|550 Sender "
