@@ -38,7 +38,8 @@ enum class Tls {
 
 // How a route's servers are asked: from the configuration's [route.*].
 struct Settings {
-    std::vector<Target> targets;  // empty: directory only
+    std::vector<Target> targets;  // empty: directory only, or
+    bool ask_postfix = false;     // those that Postfix's transport tables name, for each address
     std::string mail_from;        // empty: <>
     std::string helo;
     Tls tls = Tls::opportunistic;

@@ -107,10 +107,11 @@ Result<callout::Target> parse_target(const std::string& text) {
 
 Setter set_targets(callout::Settings& settings) {
     return [&settings](const std::string& text) -> Result<void> {
-        if (text == "postfix")
-            return fail(ExitCode::configuration,
-                        "this version cannot ask Postfix for the host; name it, or write none");
         if (text == "none") return {};
+        if (text == "postfix") {
+            settings.ask_postfix = true;
+            return {};
+        }
         for (const std::string& word : split_words(text)) {
             auto target = parse_target(word);
             if (!target) return fail(target.error());

@@ -29,7 +29,7 @@ struct Route {
     census::Policy policy;
     std::chrono::milliseconds deliverable_refresh{};
 
-    bool asks() const { return !callout.targets.empty(); }
+    bool asks() const { return !callout.targets.empty() || callout.ask_postfix; }
     bool accepts(const mail::Address& address) const;
     bool accepts_all_of(const std::string& domain) const;  // a wanted catch-all
     // What of it decides, in one text: another text means that answers may change.

@@ -13,6 +13,7 @@
 #include "store/addresses.h"
 #include "store/callouts.h"
 #include "store/domains.h"
+#include "tasks/destinations.h"
 
 namespace postcensus::tasks {
 namespace {
@@ -67,10 +68,17 @@ CalloutClass class_of(callout::Health health) {
     return CalloutClass::retry;
 }
 
-Probed ask_one(const config::Route& route, store::Database* state, const std::string& helo,
-               const mail::Address& address) {
+Result<Probed> ask_one(const config::Configuration& configuration, const config::Route& route,
+                       store::Database* state, const std::string& helo, const mail::Address& address) {
     Probed probed{address};
-    for (const callout::Target& target : route.callout.targets) {
+    const auto targets = find_targets(configuration, route, address);
+    if (!targets) return fail(targets.error());
+    if (targets->empty())
+        return fail(
+            ExitCode::unavailable,
+            fmt::format("Postfix's transport tables name no host for {}; name it in [route.{}] callout",
+                        address.external(), route.name));
+    for (const callout::Target& target : *targets) {
         if (state != nullptr) probed.began = state->current_seq().value_or(0);
         callout::SessionResult result =
             run_to_end({.target = target,
@@ -139,9 +147,12 @@ Result<std::vector<Probed>> probe(const config::Configuration& configuration, st
     if (!parameters) return fail(parameters.error());
     std::vector<Probed> all;
     all.reserve(addresses.size());
-    for (const mail::Address& address : addresses)
-        all.push_back(
-            ask_one(*configuration.route_of(address.domain()), state, (*parameters)["myhostname"], address));
+    for (const mail::Address& address : addresses) {
+        auto probed = ask_one(configuration, *configuration.route_of(address.domain()), state,
+                              (*parameters)["myhostname"], address);
+        if (!probed) return fail(probed.error());
+        all.push_back(*std::move(probed));
+    }
     return all;
 }
 

@@ -48,15 +48,15 @@ std::size_t Targets::stopped() const {
                                                   [](const auto& one) { return one.second.pause.stopped; }));
 }
 
-Targets::Opening Targets::opening(const config::Route& route, const std::string& domain,
-                                  Clock::time_point now) {
+Targets::Opening Targets::opening(const std::vector<callout::Target>& targets, int sessions,
+                                  const std::string& domain, Clock::time_point now) {
     Opening opening{.at = now + kLongestPause};
     const Pause& of_domain = domains_[domain];
     if (of_domain.stopped && of_domain.until > now) {
         opening.at = of_domain.until;
         return opening;
     }
-    for (const callout::Target& target : route.callout.targets) {
+    for (const callout::Target& target : targets) {
         Server& one = server(target);
         const Pause& pair = about(target, domain);
         bool paused = false;
@@ -73,8 +73,7 @@ Targets::Opening Targets::opening(const config::Route& route, const std::string&
         if (one.crowded_until <= now) one.most_sessions.reset();
         opening.target = &target;
         opening.controls_only = one.pause.stopped || pair.stopped || of_domain.stopped;
-        opening.free = std::min(route.callout.sessions, one.most_sessions.value_or(route.callout.sessions)) -
-                       one.sessions;
+        opening.free = std::min(sessions, one.most_sessions.value_or(sessions)) - one.sessions;
         opening.pace = one.pace;
         return opening;
     }

@@ -10,10 +10,10 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "callout/session.h"
 #include "census/pacing.h"
-#include "config/configuration.h"
 #include "store/database.h"
 
 namespace postcensus::tasks {
@@ -23,7 +23,7 @@ class Targets {
     using Clock = std::chrono::steady_clock;
     explicit Targets(store::Database& state) : state_(state) {}
 
-    // Whom to ask about a domain: the first of the route's servers that may be asked now.
+    // Whom to ask about a domain: the first of these servers that may be asked now.
     struct Opening {
         const callout::Target* target = nullptr;  // none: not before `at`
         Clock::time_point at{};
@@ -31,7 +31,8 @@ class Targets {
         int free = 0;                // sessions that it can have beside those that it has
         census::Pace pace;
     };
-    Opening opening(const config::Route& route, const std::string& domain, Clock::time_point now);
+    Opening opening(const std::vector<callout::Target>& targets, int sessions, const std::string& domain,
+                    Clock::time_point now);
 
     void session_begins(const callout::Target& target) { ++server(target).sessions; }
     void session_ends(const callout::Target& target, Clock::time_point now);

@@ -28,6 +28,7 @@ constexpr std::size_t kWorthASession = 10;
 // So often one that nobody waits for goes before those that somebody waits for.
 constexpr std::size_t kOthersTurn = 10;
 constexpr auto kRest = 60s;
+constexpr auto kHostUnknown = 5s;
 constexpr auto kOwnTime = 20s;  // before another domain may take the place of a busy session
 // Exchange ends a connection after 10 minutes; and the controls ought to be fresh.
 constexpr auto kLife = 5min;
@@ -43,7 +44,8 @@ Asker::Asker(boost::asio::any_io_executor executor, const config::Configuration&
       admission_(admission),
       helo_(std::move(helo)),
       on_evidence_(std::move(on_evidence)),
-      targets_(state) {}
+      targets_(state),
+      destinations_(executor_, configuration, on_evidence_) {}
 
 Result<Asker::Clock::time_point> Asker::start_due(bool stay) {
     const Clock::time_point time = Clock::now();
@@ -74,19 +76,52 @@ void Asker::start_domain(const std::string& domain, bool stay, Clock::time_point
                          Clock::time_point& next) {
     const config::Route* route = configuration_.route_of(domain);
     if (route == nullptr || !route->asks()) return end_unanswerable(domain);
-    const Targets::Opening opening = targets_.opening(*route, domain, now);
+    const auto waiting = line_of(domain, true, kLooked);
+    const auto others = line_of(domain, false, kLooked);
+    if (!waiting || !others) return;
+    // Mostly all have the same servers.
+    std::vector<Group> groups;
+    Questions nowhere;
+    for (const Questions* line : {&*waiting, &*others})
+        for (const store::Question& question : *line) {
+            auto targets = destinations_.of(*route, question.address);
+            if (!targets) {
+                next = std::min<Clock::time_point>(next, now + kHostUnknown);
+                continue;
+            }
+            if (targets->empty()) {
+                nowhere.push_back(question);
+                continue;
+            }
+            auto group = std::find_if(groups.begin(), groups.end(),
+                                      [&](const Group& one) { return one.targets == *targets; });
+            if (group == groups.end()) group = groups.insert(group, Group{*std::move(targets)});
+            group->questions.push_back(question);
+        }
+    for (const Group& group : groups) start_group(*route, domain, group, stay, now, next);
+    if (nowhere.empty()) return;
+    spdlog::warn("Postfix's transport tables name no host for {}", nowhere.front().address.external());
+    const auto stored = state_.write([&](store::Writer& writer) {
+        for (const store::Question& question : nowhere) put_back(writer, question, postcensus::now());
+    });
+    if (!stored) next = std::min<Clock::time_point>(next, now + 1s);
+}
+
+void Asker::start_group(const config::Route& route, const std::string& domain, const Group& group, bool stay,
+                        Clock::time_point now, Clock::time_point& next) {
+    const Targets::Opening opening = targets_.opening(group.targets, route.callout.sessions, domain, now);
     if (opening.target == nullptr) {
         next = std::min(next, opening.at);
         return;
     }
-    const auto waiting = line_of(domain, true, kLooked);
-    const auto others = line_of(domain, false, kLooked);
-    if (!waiting || !others) return;
-    std::size_t can_ask = others->size();
-    if (!waiting->empty()) {
-        const Clock::time_point allowed = is_paid(waiting->front()) ? now : admission_.next_ask(domain, now);
+    const auto unpaid = static_cast<std::size_t>(
+        std::count_if(group.questions.begin(), group.questions.end(),
+                      [this](const store::Question& question) { return !is_paid(question); }));
+    std::size_t can_ask = group.questions.size() - unpaid;
+    if (unpaid > 0) {
+        const Clock::time_point allowed = admission_.next_ask(domain, now);
         if (allowed > now) next = std::min(next, allowed);
-        if (allowed <= now) can_ask += waiting->size();
+        if (allowed <= now) can_ask += unpaid;
     }
     if (can_ask == 0) return;
 
@@ -103,25 +138,25 @@ void Asker::start_domain(const std::string& domain, bool stay, Clock::time_point
     if (opening.controls_only) wanted = busy + resting > 0 ? 0 : 1;
     if (wanted == 0) return;
     if (opening.free <= 0) {
-        if (busy + resting == 0) {
-            make_room(*opening.target, now);
-            next = std::min<Clock::time_point>(next, now + kOwnTime);
-        }
+        if (busy + resting > 0) return;
+        make_room(*opening.target, now);
+        next = std::min<Clock::time_point>(next, now + kOwnTime);
         return;
     }
-    Questions line = *waiting;
-    line.insert(line.end(), others->begin(), others->end());
+    const auto known_good = controls(route, domain, group);
+    if (!known_good) return;
     const callout::Questions begin{.target = *opening.target,
-                                   .helo = route->callout.helo.empty() ? helo_ : route->callout.helo,
-                                   .mail_from = route->callout.mail_from,
-                                   .tls = route->callout.tls,
+                                   .helo = route.callout.helo.empty() ? helo_ : route.callout.helo,
+                                   .mail_from = route.callout.mail_from,
+                                   .tls = route.callout.tls,
                                    .random_control = callout::make_random_control(domain),
-                                   .known_good = controls(*route, domain, line),
+                                   .known_good = *known_good,
                                    .recipients = {},
                                    .most_refused = opening.pace.most_refused,
                                    .stay = true};
     for (std::size_t i = std::min(wanted, static_cast<std::size_t>(opening.free)); i > 0; --i) {
         const auto call = calls_.insert(calls_.end(), Call{.domain = domain, .target = *opening.target});
+        call->targets = group.targets;
         call->stay = stay;
         call->born = now;
         served_ = domain;
@@ -170,6 +205,13 @@ Asker::Questions Asker::take(Call& call, const callout::SessionResult& result, i
     auto others = line_of(call.domain, false, kLooked);
     Questions taken;
     if (!waiting || !others) return taken;
+    if (const config::Route* route = configuration_.route_of(call.domain)) {
+        const auto elsewhere = [&](const store::Question& question) {
+            return destinations_.of(*route, question.address) != call.targets;
+        };
+        std::erase_if(*waiting, elsewhere);
+        std::erase_if(*others, elsewhere);
+    }
     put_in_order(*waiting, admission_);
     const auto beside =
         static_cast<std::size_t>(std::count_if(calls_.begin(), calls_.end(), [&](const Call& other) {
@@ -204,8 +246,8 @@ Asker::Questions Asker::take(Call& call, const callout::SessionResult& result, i
     return taken;
 }
 
-std::vector<mail::Address> Asker::controls(const config::Route& route, const std::string& domain,
-                                           const Questions& line) {
+std::optional<std::vector<mail::Address>> Asker::controls(const config::Route& route,
+                                                          const std::string& domain, const Group& group) {
     std::vector<mail::Address> found;
     if (route.callout.control && route.callout.control->domain() == domain)
         found.push_back(*route.callout.control);
@@ -214,11 +256,14 @@ std::vector<mail::Address> Asker::controls(const config::Route& route, const std
     if (known) found.insert(found.end(), known->begin(), known->end());
     std::vector<mail::Address> picked;
     for (const mail::Address& address : found) {
-        // Nobody vouches for himself.
-        const bool asked = std::any_of(line.begin(), line.end(), [&](const store::Question& question) {
-            return question.address == address;
-        });
-        if (!asked && std::find(picked.begin(), picked.end(), address) == picked.end() && picked.size() < 3)
+        // Nobody vouches for himself, nor for another server.
+        const bool asked =
+            std::any_of(group.questions.begin(), group.questions.end(),
+                        [&](const store::Question& question) { return question.address == address; });
+        const auto targets = destinations_.of(route, address);
+        if (!targets) return std::nullopt;
+        if (!asked && *targets == group.targets &&
+            std::find(picked.begin(), picked.end(), address) == picked.end() && picked.size() < 3)
             picked.push_back(address);
     }
     return picked;

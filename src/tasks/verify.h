@@ -23,6 +23,7 @@
 #include "config/configuration.h"
 #include "store/database.h"
 #include "store/questions.h"
+#include "tasks/destinations.h"
 #include "tasks/targets.h"
 
 namespace postcensus::tasks {
@@ -45,6 +46,9 @@ class Asker {
     std::size_t active() const { return calls_.size(); }
     std::size_t stopped_targets() const { return targets_.stopped(); }
 
+    // For who comes to the end: what a worker does is over then.
+    void join() { destinations_.join(); }
+
   private:
     using Questions = std::vector<store::Question>;
 
@@ -52,6 +56,7 @@ class Asker {
     struct Call {
         std::string domain;
         callout::Target target;
+        std::vector<callout::Target> targets = {};  // among which it was chosen
         Clock::time_point born{};
         callout::Session* session = nullptr;
         Questions asked = {};  // at the moment
@@ -65,6 +70,13 @@ class Asker {
     };
 
     void start_domain(const std::string& domain, bool stay, Clock::time_point now, Clock::time_point& next);
+    // Questions about one domain that the same servers can answer.
+    struct Group {
+        std::vector<callout::Target> targets;
+        Questions questions = {};
+    };
+    void start_group(const config::Route& route, const std::string& domain, const Group& group, bool stay,
+                     Clock::time_point now, Clock::time_point& next);
     void make_room(const callout::Target& target, Clock::time_point now);
     void end_unanswerable(const std::string& domain);
 
@@ -85,8 +97,9 @@ class Asker {
     bool is_paid(const store::Question& question) const {
         return !question.sender_waits || !configuration_.directories.empty();
     }
-    std::vector<mail::Address> controls(const config::Route& route, const std::string& domain,
-                                        const Questions& line);
+    // None: whether they belong to the same servers is not known yet.
+    std::optional<std::vector<mail::Address>> controls(const config::Route& route, const std::string& domain,
+                                                       const Group& group);
 
     boost::asio::any_io_executor executor_;
     const config::Configuration& configuration_;
@@ -95,6 +108,7 @@ class Asker {
     std::string helo_;
     std::function<void()> on_evidence_;
     Targets targets_;
+    Destinations destinations_;
     std::list<Call> calls_;
     std::map<std::string, mail::Address> last_good_;  // a domain's control that was accepted last
     std::set<store::AddressId> in_flight_;

@@ -118,6 +118,7 @@ class Watch {
         io_.run();
         directories_.stop();
         workers_.join();
+        asker_.join();
         directories_.join();
         return end_reason_;
     }

@@ -224,3 +224,36 @@ def test_an_outage_keeps_nothing_and_its_end_asks_at_once(census, exchange, fold
     exchange.habits = habits.Habits()
     census.wait_for(lambda: accepts(census, "new@corp.example"), "learned", 30)
     assert census.stop() == 0
+
+
+def test_the_host_that_postfix_would_deliver_to_is_asked(census, gateway, exchange, exchange2, folder):
+    exchange.recipients |= {"new@corp.example"}
+    exchange2.recipients = {"special@corp.example", "ben@corp.example"}
+    census.set("route.exchange", callout="postfix")
+    census.watch()
+    learn(census, folder, "new@corp.example")
+    miss(folder, "made-up@corp.example")
+    census.wait_for(lambda: refused(census) == 1, "refused")
+    assert census.stop() == 0
+    assert census.run("probe", "new@corp.example").returncode == 0
+    # One address lives elsewhere: it has controls of its own, as that server's word counts for nobody else.
+    gateway.reload(address_verify_transport_maps="inline:{special@corp.example=relay:[192.0.2.1]:2525}, $transport_maps")
+    census.watch()
+    learn(census, folder, "special@corp.example")
+    assert "special@corp.example" in exchange2.asked() and "special@corp.example" not in exchange.asked()
+    # Who is refused there needs a known-good control there: ben's home is the other one.
+    assert "ben@corp.example" not in exchange2.asked()
+    assert census.stop() == 0
+
+
+def test_a_transport_table_that_does_not_answer_is_no_answer(census, gateway, exchange, folder):
+    exchange.recipients |= {"new@corp.example"}
+    census.set("route.exchange", callout="postfix")
+    gateway.reload(address_verify_transport_maps="lmdb:/nonexistent, $transport_maps")
+    census.watch()
+    miss(folder, "new@corp.example")
+    census.wait_for(lambda: "cannot ask lmdb:/nonexistent" in census.log.read_text(), "it says so")
+    assert not exchange.asked()
+    gateway.reload(address_verify_transport_maps="$transport_maps")
+    census.wait_for(lambda: accepts(census, "new@corp.example"), "learned", 20)
+    assert census.stop() == 0
