@@ -163,7 +163,7 @@ CREATE TABLE question (
 ) STRICT;
 CREATE INDEX question_by_due ON question (due) WHERE step = 0;
 CREATE INDEX question_line   ON question (step, domain, rank, turn) WHERE step > 0;
-CREATE INDEX question_missed ON question (rank, turn) WHERE rank < 2;
+CREATE INDEX question_missed ON question (domain, rank, turn) WHERE rank < 2;
 
 -- What was learned of the servers that are asked.
 CREATE TABLE target (

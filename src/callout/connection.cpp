@@ -136,9 +136,9 @@ asio::awaitable<error_code> Connection::write(std::string text) {
     co_return error;
 }
 
-asio::awaitable<bool> Connection::wait_readable() {
+asio::awaitable<error_code> Connection::wait_readable() {
     const auto [error] = co_await socket_.async_wait(tcp::socket::wait_read, kAsTuple);
-    co_return !error;
+    co_return error;
 }
 
 // Between two commands nothing else is under way on the socket.

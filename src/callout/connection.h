@@ -53,8 +53,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     };
     boost::asio::awaitable<Line> read_line();
 
-    // Until the server says or does something (true), or stop_waiting().
-    boost::asio::awaitable<bool> wait_readable();
+    // Until the server says or does something, or stop_waiting() (operation_aborted).
+    boost::asio::awaitable<boost::system::error_code> wait_readable();
     void stop_waiting();
 
     // What the server sent beyond the last line.

@@ -45,10 +45,11 @@ Step Dialogue::connected() {
     return {Step::Kind::read, {}, questions_.deadlines.greeting};
 }
 
-Step Dialogue::ask(std::vector<mail::Address> recipients) {
+Step Dialogue::ask(std::vector<mail::Address> recipients, bool confirm) {
     if (state_ != State::waiting) throw std::logic_error("callout: asked while the session is busy");
     questions_.recipients = std::move(recipients);
     next_recipient_ = 0;
+    confirm_ = confirm && controls_.known_good;
     // A transaction that was begun without SMTPUTF8 takes no such recipient.
     if (needs_smtputf8() && smtputf8_ && !mail_smtputf8_)
         return send(State::again, "EHLO " + questions_.helo, questions_.deadlines.greeting);
@@ -87,7 +88,8 @@ Step Dialogue::overlong_line() {
 Step Dialogue::spoke_out_of_turn(std::string_view text) {
     note("S: ", text);
     // Exchange says good-bye behind the refusal that was one too many.
-    if (text.starts_with("421")) return gone("the server ended the session: " + printable(text), false);
+    if (text.starts_with("421"))
+        return gone("the server ended the session: " + printable(text), Gone::said_before);
     return nothing_counts("the server said more than it was asked for: " + printable(text));
 }
 
@@ -118,14 +120,15 @@ Step Dialogue::closed() {
     if (state_ == State::waiting) return lost("the server ended the session while nothing was asked");
     // Many servers close behind QUIT without another word.
     if (state_ == State::quit) return finish();
-    return gone(fmt::format("the server closed the connection instead of answering {}", asked()), true);
+    return gone(fmt::format("the server closed the connection instead of answering {}", asked()),
+                Gone::closed);
 }
 
 // Replies, in the order of a session
 
 Step Dialogue::answered(const mail::SmtpReply& reply) {
     if (state_ == State::quit) return quit_answered(reply);
-    if (reply.code == 421) return gone("the server ended the session: " + shown(reply), true);
+    if (reply.code == 421) return gone("the server ended the session: " + shown(reply), Gone::said);
     switch (state_) {
         case State::banner:
             return greeted(reply);
@@ -140,6 +143,8 @@ Step Dialogue::answered(const mail::SmtpReply& reply) {
             return random_answered(reply);
         case State::known_good:
             return known_good_answered(reply);
+        case State::confirm:
+            return confirm_answered(reply);
         case State::recipient:
             return recipient_answered(reply);
         case State::again:
@@ -290,12 +295,22 @@ Step Dialogue::known_good_exhausted() {
 Step Dialogue::ask_recipient() {
     result_.health = Health::passed;
     controls_passed_ = true;
+    if (std::exchange(confirm_, false)) return ask(State::confirm, *controls_.known_good);
     while (next_recipient_ < questions_.recipients.size() && !refusals_spent() && accepted_ < kMostAccepted) {
         const mail::Address& recipient = questions_.recipients[next_recipient_];
         if (can_ask(recipient)) return ask(State::recipient, recipient);
         record(CalloutClass::retry, "unverifiable: the server does not offer SMTPUTF8");
     }
     return recipients_done();
+}
+
+// A server that has lost its directory since the controls passed would call everybody unknown.
+Step Dialogue::confirm_answered(const mail::SmtpReply& reply) {
+    count(reply);
+    if (judge_rcpt(reply, *controls_.known_good) == Judgement::accepted) return ask_recipient();
+    result_.control_accepted.reset();
+    return quit(Health::retry, fmt::format("the known-good control {} is not accepted any more: {}",
+                                           controls_.known_good->text(), shown(reply)));
 }
 
 Step Dialogue::recipients_done() {
@@ -329,7 +344,7 @@ Step Dialogue::recipient_answered(const mail::SmtpReply& reply) {
 // A reply that belongs to an earlier command shows here at the latest: then each recipient may have got its
 // neighbour's.
 Step Dialogue::quit_answered(const mail::SmtpReply& reply) {
-    if (reply.code == 421) return gone({}, false);
+    if (reply.code == 421) return gone({}, Gone::said_before);
     if (reply.code == 221) return finish();
     return nothing_counts("the server's replies are out of step: it answered QUIT with " + shown(reply));
 }
@@ -386,6 +401,8 @@ std::string Dialogue::asked() const {
             return "RCPT TO for the random control";
         case State::known_good:
             return "RCPT TO for a known-good control";
+        case State::confirm:
+            return "RCPT TO for the known-good control";
         case State::recipient:
             return "RCPT TO";
         case State::again:
@@ -419,14 +436,20 @@ Step Dialogue::lost(const std::string& reason) {
 }
 
 // A refusal in place of which the server went away was one too many; else it was the one before.
-Step Dialogue::gone(const std::string& reason, bool instead) {
-    const bool asking = state_ == State::random || state_ == State::known_good || state_ == State::recipient;
+Step Dialogue::gone(const std::string& reason, Gone how) {
+    const bool asking = state_ == State::random || state_ == State::known_good || state_ == State::confirm ||
+                        state_ == State::recipient;
     if (state_ == State::banner || state_ == State::ehlo || state_ == State::helo) result_.turned_away = true;
-    const bool asked = asking || state_ == State::again || (state_ == State::quit && refusals_spent());
-    if (asked && result_.refused > 0) result_.limit = result_.refused + (asking && instead ? 1 : 0);
-    const Step step = lost(reason);
-    if (!instead) result_.broke_at.reset();
-    return step;
+    const bool behind =
+        how != Gone::closed && (state_ == State::again || (state_ == State::quit && refusals_spent()));
+    if ((asking || behind) && result_.refused > 0) {
+        result_.limit = result_.refused + (asking && how != Gone::said_before ? 1 : 0);
+        result_.limit_said = how != Gone::closed;
+    }
+    lost(reason);
+    // That one had not been asked yet.
+    if (how == Gone::said_before) result_.broke_at.reset();
+    return {Step::Kind::finished};
 }
 
 Step Dialogue::nothing_counts(const std::string& reason) {

@@ -5,9 +5,10 @@
 //     banner -> EHLO (HELO) -> [STARTTLS -> TLS -> EHLO] -> MAIL FROM -> random control -> known-good
 //     controls -> recipients -> QUIT
 //
-// One that stays open says EHLO and MAIL FROM again instead of QUIT, and then waits for more recipients. The
-// reply to EHLO is like no other: it proves that each reply before it belonged to the command it was taken
-// for, as the reply to QUIT does at the end.
+// Whoever waited for a while asks the known-good control again first. One that stays open says EHLO and MAIL
+// FROM again instead of QUIT, and then waits for more recipients. The reply to EHLO is like no other: it
+// proves that each reply before it belonged to the command it was taken for, as the reply to QUIT does at the
+// end.
 //
 // Whatever goes wrong on the way, what was answered by then counts, the rest is unanswered, and nothing is
 // concluded before the controls have passed.
@@ -46,7 +47,8 @@ class Dialogue {
     explicit Dialogue(Questions questions);
 
     // Each returns the next step; after `finished` none may be called.
-    Step ask(std::vector<mail::Address> recipients);
+    // `confirm`: the known-good control first.
+    Step ask(std::vector<mail::Address> recipients, bool confirm = false);
     Step end();
     Step connected();
     Step unreachable(const std::string& reason);
@@ -76,6 +78,7 @@ class Dialogue {
         mail,
         random,
         known_good,
+        confirm,  // the known-good control, once more
         recipient,
         again,  // EHLO, behind recipients
         waiting,
@@ -90,6 +93,7 @@ class Dialogue {
     Step mail_answered(const mail::SmtpReply& reply);
     Step random_answered(const mail::SmtpReply& reply);
     Step known_good_answered(const mail::SmtpReply& reply);
+    Step confirm_answered(const mail::SmtpReply& reply);
     Step recipient_answered(const mail::SmtpReply& reply);
     Step again_answered(const mail::SmtpReply& reply);
     Step quit_answered(const mail::SmtpReply& reply);
@@ -115,8 +119,12 @@ class Dialogue {
     Step quit();
     Step quit(Health health, std::string reason);  // the session has its answer
     Step lost(const std::string& reason);          // there will be no more answers
-    // Lost, because the server went away: instead of the reply that was awaited, or behind the one before.
-    Step gone(const std::string& reason, bool instead);
+    enum class Gone {
+        said,
+        said_before,
+        closed
+    };  // 421 in place of a reply, behind the one before; without a word
+    Step gone(const std::string& reason, Gone how);  // lost, because the server went away
     Step nothing_counts(const std::string& reason);
     Step finish();
 
@@ -131,7 +139,8 @@ class Dialogue {
     bool mail_smtputf8_ = false;           // said with MAIL FROM
     std::vector<std::string> hello_ = {};  // the server's reply to EHLO; empty: it knows only HELO
     bool controls_passed_ = false;
-    bool in_step_ = true;  // nothing was answered since the last proof of it
+    bool confirm_ = false;  // before the next recipient
+    bool in_step_ = true;   // nothing was answered since the last proof of it
     Controls controls_;
     std::size_t next_control_ = 0;
     int controls_refused_ = 0;

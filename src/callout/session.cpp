@@ -90,8 +90,8 @@ asio::awaitable<SessionResult> Session::begin() {
     }
 }
 
-asio::awaitable<SessionResult> Session::ask(std::vector<mail::Address> recipients) {
-    next_->step = dialogue_->ask(std::move(recipients));
+asio::awaitable<SessionResult> Session::ask(std::vector<mail::Address> recipients, bool confirm) {
+    next_->step = dialogue_->ask(std::move(recipients), confirm);
     return converse();
 }
 
@@ -107,13 +107,19 @@ void Session::wake() {
 
 asio::awaitable<bool> Session::rest(Milliseconds limit) {
     asio::steady_timer timer(co_await asio::this_coro::executor, limit);
-    timer.async_wait([weak = std::weak_ptr(connection_)](error_code error) {
-        if (const auto connection = weak.lock(); connection && !error) connection->stop_waiting();
+    // The handler may stand in line already when the rest is over.
+    const auto rests = std::make_shared<bool>(true);
+    timer.async_wait([rests, connection = connection_](error_code error) {
+        if (*rests && !error) connection->stop_waiting();
     });
-    connection_->stop_deadline();
-    const bool spoke = !woken_ && co_await connection_->wait_readable();
+    bool open = true;
+    if (!woken_) {
+        const error_code error = co_await connection_->wait_readable();
+        open = error == asio::error::operation_aborted && !connection_->timed_out();
+    }
+    *rests = false;
     woken_ = false;
-    if (!spoke) co_return true;
+    if (open) co_return true;
     connection_->start_deadline(kLastWords);
     const Connection::Line line = co_await connection_->read_line();
     if (line.kind == Connection::Line::Kind::line)
@@ -123,13 +129,18 @@ asio::awaitable<bool> Session::rest(Milliseconds limit) {
     co_return false;
 }
 
-asio::awaitable<SessionResult> Session::converse() {
-    while (next_->step.kind != Step::Kind::finished && next_->step.kind != Step::Kind::waiting)
-        co_await take_step();
+SessionResult Session::take_last() {
     SessionResult result = dialogue_->take_result();
     result.tarpit = tarpit_;
     result.slowed_at = slowed_at_;
-    co_return result;
+    return result;
+}
+
+asio::awaitable<SessionResult> Session::converse() {
+    while (next_->step.kind != Step::Kind::finished && next_->step.kind != Step::Kind::waiting)
+        co_await take_step();
+    if (connection_) connection_->stop_deadline();
+    co_return take_last();
 }
 
 // Takes one step to its end and tells the dialogue what came of it.

@@ -97,7 +97,8 @@ struct SessionResult {
     int refused = 0;  // RCPTs that were refused
     // The refusal with which the server ends a session, if it has ended this one for that.
     std::optional<int> limit;
-    Milliseconds tarpit{0};  // how long the server took for the refusal of the random control
+    bool limit_said = false;  // by a 421; else it may be an accident
+    Milliseconds tarpit{0};   // how long the server took for the refusal of the random control
     // The refusal with which it began to take its time; 0: it did not.
     int slowed_at = 0;
 };
@@ -117,9 +118,11 @@ class Session {
     boost::asio::awaitable<SessionResult> begin();
 
     // Only while the last result said `stays_open`:
-    boost::asio::awaitable<SessionResult> ask(std::vector<mail::Address> recipients);
-    // Waits for wake(), at most so long. False: the server has ended the session.
+    // `confirm`: the known-good control first, as it was asked a while ago.
+    boost::asio::awaitable<SessionResult> ask(std::vector<mail::Address> recipients, bool confirm);
+    // Waits for wake(), at most so long. False: the server has ended the session, see take_last().
     boost::asio::awaitable<bool> rest(Milliseconds limit);
+    SessionResult take_last();
     void wake();
     boost::asio::awaitable<SessionResult> end();
 

@@ -93,7 +93,8 @@ std::optional<Place> Admission::admit(const mail::Address& recipient, std::strin
         if (bucket.tokens < 1) return std::nullopt;
         place.turn = std::max({place.turn, turn + known.penalty(), end_of(recipient.domain(), network)});
     }
-    if (queued_ >= kMostQueued && last_ && !place.before(*last_)) return std::nullopt;
+    // Turns of two domains cannot be compared.
+    if (queued_ >= kMostQueued && recipient.domain() == fullest_ && !place.before(last_)) return std::nullopt;
     ++queued_;
     for (const ClientNetwork& network : networks) {
         Client& known = client_of(network);
@@ -105,8 +106,9 @@ std::optional<Place> Admission::admit(const mail::Address& recipient, std::strin
     return place;
 }
 
-void Admission::note_queue(std::size_t queued, std::optional<Place> last) {
+void Admission::note_queue(std::size_t queued, std::string fullest, Place last) {
     queued_ = queued;
+    fullest_ = std::move(fullest);
     last_ = last;
 }
 
@@ -125,6 +127,11 @@ Admission::Clock::time_point Admission::next_ask(std::string_view domain, Clock:
     total_.fill(budget_.total, now);
     bucket.fill(budget_.domain, now);
     return std::max(total_.next(budget_.total, now), bucket.next(budget_.domain, now));
+}
+
+void Admission::give_back(std::string_view domain) {
+    ++total_.tokens;
+    ++domain_of(domain).bucket.tokens;
 }
 
 void Admission::note_taken(std::string_view domain, double turn) {

@@ -64,13 +64,15 @@ class Admission {
     std::optional<Place> admit(const mail::Address& recipient, std::string_view client,
                                Clock::time_point now);
 
-    // How many misses are queued, and the place of the last of them. Into a full queue comes only who stands
-    // before that one.
-    void note_queue(std::size_t queued, std::optional<Place> last);
+    // How many misses are queued, the domain that has most of them, and the place of its last one. Into a
+    // full queue comes who belongs to another domain, or stands before that one.
+    void note_queue(std::size_t queued, std::string fullest, Place last);
 
     // Whether a question about this domain may be asked now; then it counts. Else next_ask() says when.
     bool may_ask(std::string_view domain, Clock::time_point now);
     Clock::time_point next_ask(std::string_view domain, Clock::time_point now);
+    // It was not asked after all.
+    void give_back(std::string_view domain);
 
     // The question that stood there was taken: who comes now has missed the turns before it. At the start:
     // the first that stands in the queue.
@@ -123,7 +125,8 @@ class Admission {
     std::vector<double> turn_ends_;  // where a network's next turn begins, of each domain and network
     Sightings sightings_;
     std::size_t queued_ = 0;
-    std::optional<Place> last_;
+    std::string fullest_;
+    Place last_;
 };
 
 }  // namespace postcensus::census

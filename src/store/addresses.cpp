@@ -245,6 +245,12 @@ AnswerWriter::AnswerWriter(Writer& writer, Time now)
             "ON CONFLICT (address_id) DO UPDATE SET number = excluded.number, cause = excluded.cause "
             "WHERE cause = 'unseen' AND excluded.cause = 'gate'") {}
 
+void AnswerWriter::drop_undecided(AddressId id) {
+    decided_.reset();
+    decided_.bind(1, id);
+    decided_.exec();
+}
+
 void AnswerWriter::settle(const Pending& pending, const census::Verdict& verdict, const std::string& cause) {
     const bool was = census::exists(pending.evidence.answered);
     const bool is = census::exists(verdict.answer);

@@ -112,6 +112,8 @@ class AnswerWriter {
     void hold(const Pending& pending, std::int64_t number);
     // The same for one that is settled as it is: its objects are not seen any more.
     void hold_unseen(const Pending& pending, std::int64_t number);
+    // The address itself has gone.
+    void drop_undecided(AddressId id);
 
   private:
     void write_hold(AddressId id, std::int64_t number, HoldCause cause);

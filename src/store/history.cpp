@@ -86,16 +86,19 @@ void prune_strangers(Writer& writer, AddressId newest, std::size_t piece) {
         "AND configured = 0 AND NOT EXISTS (SELECT 1 FROM question WHERE address_id = address.id) "
         "AND NOT EXISTS (SELECT 1 FROM listing WHERE address_id = address.id) "
         "AND NOT EXISTS (SELECT 1 FROM hold WHERE address_id = address.id) "
-        "AND NOT EXISTS (SELECT 1 FROM bounce WHERE address_id = address.id) ORDER BY id LIMIT ?");
+        "AND NOT EXISTS (SELECT 1 FROM bounce WHERE address_id = address.id) "
+        // What makes it accepted may not have been decided yet.
+        "AND NOT EXISTS (SELECT 1 FROM undecided WHERE address_id = address.id) "
+        "AND NOT EXISTS (SELECT 1 FROM callout WHERE address_id = address.id AND class IN ('deliverable', "
+        "'policy')) ORDER BY id LIMIT ?");
     old.bind(1, newest);
     old.bind(2, static_cast<std::int64_t>(piece));
     std::vector<AddressId> ids;
     while (old.executeStep()) ids.push_back(old.getColumn(0).getInt64());
     old.reset();
-    for (const char* sql :
-         {"DELETE FROM miss WHERE address_id = ?", "DELETE FROM event WHERE address_id = ?",
-          "DELETE FROM callout WHERE address_id = ?", "DELETE FROM absence WHERE address_id = ?",
-          "DELETE FROM undecided WHERE address_id = ?", "DELETE FROM address WHERE id = ?"}) {
+    for (const char* sql : {"DELETE FROM miss WHERE address_id = ?", "DELETE FROM event WHERE address_id = ?",
+                            "DELETE FROM callout WHERE address_id = ?",
+                            "DELETE FROM absence WHERE address_id = ?", "DELETE FROM address WHERE id = ?"}) {
         SQLite::Statement drop(writer.db, sql);
         for (const AddressId id : ids) {
             drop.reset();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/questions.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "store/history.h"
@@ -11,6 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int kNobodyWaits = 2;
+constexpr int kMostMisses = 10;  // kept of an address
 
 // The longest pause between two tries. One that seems longer is of a clock that was wrong.
 constexpr auto kLongestRetry = 1h;
@@ -43,7 +45,7 @@ class QuestionWriter {
                   "client = iif(excluded.rank < 2, excluded.client, client), "
                   "rank = min(rank, excluded.rank), "
                   "due = iif(attempts = 0 OR cause <> excluded.cause, min(due, excluded.due), "
-                  "iif(due > :latest AND excluded.rank < 2, :latest, due)), "
+                  "iif(due > :latest, :latest, due)), "
                   "step = iif(step > 0, step, iif((attempts = 0 OR cause <> excluded.cause) AND min(due, "
                   "excluded.due) <= :now, excluded.step, 0))") {}
 
@@ -72,6 +74,11 @@ void record_misses(Writer& writer, const std::vector<StoredMiss>& misses, Time n
     AddressBook book(writer);
     QuestionWriter questions(writer, now);
     SQLite::Statement insert(writer.db, "INSERT INTO miss (address_id, at, client) VALUES (?, ?, ?)");
+    // Its first one, and the last of those that came again and again.
+    SQLite::Statement shorten(
+        writer.db,
+        "DELETE FROM miss WHERE id = (SELECT id FROM miss WHERE address_id = ?1 ORDER BY at, id LIMIT 1 "
+        "OFFSET 1) AND (SELECT count(*) FROM miss WHERE address_id = ?1) > ?2");
     // The first miss after it was last accepted is the one that counts (census/decide.h).
     SQLite::Statement missed(
         writer.db,
@@ -84,6 +91,10 @@ void record_misses(Writer& writer, const std::vector<StoredMiss>& misses, Time n
         insert.bind(2, to_unix_ms(miss.at));
         insert.bind(3, miss.client);
         insert.exec();
+        shorten.reset();
+        shorten.bind(1, id);
+        shorten.bind(2, kMostMisses);
+        shorten.exec();
         missed.reset();
         missed.bind(1, writer.seq);
         missed.bind(2, id);
@@ -109,31 +120,45 @@ void record_misses(Writer& writer, const std::vector<StoredMiss>& misses, Time n
 
 MissQueue miss_queue(SQLite::Database& db) {
     MissQueue queue;
-    queue.size = static_cast<std::size_t>(
-        db.execAndGet("SELECT count(*) FROM question INDEXED BY question_missed WHERE rank < 2").getInt64());
-    SQLite::Statement last(
-        db, "SELECT rank, turn FROM question WHERE rank < 2 ORDER BY rank DESC, turn DESC LIMIT 1");
+    SQLite::Statement count(db,
+                            "SELECT domain, count(*) AS size FROM question INDEXED BY question_missed WHERE "
+                            "rank < 2 GROUP BY domain");
+    while (count.executeStep()) {
+        const auto size = static_cast<std::size_t>(count.getColumn("size").getInt64());
+        queue.size += size;
+        if (size <= queue.fullest_size) continue;
+        queue.fullest_size = size;
+        queue.fullest = count.getColumn("domain").getString();
+    }
+    SQLite::Statement last(db,
+                           "SELECT rank, turn FROM question WHERE rank < 2 AND domain = ? ORDER BY rank "
+                           "DESC, turn DESC LIMIT 1");
+    last.bind(1, queue.fullest);
     if (last.executeStep())
-        queue.last = census::Place{last.getColumn(0).getInt() == 0, last.getColumn(1).getDouble()};
+        queue.last = {.returning = last.getColumn("rank").getInt() == 0,
+                      .turn = last.getColumn("turn").getDouble()};
     return queue;
 }
 
 std::size_t shorten_queue(Writer& writer, std::size_t most) {
-    const std::size_t size = miss_queue(writer.db).size;
-    if (size <= most) return 0;
-    std::vector<AddressId> last;
-    SQLite::Statement find(
-        writer.db,
-        "SELECT address_id FROM question WHERE rank < 2 ORDER BY rank DESC, turn DESC, address_id DESC LIMIT "
-        "?");
-    find.bind(1, static_cast<std::int64_t>(size - most));
-    while (find.executeStep()) last.push_back(find.getColumn(0).getInt64());
-    find.reset();
-    for (const AddressId id : last) {
-        end_question(writer, id);
-        forget_missed(writer, id);
+    std::size_t dropped = 0;
+    for (MissQueue queue = miss_queue(writer.db); queue.size > most; queue = miss_queue(writer.db)) {
+        std::vector<AddressId> last;
+        SQLite::Statement find(
+            writer.db,
+            "SELECT address_id FROM question WHERE rank < 2 AND domain = ? ORDER BY rank DESC, turn DESC "
+            "LIMIT ?");
+        find.bind(1, queue.fullest);
+        find.bind(2, static_cast<std::int64_t>(std::min(queue.size - most, queue.fullest_size)));
+        while (find.executeStep()) last.push_back(find.getColumn(0).getInt64());
+        find.reset();
+        for (const AddressId id : last) {
+            end_question(writer, id);
+            forget_missed(writer, id);
+        }
+        dropped += last.size();
     }
-    return last.size();
+    return dropped;
 }
 
 std::optional<std::string> load_mark(SQLite::Database& db, const std::string& source) {
@@ -161,7 +186,7 @@ void line_up(Writer& writer, Time now, bool look_up) {
     due.bind(":look_up", look_up ? 1 : 0);
     due.bind(":now", to_unix_ms(now));
     due.exec();
-    if (!look_up) writer.db.exec("UPDATE question SET step = 2 WHERE step = 1");
+    if (!look_up) writer.db.exec("UPDATE question SET step = 2 WHERE step > 0 AND step = 1");
 }
 
 std::optional<Time> next_due(SQLite::Database& db) {
@@ -241,11 +266,24 @@ void put_back(Writer& writer, const Question& question, Time due) {
     update.exec();
 }
 
-void bring_forward(Writer& writer, Time now) {
-    SQLite::Statement update(writer.db,
-                             "UPDATE question SET due = ?1 WHERE step = 0 AND attempts > 0 AND due > ?1");
+void bring_forward(Writer& writer, const std::string& domain, Time now) {
+    SQLite::Statement update(
+        writer.db,
+        "UPDATE question SET due = ?1 WHERE step = 0 AND attempts > 0 AND due > ?1 AND domain = ?2");
     update.bind(1, to_unix_ms(now));
+    update.bind(2, domain);
     update.exec();
+}
+
+bool is_same(SQLite::Database& db, const Question& question) {
+    return find_address(db, question.address) == question.id;
+}
+
+bool is_news(SQLite::Database& db, AddressId id, Seq began) {
+    SQLite::Statement changed(db,
+                              "SELECT max(listed_seq, coalesce(missed_seq, 0)) FROM address WHERE id = ?");
+    changed.bind(1, id);
+    return changed.executeStep() && changed.getColumn(0).getInt64() <= began;
 }
 
 void end_question(Writer& writer, AddressId id) {

@@ -29,13 +29,16 @@ struct StoredMiss {
 
 void record_misses(Writer& writer, const std::vector<StoredMiss>& misses, Time now);
 
-// How many misses are queued, and where the last of them stands.
+// How many misses are queued, and where the last one of the domain that has most of them stands.
 struct MissQueue {
     std::size_t size = 0;
-    std::optional<census::Place> last;
+    std::string fullest;
+    std::size_t fullest_size = 0;
+    census::Place last = {};
 };
 MissQueue miss_queue(SQLite::Database& db);
-// Drops the last ones beyond `most`, and what else is known of those. Returns how many.
+// Drops the last ones beyond `most` of the domain that has most, and what else is known of those. Returns how
+// many.
 std::size_t shorten_queue(Writer& writer, std::size_t most);
 
 std::optional<std::string> load_mark(SQLite::Database& db, const std::string& source);
@@ -72,8 +75,14 @@ void ask(Writer& writer, AddressId id, const std::string& cause, Time now, Time 
 void call_out(Writer& writer, AddressId id);
 // It was not answered: ask again later.
 void put_back(Writer& writer, const Question& question, Time due);
-// All that wait because they were not answered are due.
-void bring_forward(Writer& writer, Time now);
+// All of a domain that wait because they were not answered are due.
+void bring_forward(Writer& writer, const std::string& domain, Time now);
 void end_question(Writer& writer, AddressId id);
+
+// Whether it still is the address that was asked about: what was dropped meanwhile gets no answer.
+bool is_same(SQLite::Database& db, const Question& question);
+// Whether a callout that began then says something: its listings have not changed since, nor was it missed
+// for the first time.
+bool is_news(SQLite::Database& db, AddressId id, Seq began);
 
 }  // namespace postcensus::store

@@ -184,7 +184,10 @@ Result<Decided> decide_all(store::Database& state, const config::Configuration& 
             store::EvidenceReader reader(writer.db);
             for (const store::AddressId id : *piece) {
                 auto pending = reader.load(id);
-                if (!pending) continue;
+                if (!pending) {
+                    answers.drop_undecided(id);  // the address has gone
+                    continue;
+                }
                 const census::Verdict verdict = decide_one(configuration, writer.db, *pending, now);
                 if (is_removal(*pending, verdict)) {
                     removals.push_back(*std::move(pending));

@@ -65,6 +65,15 @@ std::optional<Destinations::Targets> Destinations::of(const config::Route& route
 }
 
 boost::asio::awaitable<void> Destinations::ask() {
+    try {
+        co_await ask_all();
+    } catch (const std::exception& error) {
+        spdlog::error("callout = postfix: {}", error.what());
+    }
+    asking_ = false;
+}
+
+boost::asio::awaitable<void> Destinations::ask_all() {
     while (!wanted_.empty()) {
         const std::vector<mail::Address> asked = std::exchange(wanted_, {});
         using Answers = std::vector<Result<std::vector<postfix::Host>>>;
@@ -89,7 +98,6 @@ boost::asio::awaitable<void> Destinations::ask() {
         }
         on_known_();
     }
-    asking_ = false;
 }
 
 }  // namespace postcensus::tasks

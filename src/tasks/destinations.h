@@ -35,6 +35,8 @@ class Destinations {
     // None while it is not known: it is being asked then. Empty: Postfix names nobody.
     std::optional<Targets> of(const config::Route& route, const mail::Address& address);
 
+    bool asking() const { return asking_; }
+
     // Then no coroutine runs any more.
     void join() { workers_.join(); }
 
@@ -45,6 +47,7 @@ class Destinations {
         bool failed = false;
     };
     boost::asio::awaitable<void> ask();
+    boost::asio::awaitable<void> ask_all();
 
     boost::asio::any_io_executor executor_;
     const config::Configuration& configuration_;

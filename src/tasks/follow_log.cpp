@@ -102,7 +102,7 @@ Result<std::unique_ptr<LogFollower>> LogFollower::open(const config::Configurati
 Result<void> LogFollower::know_queue(store::Database& state) {
     auto queue = state.read([](SQLite::Database& db) { return store::miss_queue(db); });
     if (!queue) return fail(queue.error());
-    admission_.note_queue(queue->size, queue->last);
+    admission_.note_queue(queue->size, queue->fullest, queue->last);
     return {};
 }
 
@@ -226,7 +226,7 @@ Result<LogFollower::Step> LogFollower::step(store::Database& state, bool all) {
     for (const store::StoredMiss& miss : unstored.misses)
         spdlog::debug("missed {} (client {})", miss.recipient.external(), miss.client);
     saved_mark_ = unstored.mark;
-    const bool missed = !unstored.misses.empty();
+    const bool missed = !unstored.misses.empty() || unstored.counts.contains("misses-suppressed");
     unstored_.reset();
     if (missed)
         if (auto known = know_queue(state); !known) spdlog::debug("{}", known.error().message);

@@ -39,6 +39,11 @@ Result<Lookups::Batch> Lookups::next() {
 
 void Lookups::add(SQLite::Database& db, const std::string& domain, Clock::time_point time, Batch& batch) {
     const std::size_t before = batch.questions.size();
+    // No line is read for nothing.
+    if (const auto allowed = admission_.next_ask(domain, time); allowed > time) {
+        batch.again = std::min(batch.again, allowed);
+        return;
+    }
     auto line = store::in_line(db, store::Step::look_up, domain, true, kMost);
     put_in_order(line, admission_);
     for (store::Question& question : line) {
@@ -64,6 +69,7 @@ Result<void> Lookups::take_answer(const Batch& batch, const AddressFinder::Answe
             const config::Route* route = configuration_.route_of(question.address.domain());
             const bool found =
                 std::find(answer.found.begin(), answer.found.end(), question.address) != answer.found.end();
+            if (!store::is_same(writer.db, question)) continue;
             if (found || route == nullptr) {
                 store::end_question(writer, question.id);
                 if (found) store::count(writer, "lookups-found", now, 1);

@@ -15,16 +15,24 @@ using namespace std::chrono_literals;
 constexpr auto kFirstPause = 5s;
 constexpr auto kLongestPause = 60s;
 constexpr auto kCrowded = 10min;
+constexpr int kFewestUnsaid = 4;
 constexpr auto kNextSession = 500ms;  // a server may count one for a moment after its end
 
 }  // namespace
 
 void Targets::Pause::stop(Clock::time_point now) {
+    since = now;
     // Sessions that ran beside each other report one fault, not several.
     if (stopped && until > now) return;
     length = stopped ? std::min<std::chrono::seconds>(length * 2, kLongestPause) : kFirstPause;
     stopped = true;
     until = now + length;
+}
+
+bool Targets::Pause::pass(Clock::time_point controls_at) {
+    if (!stopped || controls_at < since) return false;
+    *this = {};
+    return true;
 }
 
 Targets::Server& Targets::server(const callout::Target& target) {
@@ -92,56 +100,65 @@ bool Targets::is_crowded(const callout::SessionResult& result, Server& server, C
     return true;
 }
 
-bool Targets::learn(const callout::Questions& began_with, const callout::SessionResult& result, bool in_vain,
-                    Clock::time_point now) {
-    const std::string domain(began_with.random_control.domain());
-    const std::string name = began_with.target.text();
-    Server& one = server(began_with.target);
-    Pause& pair = about(began_with.target, domain);
+Targets::Lesson Targets::learn_passed(const Shown& shown, Clock::time_point now) {
+    const std::string domain(shown.began_with.random_control.domain());
+    const std::string name = shown.began_with.target.text();
+    Server& one = server(shown.began_with.target);
+    Pause& pair = about(shown.began_with.target, domain);
     Pause& of_domain = domains_[domain];
-    switch (result.health) {
-        case callout::Health::passed: {
-            // Asking again at once would go on for ever.
-            if (in_vain) {
-                pair.stop(now);
-                return false;
-            }
-            const bool server_back = one.pause.pass();
-            const bool pair_back = pair.pass();
-            const bool domain_back = of_domain.pass();
-            const bool back = server_back || pair_back || domain_back;
-            if (back) spdlog::info("callouts to {} for {} work again", name, domain);
-            return back;
-        }
-        case callout::Health::accept_all:
-            if (!of_domain.stopped)
-                spdlog::error(
-                    "{} accepts every recipient of {}: callouts prove nothing there, unknown recipients stay "
-                    "unsure (450). Enable recipient validation on it, or say accept = @{} if that is what "
-                    "you want",
-                    name, domain, domain);
-            one.pause.pass();
-            of_domain.stop(now);
-            return false;
-        case callout::Health::fault:
-        case callout::Health::retry:
-            break;
+    for (const Pause* pause : {&std::as_const(pair), &std::as_const(of_domain)})
+        if (pause->stopped && shown.controls_at < pause->since) return {.stale = true};
+    // Asking again at once would go on for ever.
+    if (shown.in_vain) {
+        if (!pair.stopped)
+            spdlog::info("{} answered nothing about {}: {}", name, domain, shown.result.reason);
+        pair.stop(now);
+        pair.vain = true;
+        return {};
+    }
+    const bool server_back = one.pause.pass(shown.controls_at);
+    const bool answered = !pair.vain || !shown.result.outcomes.empty();
+    const bool was_vain = pair.vain;
+    const bool pair_back = answered && pair.pass(shown.controls_at);
+    const bool domain_back = of_domain.pass(shown.controls_at);
+    const bool back = server_back || (pair_back && !was_vain) || domain_back;
+    if (back) spdlog::info("callouts to {} for {} work again", name, domain);
+    return {.works_again = back};
+}
+
+Targets::Lesson Targets::learn(const Shown& shown, Clock::time_point now) {
+    const callout::SessionResult& result = shown.result;
+    if (result.health == callout::Health::passed) return learn_passed(shown, now);
+    const std::string domain(shown.began_with.random_control.domain());
+    const std::string name = shown.began_with.target.text();
+    Server& one = server(shown.began_with.target);
+    if (result.health == callout::Health::accept_all) {
+        Pause& of_domain = domains_[domain];
+        if (!of_domain.stopped)
+            spdlog::error(
+                "{} accepts every recipient of {}: callouts prove nothing there, unknown recipients stay "
+                "unsure (450). Enable recipient validation on it, or say accept = @{} if that is what you "
+                "want",
+                name, domain, domain);
+        one.pause.pass(shown.controls_at);
+        of_domain.stop(now);
+        return {};
     }
     if (is_crowded(result, one, now)) {
         spdlog::info("{} takes {} sessions at a time now: {}", name, *one.most_sessions, result.reason);
-        return false;
+        return {};
     }
     // What it says to RCPT is about the domain; what it says before, about us.
-    Pause& pause = result.sender_accepted ? pair : one.pause;
+    Pause& pause = result.sender_accepted ? about(shown.began_with.target, domain) : one.pause;
     if (!pause.stopped) {
         if (result.sender_accepted)
             spdlog::error("callouts to {} for {} stopped: {}", name, domain, result.reason);
         else
             spdlog::error("callouts to {} stopped: {}", name, result.reason);
     }
-    if (result.sender_accepted) one.pause.pass();
+    if (result.sender_accepted) one.pause.pass(shown.controls_at);
     pause.stop(now);
-    return false;
+    return {};
 }
 
 void Targets::learn_pace(const callout::Questions& began_with, const callout::SessionResult& result,
@@ -150,6 +167,10 @@ void Targets::learn_pace(const callout::Questions& began_with, const callout::Se
     const census::Pace before = one.pace;
     std::optional<int> limit = result.limit;
     if (!limit && result.slowed_at > 0) limit = result.slowed_at;
+    // A restart, or a recipient that breaks sessions, looks the same. The same number a second time does not;
+    // and no server is so strict without a word.
+    if (limit && !result.limit_said)
+        if (*limit < kFewestUnsaid || std::exchange(one.suspected_limit, limit) != limit) limit.reset();
     one.pace = census::after_session(before,
                                      {.over = !result.stays_open,
                                       .allowed = began_with.most_refused,

@@ -37,10 +37,20 @@ class Targets {
     void session_begins(const callout::Target& target) { ++server(target).sessions; }
     void session_ends(const callout::Target& target, Clock::time_point now);
 
-    // What a session has shown so far; `began_with`: what it was told; `in_vain`: it is over, and answered
-    // nothing that it was asked. True: the server or the domain works again.
-    bool learn(const callout::Questions& began_with, const callout::SessionResult& result, bool in_vain,
-               Clock::time_point now);
+    // What a session has shown so far.
+    struct Shown {
+        const callout::Questions& began_with;  // what it was told
+        const callout::SessionResult& result;
+        Clock::time_point controls_at{};  // when its controls were last asked
+        bool in_vain = false;             // it is over, and answered nothing that it was asked
+    };
+    struct Lesson {
+        // Another session has found a fault or accept-all since: this one's controls are no controls any
+        // more.
+        bool stale = false;
+        bool works_again = false;
+    };
+    Lesson learn(const Shown& shown, Clock::time_point now);
     // How it was asked, and took it.
     void learn_pace(const callout::Questions& began_with, const callout::SessionResult& result, Time now);
     void save_pace(store::Writer& writer, const callout::Target& target);
@@ -51,10 +61,13 @@ class Targets {
   private:
     struct Pause {
         Clock::time_point until{};
+        Clock::time_point since{};  // it was last found
         std::chrono::seconds length{0};
         bool stopped = false;
+        bool vain = false;  // for want of answers: the controls alone do not end it
         void stop(Clock::time_point now);
-        bool pass() { return std::exchange(*this, {}).stopped; }
+        // By controls that were asked then. True: it was stopped.
+        bool pass(Clock::time_point controls_at);
     };
     struct Server {
         Pause pause;
@@ -63,7 +76,9 @@ class Targets {
         std::optional<int> most_sessions;
         Clock::time_point crowded_until{};
         Clock::time_point no_session_before{};
-        Clock::time_point last_end{};  // of a session that it took
+        Clock::time_point last_end{};  // of a session
+        // Seen once, and believed the second time.
+        std::optional<int> suspected_limit;
         census::Pace pace;
         bool loaded = false;  // the pace, from the state
     };
@@ -71,6 +86,7 @@ class Targets {
     Pause& about(const callout::Target& target, const std::string& domain) {
         return pairs_[{target.text(), domain}];
     }
+    Lesson learn_passed(const Shown& shown, Clock::time_point now);
     static bool is_crowded(const callout::SessionResult& result, Server& server, Clock::time_point now);
 
     store::Database& state_;

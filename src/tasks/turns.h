@@ -11,6 +11,9 @@
 
 namespace postcensus::tasks {
 
+constexpr double kTriedBefore = 8;  // turns
+constexpr int kMostTries = 4;
+
 inline void put_in_order(std::vector<store::Question>& line, const census::Admission& admission) {
     struct Placed {
         census::Place place;
@@ -18,8 +21,13 @@ inline void put_in_order(std::vector<store::Question>& line, const census::Admis
     };
     std::vector<Placed> placed;
     placed.reserve(line.size());
-    for (store::Question& question : line)
-        placed.push_back({admission.place_now(question.place, question.client), std::move(question)});
+    for (store::Question& question : line) {
+        census::Place place = admission.place_now(question.place, question.client);
+        // One that was not answered before may be what breaks the sessions: others have their turn before it.
+        place.returning = place.returning && question.attempts == 0;
+        place.turn += kTriedBefore * std::min(question.attempts, kMostTries);
+        placed.push_back({place, std::move(question)});
+    }
     std::stable_sort(placed.begin(), placed.end(),
                      [](const Placed& one, const Placed& other) { return one.place.before(other.place); });
     std::transform(placed.begin(), placed.end(), line.begin(),

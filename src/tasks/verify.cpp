@@ -32,6 +32,7 @@ constexpr auto kHostUnknown = 5s;
 constexpr auto kOwnTime = 20s;  // before another domain may take the place of a busy session
 // Exchange ends a connection after 10 minutes; and the controls ought to be fresh.
 constexpr auto kLife = 5min;
+constexpr auto kControlsFresh = 10s;  // then the known-good one is asked again, which costs no refusal
 
 }  // namespace
 
@@ -75,7 +76,18 @@ Result<Asker::Clock::time_point> Asker::start_due(bool stay) {
 void Asker::start_domain(const std::string& domain, bool stay, Clock::time_point now,
                          Clock::time_point& next) {
     const config::Route* route = configuration_.route_of(domain);
-    if (route == nullptr || !route->asks()) return end_unanswerable(domain);
+    if (route == nullptr || !route->asks()) {
+        end_unanswerable(domain);
+        next = std::min<Clock::time_point>(next, now + 1s);  // for the others, if there are more
+        return;
+    }
+    if (!route->callout.ask_postfix) {
+        const auto at = targets_.opening(route->callout.targets, route->callout.sessions, domain, now);
+        if (at.target == nullptr) {
+            next = std::min(next, at.at);
+            return;
+        }
+    }
     const auto waiting = line_of(domain, true, kLooked);
     const auto others = line_of(domain, false, kLooked);
     if (!waiting || !others) return;
@@ -276,7 +288,7 @@ boost::asio::awaitable<void> Asker::run(std::list<Call>::iterator call, callout:
         spdlog::error("callout to {}: {}", call->target.text(), error.what());
         callout::SessionResult broken;
         broken.reason = error.what();
-        targets_.learn(begin, broken, false, Clock::now());
+        targets_.learn({.began_with = begin, .result = broken}, Clock::now());
     }
     for (const store::Question& question : call->asked) in_flight_.erase(question.id);
     targets_.session_ends(call->target, Clock::now());
@@ -289,6 +301,7 @@ boost::asio::awaitable<void> Asker::hold(Call& call, callout::Questions begin) {
     call.session = &session;
     // GCC 12 wants its awaited values named.
     callout::SessionResult result = co_await session.begin();
+    call.controls_at = call.confirmed_at = Clock::now();
     co_await take_result(call, begin, result, 0);
     while (result.stays_open) {
         const bool old = Clock::now() - call.born >= kLife;
@@ -299,7 +312,11 @@ boost::asio::awaitable<void> Asker::hold(Call& call, callout::Questions begin) {
             call.resting = true;
             const bool open = co_await session.rest(kRest);
             call.resting = false;
-            if (!open) co_return;
+            if (!open) {
+                result = session.take_last();
+                co_await take_result(call, begin, result, 0);
+                co_return;
+            }
             if (Clock::now() - since >= kRest) break;
             continue;
         }
@@ -307,8 +324,11 @@ boost::asio::awaitable<void> Asker::hold(Call& call, callout::Questions begin) {
         if (!began) break;
         std::vector<mail::Address> addresses;
         for (const store::Question& question : call.asked) addresses.push_back(question.address);
-        auto answered = co_await session.ask(std::move(addresses));
+        const Clock::time_point time = Clock::now();
+        const bool confirm = time - call.confirmed_at >= kControlsFresh;
+        auto answered = co_await session.ask(std::move(addresses), confirm);
         result = std::move(answered);
+        if (confirm && result.control_accepted) call.confirmed_at = time;
         co_await take_result(call, begin, result, *began);
     }
     if (!result.stays_open) co_return;
@@ -319,13 +339,21 @@ boost::asio::awaitable<void> Asker::hold(Call& call, callout::Questions begin) {
 boost::asio::awaitable<void> Asker::take_result(Call& call, const callout::Questions& begin,
                                                 const callout::SessionResult& result, store::Seq began) {
     for (const std::string& line : result.transcript) spdlog::debug("{} {}", call.target.text(), line);
-    if (result.control_accepted) last_good_.insert_or_assign(call.domain, *result.control_accepted);
     call.answered += result.outcomes.size();
+    if (result.control_accepted)
+        last_good_.insert_or_assign(call.domain, *result.control_accepted);
+    else if (call.answered == 0)
+        last_good_.erase(call.domain);  // it may have gone since
     const bool in_vain = call.answered == 0 && !result.unanswered.empty() && !result.stays_open;
-    const bool back = targets_.learn(begin, result, in_vain, Clock::now());
+    const Targets::Lesson lesson = targets_.learn(
+        {.began_with = begin, .result = result, .controls_at = call.controls_at, .in_vain = in_vain},
+        Clock::now());
+    if (result.health == callout::Health::fault || result.health == callout::Health::accept_all ||
+        lesson.stale)
+        end_others(call);
     targets_.learn_pace(begin, result, now());
     for (;;) {
-        const auto stored = store_result(call, result, began, back);
+        const auto stored = store_result(call, result, began, lesson);
         if (stored) break;
         // What was answered counts: it is kept until the state takes it.
         const bool busy = stored.error().code == ExitCode::try_again;
@@ -333,13 +361,18 @@ boost::asio::awaitable<void> Asker::take_result(Call& call, const callout::Quest
         boost::asio::steady_timer timer(executor_, busy ? Milliseconds(20) : Milliseconds(5000));
         co_await timer.async_wait(boost::asio::use_awaitable);
     }
-    for (const store::Question& question : call.asked) in_flight_.erase(question.id);
+    for (const store::Question& question : call.asked) {
+        in_flight_.erase(question.id);
+        const bool unanswered = std::find(result.unanswered.begin(), result.unanswered.end(),
+                                          question.address) != result.unanswered.end();
+        if (unanswered && !is_paid(question)) admission_.give_back(call.domain);
+    }
     if (!call.asked.empty()) on_evidence_();
     call.asked.clear();
 }
 
 Result<void> Asker::store_result(const Call& call, const callout::SessionResult& result, store::Seq began,
-                                 bool back) {
+                                 const Targets::Lesson& lesson) {
     const Time time = now();
     const auto question_of = [&](const mail::Address& address) {
         return std::find_if(call.asked.begin(), call.asked.end(),
@@ -347,28 +380,32 @@ Result<void> Asker::store_result(const Call& call, const callout::SessionResult&
     };
     auto stored = state_.write([&](store::Writer& writer) {
         if (result.health == callout::Health::accept_all) store::set_accept_all(writer, call.domain, true);
+        if (lesson.stale) return;  // what it says now, it says without controls: all of it is asked again
         if (result.health == callout::Health::passed) store::set_accept_all(writer, call.domain, false);
-        if (back) store::bring_forward(writer, time);
+        if (lesson.works_again) store::bring_forward(writer, call.domain, time);
         if (!result.stays_open) {
             store::count(writer, "callout-sessions", time, 1);
             targets_.save_pace(writer, call.target);
         }
         for (const census::CalloutOutcome& outcome : result.outcomes) {
             const auto question = question_of(outcome.recipient);
-            if (question == call.asked.end()) continue;
+            if (question == call.asked.end() || !store::is_same(writer.db, *question)) continue;
             store::count(writer, "callout-" + std::string(census::name_of(outcome.klass)), time, 1);
             store::record_callout(writer, question->id, outcome, began, time);
-            if (census::conclusive(outcome.klass))
+            if (!census::conclusive(outcome.klass))
+                put_back(writer, *question, time);
+            else if (store::is_news(writer.db, question->id, began))
                 store::end_question(writer, question->id);
-            else
-                put_back(writer, *question, time);
+            // Else it was raised anew while it was asked, and stays in line.
         }
-        // It may be the reason, and must not stand in the way of all others.
-        if (result.broke_at)
-            if (const auto question = question_of(*result.broke_at); question != call.asked.end())
-                put_back(writer, *question, time);
+        // It may be the reason, and must not stand in the way of all others. Of a server that was out of step
+        // any of them may be.
+        for (const mail::Address& address : result.unanswered)
+            if (result.broke_at == address || result.health != callout::Health::passed)
+                if (const auto question = question_of(address); question != call.asked.end())
+                    put_back(writer, *question, time);
     });
-    if (!stored) return stored;
+    if (!stored || lesson.stale) return stored;
     for (const census::CalloutOutcome& outcome : result.outcomes) {
         spdlog::info("callout {} at {}: {} ({}; {})", outcome.recipient.external(), outcome.target,
                      census::name_of(outcome.klass), outcome.reply.empty() ? "no reply" : outcome.reply,
@@ -378,6 +415,15 @@ Result<void> Asker::store_result(const Call& call, const callout::SessionResult&
             admission_.note_answer(question->client, outcome.klass == census::CalloutClass::unknown);
     }
     return {};
+}
+
+// Their controls passed before this one's failed: what they say now proves nothing.
+void Asker::end_others(const Call& call) {
+    for (Call& other : calls_)
+        if (other.domain == call.domain && other.target == call.target) {
+            other.over = true;
+            other.wake();
+        }
 }
 
 void Asker::put_back(store::Writer& writer, const store::Question& question, Time now) {

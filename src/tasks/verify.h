@@ -43,7 +43,7 @@ class Asker {
     Result<Clock::time_point> start_due(bool stay);
 
     // Sessions that run.
-    std::size_t active() const { return calls_.size(); }
+    std::size_t active() const { return calls_.size() + (destinations_.asking() ? 1 : 0); }
     std::size_t stopped_targets() const { return targets_.stopped(); }
 
     // For who comes to the end: what a worker does is over then.
@@ -59,7 +59,9 @@ class Asker {
         std::vector<callout::Target> targets = {};  // among which it was chosen
         Clock::time_point born{};
         callout::Session* session = nullptr;
-        Questions asked = {};  // at the moment
+        Clock::time_point controls_at{};   // all of them
+        Clock::time_point confirmed_at{};  // the known-good one
+        Questions asked = {};              // at the moment
         std::size_t answered = 0;
         bool stay = false;
         bool resting = false;
@@ -85,8 +87,9 @@ class Asker {
     boost::asio::awaitable<void> take_result(Call& call, const callout::Questions& begin,
                                              const callout::SessionResult& result, store::Seq began);
     Result<void> store_result(const Call& call, const callout::SessionResult& result, store::Seq began,
-                              bool back);
+                              const Targets::Lesson& lesson);
     static void put_back(store::Writer& writer, const store::Question& question, Time now);
+    void end_others(const Call& call);
 
     // The first that stand in line and are not being asked. `most` of each kind are looked at.
     Result<Questions> line_of(const std::string& domain, bool sender_waits, std::size_t most);

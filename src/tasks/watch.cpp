@@ -381,7 +381,9 @@ class Watch {
                 auto pruned = state_.write([](store::Writer& writer) { store::prune(writer, now()); });
                 housekeeping = Clock::now() + (pruned ? kHousekeeping : Clock::duration(1min));
             }
-            asio::steady_timer timer(io_, std::min<Clock::duration>(15s, watchdog.value_or(15s)));
+            const Milliseconds rest = strangers && *strangers ? 1s : 15s;
+            asio::steady_timer timer(
+                io_, std::min(rest, watchdog ? std::chrono::duration_cast<Milliseconds>(*watchdog) : rest));
             co_await timer.async_wait(asio::use_awaitable);
         }
     }

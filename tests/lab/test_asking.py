@@ -257,3 +257,37 @@ def test_a_transport_table_that_does_not_answer_is_no_answer(census, gateway, ex
     gateway.reload(address_verify_transport_maps="$transport_maps")
     census.wait_for(lambda: accepts(census, "new@corp.example"), "learned", 20)
     assert census.stop() == 0
+
+
+def test_a_server_that_loses_its_directory_refuses_nobody(census, exchange, folder):
+    """Not even by sessions whose controls had passed before."""
+    census.set("route.exchange", sessions=4)
+    exchange.recipients |= {"one@corp.example", "real@corp.example"}
+    census.watch()
+    learn(census, folder, "one@corp.example")  # this session waits, and trusts the server
+    everybody = set(exchange.recipients)
+    exchange.recipients.clear()
+    begun = time.monotonic()
+    census.wait_for(lambda: time.monotonic() - begun > 11, "its control to be 10 s old", 15)
+    miss(folder, "real@corp.example", *made_up(20))
+    census.wait_for(lambda: "for corp.example stopped" in census.log.read_text(), "it is noticed")
+    assert refused(census) == 0
+    exchange.recipients |= everybody
+    census.wait_for(lambda: accepts(census, "real@corp.example") and refused(census) == 20, "it works again", 40)
+    assert census.stop() == 0
+
+
+def test_a_server_that_begins_to_accept_all_stops_all_its_sessions(census, exchange, folder):
+    census.set("route.exchange", sessions=2)
+    exchange.habits = habits.Habits(tarpit=0.5)
+    census.watch()
+    miss(folder, *made_up(2))
+    census.wait_for(lambda: refused(census) == 2, "sessions that know the server")
+    exchange.habits = habits.Habits(accept_all=True)
+    miss(folder, *made_up(60, "more"))
+    census.wait_for(lambda: "accepts every recipient" in census.log.read_text(), "it is noticed", 30)
+    asked = len(exchange.asked())
+    exchange.habits = habits.Habits()
+    census.wait_for(lambda: refused(census) >= 40, "what was not answered before", 60)
+    assert asked < 60, "and not one after the other accepted"
+    assert census.stop() == 0

@@ -37,11 +37,6 @@ class Stay {
     Dialogue dialogue;
     Step step;
 
-  private:
-    static Questions stays(Questions asked) {
-        asked.stay = true;
-        return asked;
-    }
     void go_on() {
         while (step.kind == Step::Kind::read || step.kind == Step::Kind::send) {
             if (step.kind == Step::Kind::send)
@@ -52,6 +47,12 @@ class Stay {
             }
             for (const std::string& line : lines_of(reply_)) step = dialogue.line(line);
         }
+    }
+
+  private:
+    static Questions stays(Questions asked) {
+        asked.stay = true;
+        return asked;
     }
     std::string reply_;
 };
@@ -149,6 +150,29 @@ TEST_CASE("a session that stays ends where another one would", "[callout]") {
     CHECK(result.unanswered == std::vector<mail::Address>{kC});
     CHECK_FALSE(result.stays_open);
     CHECK(stay.peer.commands.back() == "QUIT");
+}
+
+TEST_CASE("a known-good control is confirmed before more is concluded", "[callout]") {
+    Stay stay(nothing_yet());
+    stay.ask({kA});
+    stay.step = stay.dialogue.ask({kB}, true);
+    CHECK(stay.step.text == "RCPT TO:<known@corp.example>\r\n");
+    stay.go_on();
+    const SessionResult confirmed = stay.dialogue.take_result();
+    REQUIRE(confirmed.outcomes.size() == 1);
+    CHECK(confirmed.outcomes[0].klass == CalloutClass::unknown);
+    CHECK(confirmed.stays_open);
+    // The server has lost its directory.
+    stay.peer.recipients.clear();
+    stay.step = stay.dialogue.ask({kA, kB}, true);
+    stay.go_on();
+    const SessionResult lost = stay.dialogue.take_result();
+    CHECK(lost.health == Health::retry);
+    CHECK(lost.outcomes.empty());
+    CHECK(lost.unanswered.size() == 2);
+    CHECK_FALSE(lost.control_accepted);
+    CHECK_FALSE(lost.stays_open);
+    CHECK(stay.said("RCPT TO:<a@") == 1);
 }
 
 TEST_CASE("EHLO is not said again for ever", "[callout]") {

@@ -148,6 +148,8 @@ TEST_CASE("what is asked has the domain's budget, and the total one", "[census][
     CHECK(admission.next_ask("corp.example", kStart + 2s) == kStart + 2200ms);
     CHECK(admission.next_ask("sixth.example", kStart + 2s) == kStart + 2s);
     CHECK(may_ask(admission, 500, "sixth.example", kStart + 2s) == 30);
+    admission.give_back("sixth.example");
+    CHECK(may_ask(admission, 500, "sixth.example", kStart + 2s) == 1);
 }
 
 TEST_CASE("networks take turns", "[census][admission]") {
@@ -221,13 +223,14 @@ TEST_CASE("a flood of new names leaves those of its network that come back their
 
 TEST_CASE("a full queue takes who stands before its last", "[census][admission]") {
     Admission admission({}, kKey);
-    admission.note_queue(Admission::kMostQueued, Place{false, 3});
+    admission.note_queue(Admission::kMostQueued, "corp.example", Place{false, 3});
+    CHECK(admission.admit(address("other@other.example"), "192.0.2.1", kStart));
     CHECK(admission.admit(address("first@corp.example"), "192.0.2.1", kStart));
     admission.note_taken("corp.example", 5);
     CHECK_FALSE(admission.admit(address("late@corp.example"), "203.0.113.1", kStart));
     // It had cost its network nothing, and is known when it comes again.
     CHECK(admission.admit(address("late@corp.example"), "203.0.113.1", kStart + 60s));
-    admission.note_queue(Admission::kMostQueued - 1, Place{false, 3});
+    admission.note_queue(Admission::kMostQueued - 1, "corp.example", Place{false, 3});
     CHECK(admission.admit(fresh(), "203.0.113.1", kStart));
     CHECK_FALSE(admission.admit(fresh(), "203.0.113.1", kStart));
 }

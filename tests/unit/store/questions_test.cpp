@@ -223,7 +223,9 @@ TEST_CASE("what backs off is due at once when its server works again", "[store][
     state.miss(kA);
     back_off(state, 5, 30min);
     ask_for(state, "refresh", 7 * 24h);
-    state.write([](Writer& writer) { bring_forward(writer, kNoon + 1min); });
+    state.write([](Writer& writer) { bring_forward(writer, "other.example", kNoon + 1min); });
+    CHECK(state.question(kA) == "miss 5 1800");
+    state.write([](Writer& writer) { bring_forward(writer, "c.example", kNoon + 1min); });
     CHECK(state.question(kA) == "miss 5 60");
 }
 
@@ -248,16 +250,65 @@ TEST_CASE("the queue is bounded, and leaves nothing behind", "[store][questions]
     ask_for(state, "refresh", 0s);
     const auto queue = [&] { return state.read([](SQLite::Database& db) { return miss_queue(db); }); };
     CHECK(queue().size == 11);
-    CHECK(queue().last->turn == 9);
+    CHECK(queue().last.turn == 9);
+    CHECK(queue().fullest == "c.example");
     CHECK(state.write([](Writer& writer) { return shorten_queue(writer, 4); }) == 7);
     CHECK(queue().size == 4);
-    CHECK(queue().last->turn == 2);
+    CHECK(queue().last.turn == 2);
     CHECK_FALSE(state.question("back@c.example").empty());
     CHECK_FALSE(state.question(kA).empty());
     // Of the one that was called out something is known.
     CHECK(state.count("SELECT count(*) FROM address") == 6);
     CHECK(state.count("SELECT count(*) FROM miss") == 5);
     CHECK(state.write([](Writer& writer) { return shorten_queue(writer, 4); }) == 0);
+}
+
+TEST_CASE("a full queue is shortened where it is longest", "[store][questions]") {
+    TestState state;
+    const auto miss = [&](const std::string& text, double turn) {
+        state.write([&](Writer& writer) {
+            record_misses(writer, {{address(text), "192.0.2.1", kNoon, Step::call_out, {false, turn}}},
+                          kNoon);
+        });
+    };
+    // Turns of two domains cannot be compared.
+    for (int i = 0; i < 8; ++i) miss(std::to_string(i) + "@long.example", i);
+    for (int i = 0; i < 3; ++i) miss(std::to_string(i) + "@busy.example", 5000 + i);
+    CHECK(state.write([](Writer& writer) { return shorten_queue(writer, 8); }) == 3);
+    CHECK(state.count("SELECT count(*) FROM question WHERE domain = 'long.example'") == 5);
+    CHECK(state.count("SELECT count(*) FROM question WHERE domain = 'busy.example'") == 3);
+}
+
+TEST_CASE("of an address that is missed again and again few misses are kept", "[store][questions]") {
+    TestState state;
+    for (int i = 0; i < 100; ++i) state.miss(kA, kNoon + i * 1min);
+    CHECK(state.count("SELECT count(*) FROM miss") == 10);
+    CHECK(state.count("SELECT min(at) FROM miss") == to_unix_ms(kNoon));
+    CHECK(state.count("SELECT max(at) FROM miss") == to_unix_ms(kNoon + 99min));
+}
+
+TEST_CASE("a callout is news if nothing happened since it began", "[store][questions]") {
+    TestState state;
+    const Seq before = *state.database().current_seq();
+    const Seq missed = state.miss(kA);
+    const auto is_news_since = [&](Seq began) {
+        return state.read(
+            [&](SQLite::Database& db) { return is_news(db, *find_address(db, address(kA)), began); });
+    };
+    CHECK_FALSE(is_news_since(before));
+    CHECK(is_news_since(missed));
+    state.apply("corp", {{listing("1", {kA})}, {}});
+    CHECK_FALSE(is_news_since(missed));
+    CHECK(is_news_since(*state.database().current_seq()));
+    // Another address in its place is not the one that was asked about.
+    const auto same = [&](AddressId id, const std::string& text) {
+        return state.read(
+            [&](SQLite::Database& db) { return is_same(db, {.id = id, .address = address(text)}); });
+    };
+    const AddressId id = *state.read([](SQLite::Database& db) { return find_address(db, address(kA)); });
+    CHECK(same(id, kA));
+    CHECK_FALSE(same(id, "b@c.example"));
+    CHECK_FALSE(same(id + 1, kA));
 }
 
 TEST_CASE("of strangers only the last are kept", "[store][questions]") {
@@ -268,6 +319,8 @@ TEST_CASE("of strangers only the last are kept", "[store][questions]") {
         const std::string text = std::to_string(i) + "@c.example";
         state.miss(text);
         state.callout(text, CalloutClass::unknown);
+        state.clear_undecided();
+        if (i == 4) state.callout(text, CalloutClass::deliverable);  // not decided yet
         if (i != 2)
             state.write(
                 [&](Writer& writer) { end_question(writer, *find_address(writer.db, address(text))); });
@@ -283,10 +336,10 @@ TEST_CASE("of strangers only the last are kept", "[store][questions]") {
     CHECK(prune_to(4, 2));
     CHECK(state.count("SELECT count(*) FROM address") == 9);
     CHECK(prune_to(4, 100));
-    // The four last, the one that was real, the one with a question, and the one that is refused.
-    CHECK(state.count("SELECT count(*) FROM address") == 7);
-    CHECK(state.count("SELECT count(*) FROM miss") == 6);
-    CHECK(state.count("SELECT count(*) FROM callout") == 6);
+    // The four last, the one that was real, and those with a question, a refusal, and a proof.
+    CHECK(state.count("SELECT count(*) FROM address") == 8);
+    CHECK(state.count("SELECT count(*) FROM miss") == 7);
+    CHECK(state.count("SELECT count(*) FROM callout") == 8);
 }
 
 TEST_CASE("of a run of callouts the first and the last are kept", "[store][questions]") {
