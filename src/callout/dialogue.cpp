@@ -45,11 +45,10 @@ Step Dialogue::connected() {
     return {Step::Kind::read, {}, questions_.deadlines.greeting};
 }
 
-Step Dialogue::ask(std::vector<mail::Address> recipients, bool confirm) {
+Step Dialogue::ask(std::vector<mail::Address> recipients) {
     if (state_ != State::waiting) throw std::logic_error("callout: asked while the session is busy");
     questions_.recipients = std::move(recipients);
     next_recipient_ = 0;
-    confirm_ = confirm && controls_.known_good;
     // A transaction that was begun without SMTPUTF8 takes no such recipient.
     if (needs_smtputf8() && smtputf8_ && !mail_smtputf8_)
         return send(State::again, "EHLO " + questions_.helo, questions_.deadlines.greeting);
@@ -295,7 +294,6 @@ Step Dialogue::known_good_exhausted() {
 Step Dialogue::ask_recipient() {
     result_.health = Health::passed;
     controls_passed_ = true;
-    if (std::exchange(confirm_, false)) return ask(State::confirm, *controls_.known_good);
     while (next_recipient_ < questions_.recipients.size() && !refusals_spent() && accepted_ < kMostAccepted) {
         const mail::Address& recipient = questions_.recipients[next_recipient_];
         if (can_ask(recipient)) return ask(State::recipient, recipient);
@@ -304,16 +302,10 @@ Step Dialogue::ask_recipient() {
     return recipients_done();
 }
 
-// A server that has lost its directory since the controls passed would call everybody unknown.
-Step Dialogue::confirm_answered(const mail::SmtpReply& reply) {
-    count(reply);
-    if (judge_rcpt(reply, *controls_.known_good) == Judgement::accepted) return ask_recipient();
-    result_.control_accepted.reset();
-    return quit(Health::retry, fmt::format("the known-good control {} is not accepted any more: {}",
-                                           controls_.known_good->text(), shown(reply)));
-}
-
 Step Dialogue::recipients_done() {
+    // A server that has lost its directory since the controls passed would call everybody unknown.
+    if (questions_.stay && controls_.known_good && std::exchange(unconfirmed_, false))
+        return ask(State::confirm, *controls_.known_good);
     if (!questions_.stay || refusals_spent() || accepted_ >= kMostAccepted) return quit();
     if (!in_step_) {
         // A server whose EHLO has one line of reply, or none, can show only with QUIT that it is in step.
@@ -323,6 +315,16 @@ Step Dialogue::recipients_done() {
     state_ = State::waiting;
     result_.stays_open = true;
     return {Step::Kind::waiting};
+}
+
+Step Dialogue::confirm_answered(const mail::SmtpReply& reply) {
+    count(reply);
+    if (judge_rcpt(reply, *controls_.known_good) == Judgement::accepted) return recipients_done();
+    result_.control_accepted.reset();
+    result_.outcomes.clear();
+    next_recipient_ = 0;
+    return quit(Health::retry, fmt::format("the known-good control {} is not accepted any more: {}",
+                                           controls_.known_good->text(), shown(reply)));
 }
 
 // Some servers put the time or a number into the greeting: its first line is not compared.
@@ -378,6 +380,7 @@ void Dialogue::note(std::string_view who, std::string_view text) {
 }
 
 void Dialogue::record(CalloutClass klass, std::string reply) {
+    if (klass == CalloutClass::unknown || klass == CalloutClass::policy) unconfirmed_ = true;
     result_.outcomes.push_back({questions_.recipients[next_recipient_], klass, questions_.target.text(),
                                 std::move(reply), controls_.text()});
     ++next_recipient_;

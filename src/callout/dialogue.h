@@ -5,10 +5,9 @@
 //     banner -> EHLO (HELO) -> [STARTTLS -> TLS -> EHLO] -> MAIL FROM -> random control -> known-good
 //     controls -> recipients -> QUIT
 //
-// Whoever waited for a while asks the known-good control again first. One that stays open says EHLO and MAIL
-// FROM again instead of QUIT, and then waits for more recipients. The reply to EHLO is like no other: it
-// proves that each reply before it belonged to the command it was taken for, as the reply to QUIT does at the
-// end.
+// One that stays open asks the known-good control again behind refusals, says EHLO and MAIL FROM again
+// instead of QUIT, and waits for more recipients. The reply to EHLO is like no other: it proves that each
+// reply before it belonged to the command it was taken for, as the reply to QUIT does at the end.
 //
 // Whatever goes wrong on the way, what was answered by then counts, the rest is unanswered, and nothing is
 // concluded before the controls have passed.
@@ -47,8 +46,7 @@ class Dialogue {
     explicit Dialogue(Questions questions);
 
     // Each returns the next step; after `finished` none may be called.
-    // `confirm`: the known-good control first.
-    Step ask(std::vector<mail::Address> recipients, bool confirm = false);
+    Step ask(std::vector<mail::Address> recipients);
     Step end();
     Step connected();
     Step unreachable(const std::string& reason);
@@ -139,8 +137,8 @@ class Dialogue {
     bool mail_smtputf8_ = false;           // said with MAIL FROM
     std::vector<std::string> hello_ = {};  // the server's reply to EHLO; empty: it knows only HELO
     bool controls_passed_ = false;
-    bool confirm_ = false;  // before the next recipient
-    bool in_step_ = true;   // nothing was answered since the last proof of it
+    bool unconfirmed_ = false;  // a recipient was refused since a known-good control was accepted
+    bool in_step_ = true;       // nothing was answered since the last proof of it
     Controls controls_;
     std::size_t next_control_ = 0;
     int controls_refused_ = 0;

@@ -90,8 +90,8 @@ asio::awaitable<SessionResult> Session::begin() {
     }
 }
 
-asio::awaitable<SessionResult> Session::ask(std::vector<mail::Address> recipients, bool confirm) {
-    next_->step = dialogue_->ask(std::move(recipients), confirm);
+asio::awaitable<SessionResult> Session::ask(std::vector<mail::Address> recipients) {
+    next_->step = dialogue_->ask(std::move(recipients));
     return converse();
 }
 

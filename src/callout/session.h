@@ -118,8 +118,7 @@ class Session {
     boost::asio::awaitable<SessionResult> begin();
 
     // Only while the last result said `stays_open`:
-    // `confirm`: the known-good control first, as it was asked a while ago.
-    boost::asio::awaitable<SessionResult> ask(std::vector<mail::Address> recipients, bool confirm);
+    boost::asio::awaitable<SessionResult> ask(std::vector<mail::Address> recipients);
     // Waits for wake(), at most so long. False: the server has ended the session, see take_last().
     boost::asio::awaitable<bool> rest(Milliseconds limit);
     SessionResult take_last();

@@ -31,8 +31,7 @@ constexpr auto kRest = 60s;
 constexpr auto kHostUnknown = 5s;
 constexpr auto kOwnTime = 20s;  // before another domain may take the place of a busy session
 // Exchange ends a connection after 10 minutes; and the controls ought to be fresh.
-constexpr auto kLife = 5min;
-constexpr auto kControlsFresh = 10s;  // then the known-good one is asked again, which costs no refusal
+constexpr auto kLife = 2min;
 
 }  // namespace
 
@@ -301,7 +300,7 @@ boost::asio::awaitable<void> Asker::hold(Call& call, callout::Questions begin) {
     call.session = &session;
     // GCC 12 wants its awaited values named.
     callout::SessionResult result = co_await session.begin();
-    call.controls_at = call.confirmed_at = Clock::now();
+    call.controls_at = Clock::now();
     co_await take_result(call, begin, result, 0);
     while (result.stays_open) {
         const bool old = Clock::now() - call.born >= kLife;
@@ -324,11 +323,8 @@ boost::asio::awaitable<void> Asker::hold(Call& call, callout::Questions begin) {
         if (!began) break;
         std::vector<mail::Address> addresses;
         for (const store::Question& question : call.asked) addresses.push_back(question.address);
-        const Clock::time_point time = Clock::now();
-        const bool confirm = time - call.confirmed_at >= kControlsFresh;
-        auto answered = co_await session.ask(std::move(addresses), confirm);
+        auto answered = co_await session.ask(std::move(addresses));
         result = std::move(answered);
-        if (confirm && result.control_accepted) call.confirmed_at = time;
         co_await take_result(call, begin, result, *began);
     }
     if (!result.stays_open) co_return;

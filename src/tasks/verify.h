@@ -59,9 +59,8 @@ class Asker {
         std::vector<callout::Target> targets = {};  // among which it was chosen
         Clock::time_point born{};
         callout::Session* session = nullptr;
-        Clock::time_point controls_at{};   // all of them
-        Clock::time_point confirmed_at{};  // the known-good one
-        Questions asked = {};              // at the moment
+        Clock::time_point controls_at{};
+        Questions asked = {};  // at the moment
         std::size_t answered = 0;
         bool stay = false;
         bool resting = false;

@@ -184,7 +184,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             if (read == mail::ReplyReader::State::complete) {
                 const mail::SmtpReply reply = reader.take();
                 if (!rcpt.empty()) {
-                    if (++said[rcpt].times > 1) std::abort();
+                    // A known-good control is asked again behind refusals.
+                    if (++said[rcpt].times > 1 && !rcpt.starts_with("good")) std::abort();
                     said[rcpt].code = reply.code;
                 }
             }
