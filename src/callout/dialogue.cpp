@@ -320,9 +320,7 @@ Step Dialogue::recipients_done() {
 Step Dialogue::confirm_answered(const mail::SmtpReply& reply) {
     count(reply);
     if (judge_rcpt(reply, *controls_.known_good) == Judgement::accepted) return recipients_done();
-    result_.control_accepted.reset();
-    result_.outcomes.clear();
-    next_recipient_ = 0;
+    drop_outcomes();
     return quit(Health::retry, fmt::format("the known-good control {} is not accepted any more: {}",
                                            controls_.known_good->text(), shown(reply)));
 }
@@ -433,6 +431,7 @@ Step Dialogue::quit(Health health, std::string reason) {
 
 Step Dialogue::lost(const std::string& reason) {
     if (state_ == State::recipient) result_.broke_at = questions_.recipients[next_recipient_];
+    if (state_ == State::confirm) drop_outcomes();
     if (state_ != State::quit)
         result_.reason = reason;  // health stays: retry before the controls passed, else passed
     return finish();
@@ -460,10 +459,14 @@ Step Dialogue::nothing_counts(const std::string& reason) {
     if (result_.health == Health::fault) return finish();
     result_.health = Health::retry;
     result_.reason = reason;
+    drop_outcomes();
+    return finish();
+}
+
+void Dialogue::drop_outcomes() {
     result_.control_accepted.reset();
     result_.outcomes.clear();
     next_recipient_ = 0;
-    return finish();
 }
 
 Step Dialogue::finish() {

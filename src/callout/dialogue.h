@@ -124,6 +124,7 @@ class Dialogue {
     };  // 421 in place of a reply, behind the one before; without a word
     Step gone(const std::string& reason, Gone how);  // lost, because the server went away
     Step nothing_counts(const std::string& reason);
+    void drop_outcomes();  // all are unanswered again
     Step finish();
 
     Questions questions_;

@@ -169,6 +169,22 @@ TEST_CASE("a refusal counts between two known-good controls that were accepted",
     CHECK_FALSE(lost.control_accepted);
     CHECK_FALSE(lost.stays_open);
     CHECK(mentions(lost.reason, "not accepted any more"));
+    // Whatever else becomes of that control.
+    for (const Cut cut : {Cut::closed, Cut::timed_out, Cut::garbage, Cut::out_of_turn}) {
+        Stay other(nothing_yet());
+        other.step = other.dialogue.ask({kA, kB});
+        other.dialogue.line("250 2.1.5 OK");
+        REQUIRE(other.dialogue.line("550 5.1.1 no").text == "RCPT TO:<known@corp.example>\r\n");
+        if (cut == Cut::closed)
+            other.dialogue.closed();
+        else if (cut == Cut::timed_out)
+            other.dialogue.timed_out();
+        else
+            other.dialogue.line(cut == Cut::garbage ? "garbage" : "421 4.7.0 Too many errors");
+        const SessionResult result = other.dialogue.take_result();
+        CHECK(result.outcomes.empty());
+        CHECK(result.unanswered.size() == 2);
+    }
 }
 
 TEST_CASE("EHLO is not said again for ever", "[callout]") {
