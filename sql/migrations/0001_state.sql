@@ -156,6 +156,7 @@ CREATE TABLE question (
     asked      INTEGER NOT NULL,              -- when it was last raised
     due        INTEGER NOT NULL,
     attempts   INTEGER NOT NULL DEFAULT 0,
+    pause      INTEGER NOT NULL DEFAULT 0,    -- ms between the last attempt and `due`
     step       INTEGER NOT NULL,              -- 0 waits until it is due; 1 to be looked up; 2 to be called out
     rank       INTEGER NOT NULL,              -- 0 a sender came back for it; 1 a sender waits; 2 nobody does
     turn       REAL NOT NULL,                 -- the order within a rank

@@ -45,10 +45,11 @@ Step Dialogue::connected() {
     return {Step::Kind::read, {}, questions_.deadlines.greeting};
 }
 
-Step Dialogue::ask(std::vector<mail::Address> recipients) {
+Step Dialogue::ask(std::vector<mail::Address> recipients, std::optional<mail::Address> random) {
     if (state_ != State::waiting) throw std::logic_error("callout: asked while the session is busy");
     questions_.recipients = std::move(recipients);
     next_recipient_ = 0;
+    random_again_ = std::move(random);
     // A transaction that was begun without SMTPUTF8 takes no such recipient.
     if (needs_smtputf8() && smtputf8_ && !mail_smtputf8_)
         return send(State::again, "EHLO " + questions_.helo, questions_.deadlines.greeting);
@@ -142,10 +143,12 @@ Step Dialogue::answered(const mail::SmtpReply& reply) {
             return random_answered(reply);
         case State::known_good:
             return known_good_answered(reply);
-        case State::confirm:
-            return confirm_answered(reply);
         case State::recipient:
             return recipient_answered(reply);
+        case State::random_again:
+            return random_again_answered(reply);
+        case State::confirm:
+            return confirm_answered(reply);
         case State::again:
             return again_answered(reply);
         case State::handshake:
@@ -242,15 +245,22 @@ Step Dialogue::ask_random() {
 
 Step Dialogue::random_answered(const mail::SmtpReply& reply) {
     count(reply);
+    const mail::Address& control = questions_.random_control;
     // 252 too: what a server passes on unseen, it has accepted.
-    if (reply.positive()) return quit(Health::accept_all, accepted_random(questions_.random_control, reply));
-    const Judgement judgement = judge_rcpt(reply, questions_.random_control);
-    if (judgement == Judgement::unknown) {
-        controls_.random = reply;
-        return ask_known_good();
-    }
+    if (reply.positive()) return random_accepted(control, reply);
+    if (judge_rcpt(reply, control) != Judgement::unknown) return random_refused_otherwise(control, reply);
+    ++unknown_;
+    controls_.random = reply;
+    return ask_known_good();
+}
+
+Step Dialogue::random_accepted(const mail::Address& control, const mail::SmtpReply& reply) {
+    return quit(Health::accept_all, accepted_random(control, reply));
+}
+
+Step Dialogue::random_refused_otherwise(const mail::Address& control, const mail::SmtpReply& reply) {
     if (!reply.permanent()) return quit(Health::retry, "the random control was put off: " + shown(reply));
-    return quit(Health::fault, refused_control(questions_.random_control, reply, judgement));
+    return quit(Health::fault, refused_control(control, reply, judge_rcpt(reply, control)));
 }
 
 Step Dialogue::ask_known_good() {
@@ -303,6 +313,7 @@ Step Dialogue::ask_recipient() {
 }
 
 Step Dialogue::recipients_done() {
+    if (unproven_ && random_again_) return ask(State::random_again, *random_again_);
     // A server that has lost its directory since the controls passed would call everybody unknown.
     if (questions_.stay && controls_.known_good && std::exchange(unconfirmed_, false))
         return ask(State::confirm, *controls_.known_good);
@@ -315,6 +326,18 @@ Step Dialogue::recipients_done() {
     state_ = State::waiting;
     result_.stays_open = true;
     return {Step::Kind::waiting};
+}
+
+Step Dialogue::random_again_answered(const mail::SmtpReply& reply) {
+    count(reply);
+    const mail::Address control = *std::exchange(random_again_, std::nullopt);
+    if (judge_rcpt(reply, control) == Judgement::unknown && same_refusal(reply, controls_.random)) {
+        ++unknown_;
+        unproven_ = false;
+        return recipients_done();
+    }
+    drop_outcomes();
+    return reply.positive() ? random_accepted(control, reply) : random_refused_otherwise(control, reply);
 }
 
 Step Dialogue::confirm_answered(const mail::SmtpReply& reply) {
@@ -379,6 +402,11 @@ void Dialogue::note(std::string_view who, std::string_view text) {
 
 void Dialogue::record(CalloutClass klass, std::string reply) {
     if (klass == CalloutClass::unknown || klass == CalloutClass::policy) unconfirmed_ = true;
+    if (klass == CalloutClass::deliverable) unproven_ = true;
+    if (klass == CalloutClass::unknown) {
+        ++unknown_;
+        unproven_ = false;
+    }
     result_.outcomes.push_back({questions_.recipients[next_recipient_], klass, questions_.target.text(),
                                 std::move(reply), controls_.text()});
     ++next_recipient_;
@@ -402,6 +430,8 @@ std::string Dialogue::asked() const {
             return "RCPT TO for the random control";
         case State::known_good:
             return "RCPT TO for a known-good control";
+        case State::random_again:
+            return "RCPT TO for another random control";
         case State::confirm:
             return "RCPT TO for the known-good control";
         case State::recipient:
@@ -431,7 +461,7 @@ Step Dialogue::quit(Health health, std::string reason) {
 
 Step Dialogue::lost(const std::string& reason) {
     if (state_ == State::recipient) result_.broke_at = questions_.recipients[next_recipient_];
-    if (state_ == State::confirm) drop_outcomes();
+    if (state_ == State::random_again || state_ == State::confirm) drop_outcomes();
     if (state_ != State::quit)
         result_.reason = reason;  // health stays: retry before the controls passed, else passed
     return finish();
@@ -439,8 +469,9 @@ Step Dialogue::lost(const std::string& reason) {
 
 // A refusal in place of which the server went away was one too many; else it was the one before.
 Step Dialogue::gone(const std::string& reason, Gone how) {
-    const bool asking = state_ == State::random || state_ == State::known_good || state_ == State::confirm ||
-                        state_ == State::recipient;
+    const bool asking = state_ == State::random || state_ == State::known_good ||
+                        state_ == State::recipient || state_ == State::random_again ||
+                        state_ == State::confirm;
     if (state_ == State::banner || state_ == State::ehlo || state_ == State::helo) result_.turned_away = true;
     const bool behind =
         how != Gone::closed && (state_ == State::again || (state_ == State::quit && refusals_spent()));
@@ -486,6 +517,7 @@ SessionResult Dialogue::take_result() {
     if (state_ == State::waiting) {
         questions_.recipients.clear();
         next_recipient_ = 0;
+        unproven_ = unconfirmed_ = false;  // of those that are taken
     }
     return taken;
 }

@@ -5,9 +5,11 @@
 //     banner -> EHLO (HELO) -> [STARTTLS -> TLS -> EHLO] -> MAIL FROM -> random control -> known-good
 //     controls -> recipients -> QUIT
 //
-// One that stays open asks the known-good control again behind refusals, says EHLO and MAIL FROM again
-// instead of QUIT, and waits for more recipients. The reply to EHLO is like no other: it proves that each
-// reply before it belonged to the command it was taken for, as the reply to QUIT does at the end.
+// One that stays open asks a random control again behind acceptances (if it is told to) and the known-good
+// one behind refusals: a server may lose its directory, or begin to accept all, in the middle of a session.
+// Then it says EHLO and MAIL FROM again instead of QUIT, and waits for more recipients. The reply to EHLO is
+// like no other: it proves that each reply before it belonged to the command it was taken for, as the reply
+// to QUIT does at the end.
 //
 // Whatever goes wrong on the way, what was answered by then counts, the rest is unanswered, and nothing is
 // concluded before the controls have passed.
@@ -46,7 +48,8 @@ class Dialogue {
     explicit Dialogue(Questions questions);
 
     // Each returns the next step; after `finished` none may be called.
-    Step ask(std::vector<mail::Address> recipients);
+    // `random`: a fresh control, asked behind them if one was accepted and none refused as unknown since.
+    Step ask(std::vector<mail::Address> recipients, std::optional<mail::Address> random);
     Step end();
     Step connected();
     Step unreachable(const std::string& reason);
@@ -65,6 +68,8 @@ class Dialogue {
     void ask_no_more();
     // RCPTs that were refused so far.
     int refused() const { return result_.refused; }
+    // Those of them that were refused as recipients that do not exist.
+    int unknown() const { return unknown_; }
 
   private:
     enum class State {
@@ -76,9 +81,10 @@ class Dialogue {
         mail,
         random,
         known_good,
-        confirm,  // the known-good control, once more
         recipient,
-        again,  // EHLO, behind recipients
+        random_again,  // behind acceptances
+        confirm,       // the known-good control, behind refusals
+        again,         // EHLO, behind recipients
         waiting,
         quit,
         finished
@@ -91,8 +97,9 @@ class Dialogue {
     Step mail_answered(const mail::SmtpReply& reply);
     Step random_answered(const mail::SmtpReply& reply);
     Step known_good_answered(const mail::SmtpReply& reply);
-    Step confirm_answered(const mail::SmtpReply& reply);
     Step recipient_answered(const mail::SmtpReply& reply);
+    Step random_again_answered(const mail::SmtpReply& reply);
+    Step confirm_answered(const mail::SmtpReply& reply);
     Step again_answered(const mail::SmtpReply& reply);
     Step quit_answered(const mail::SmtpReply& reply);
 
@@ -103,6 +110,8 @@ class Dialogue {
     Step ask_recipient();
     Step recipients_done();
     Step known_good_exhausted();
+    Step random_accepted(const mail::Address& control, const mail::SmtpReply& reply);
+    Step random_refused_otherwise(const mail::Address& control, const mail::SmtpReply& reply);
 
     Step send(State next, const std::string& command, Milliseconds deadline);
     Step ask(State next, const mail::Address& recipient);
@@ -138,8 +147,11 @@ class Dialogue {
     bool mail_smtputf8_ = false;           // said with MAIL FROM
     std::vector<std::string> hello_ = {};  // the server's reply to EHLO; empty: it knows only HELO
     bool controls_passed_ = false;
-    bool unconfirmed_ = false;  // a recipient was refused since a known-good control was accepted
-    bool in_step_ = true;       // nothing was answered since the last proof of it
+    bool unconfirmed_ = false;                   // one was refused since a known-good control was accepted
+    bool unproven_ = false;                      // one was accepted since anybody was refused as unknown
+    std::optional<mail::Address> random_again_;  // to prove it by
+    int unknown_ = 0;
+    bool in_step_ = true;  // nothing was answered since the last proof of it
     Controls controls_;
     std::size_t next_control_ = 0;
     int controls_refused_ = 0;

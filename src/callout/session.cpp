@@ -34,6 +34,8 @@ using boost::system::error_code;
 constexpr Milliseconds kSlow{500};
 constexpr int kSlower = 4;
 constexpr Milliseconds kLastWords{1000};
+constexpr Milliseconds kDear{1000};
+constexpr Milliseconds kFresh{10'000};
 
 void put_before(std::vector<std::string>& transcript, std::vector<std::string> earlier) {
     earlier.emplace_back("(again, without TLS)");
@@ -91,7 +93,7 @@ asio::awaitable<SessionResult> Session::begin() {
 }
 
 asio::awaitable<SessionResult> Session::ask(std::vector<mail::Address> recipients) {
-    next_->step = dialogue_->ask(std::move(recipients));
+    next_->step = dialogue_->ask(std::move(recipients), random_behind());
     return converse();
 }
 
@@ -161,8 +163,10 @@ asio::awaitable<void> Session::take_step() {
     }
     if (step.kind == Step::Kind::send) said_at_ = std::chrono::steady_clock::now();
     const int refused = dialogue_->refused();
+    const int unknown = dialogue_->unknown();
     co_await say_and_listen();
     if (dialogue_->refused() != refused) note_refusal();
+    if (dialogue_->unknown() != unknown) unknown_at_ = std::chrono::steady_clock::now();
 }
 
 asio::awaitable<void> Session::say_and_listen() {
@@ -184,6 +188,13 @@ asio::awaitable<void> Session::say_and_listen() {
         step = dialogue_->overlong_line();
     else
         step = dialogue_->closed();
+}
+
+// Where a refusal is quick, each acceptance gets one behind it. Where it keeps a sender waiting, as long as
+// the last one is not old.
+std::optional<mail::Address> Session::random_behind() const {
+    if (tarpit_ >= kDear && std::chrono::steady_clock::now() - unknown_at_ < kFresh) return std::nullopt;
+    return make_random_control(questions_.random_control.domain());
 }
 
 void Session::note_refusal() {

@@ -132,6 +132,7 @@ class Session {
     boost::asio::awaitable<void> take_step();
     boost::asio::awaitable<void> say_and_listen();
     void note_refusal();
+    std::optional<mail::Address> random_behind() const;
 
     Questions questions_;
     std::shared_ptr<Connection> connection_;
@@ -140,6 +141,7 @@ class Session {
     std::string unreachable_;
     bool tls_failed_ = false;
     bool woken_ = false;
+    std::chrono::steady_clock::time_point unknown_at_;  // when one was last refused as unknown
     std::chrono::steady_clock::time_point said_at_;
     Milliseconds tarpit_{0};
     int slowed_at_ = 0;

@@ -14,9 +14,6 @@ using namespace std::chrono_literals;
 constexpr int kNobodyWaits = 2;
 constexpr int kMostMisses = 10;  // kept of an address
 
-// The longest pause between two tries. One that seems longer is of a clock that was wrong.
-constexpr auto kLongestRetry = 1h;
-
 struct Asked {
     AddressId id = 0;
     std::string cause;
@@ -45,7 +42,8 @@ class QuestionWriter {
                   "client = iif(excluded.rank < 2, excluded.client, client), "
                   "rank = min(rank, excluded.rank), "
                   "due = iif(attempts = 0 OR cause <> excluded.cause, min(due, excluded.due), "
-                  "iif(due > :latest, :latest, due)), "
+                  // One that seems to wait longer than it was told to is of a clock that was ahead.
+                  "min(due, :now + pause)), "
                   "step = iif(step > 0, step, iif((attempts = 0 OR cause <> excluded.cause) AND min(due, "
                   "excluded.due) <= :now, excluded.step, 0))") {}
 
@@ -55,7 +53,6 @@ class QuestionWriter {
         insert_.bind(":cause", asked.cause);
         insert_.bind(":now", to_unix_ms(now_));
         insert_.bind(":due", to_unix_ms(asked.due));
-        insert_.bind(":latest", to_unix_ms(now_ + kLongestRetry));
         insert_.bind(":first", static_cast<int>(asked.first));
         insert_.bind(":rank", asked.rank);
         insert_.bind(":turn", asked.turn);
@@ -215,10 +212,9 @@ std::vector<Question> in_line(SQLite::Database& db, Step step, const std::string
                               std::size_t most) {
     SQLite::Statement line(
         db,
-        "SELECT address_id, address, cause, attempts, rank, turn, client FROM question JOIN address ON "
-        "address.id = address_id WHERE step > 0 AND step = ? AND question.domain = ? AND rank BETWEEN ? AND "
-        "? "
-        "ORDER BY rank, turn LIMIT ?");
+        "SELECT address_id, address, attempts, rank, turn, client FROM question JOIN address ON address.id = "
+        "address_id WHERE step > 0 AND step = ? AND question.domain = ? AND rank BETWEEN ? AND ? ORDER BY "
+        "rank, turn LIMIT ?");
     line.bind(1, static_cast<int>(step));
     line.bind(2, domain);
     line.bind(3, sender_waits ? 0 : kNobodyWaits);
@@ -229,7 +225,6 @@ std::vector<Question> in_line(SQLite::Database& db, Step step, const std::string
         questions.push_back(
             {.id = line.getColumn("address_id").getInt64(),
              .address = stored_address(line.getColumn("address")),
-             .cause = line.getColumn("cause").getString(),
              .attempts = line.getColumn("attempts").getInt(),
              .sender_waits = line.getColumn("rank").getInt() < kNobodyWaits,
              .place = {line.getColumn("rank").getInt() == 0, line.getColumn("turn").getDouble()},
@@ -257,12 +252,13 @@ void call_out(Writer& writer, AddressId id) {
     update.exec();
 }
 
-void put_back(Writer& writer, const Question& question, Time due) {
-    SQLite::Statement update(writer.db,
-                             "UPDATE question SET due = ?, attempts = ?, step = 0 WHERE address_id = ?");
-    update.bind(1, to_unix_ms(due));
-    update.bind(2, question.attempts);
-    update.bind(3, question.id);
+void put_back(Writer& writer, const Question& question, Time now, Milliseconds pause) {
+    SQLite::Statement update(
+        writer.db, "UPDATE question SET due = ?, attempts = ?, pause = ?, step = 0 WHERE address_id = ?");
+    update.bind(1, to_unix_ms(now + pause));
+    update.bind(2, question.attempts + 1);
+    update.bind(3, static_cast<std::int64_t>(pause.count()));
+    update.bind(4, question.id);
     update.exec();
 }
 

@@ -49,7 +49,6 @@ bool move_mark(Writer& writer, const std::string& source, const std::string& mar
 struct Question {
     AddressId id = 0;
     mail::Address address;
-    std::string cause;
     int attempts = 0;
     bool sender_waits = false;
     census::Place place = {};
@@ -73,8 +72,8 @@ std::vector<std::pair<std::string, double>> first_turns(SQLite::Database& db);
 void ask(Writer& writer, AddressId id, const std::string& cause, Time now, Time due);
 // It was looked up in vain.
 void call_out(Writer& writer, AddressId id);
-// It was not answered: ask again later.
-void put_back(Writer& writer, const Question& question, Time due);
+// It was not answered: ask again after a pause.
+void put_back(Writer& writer, const Question& question, Time now, Milliseconds pause);
 // All of a domain that wait because they were not answered are due.
 void bring_forward(Writer& writer, const std::string& domain, Time now);
 void end_question(Writer& writer, AddressId id);

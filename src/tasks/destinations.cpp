@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include "base/log.h"
 #include "postfix/next_hop.h"
@@ -22,13 +21,9 @@ constexpr auto kAfterFailure = 5s;
 constexpr std::size_t kMostKnown = 10'000;
 constexpr std::size_t kMostAtOnce = 20;  // two or three processes each
 
-callout::Target target_of(const postfix::Host& host) {
-    return {host.name, host.port};
-}
-
 std::vector<callout::Target> targets_of(const std::vector<postfix::Host>& hosts) {
     std::vector<callout::Target> targets;
-    std::transform(hosts.begin(), hosts.end(), std::back_inserter(targets), target_of);
+    for (const postfix::Host& host : hosts) targets.push_back({host.name, host.port});
     return targets;
 }
 

@@ -91,11 +91,7 @@ Result<void> Lookups::take_answer(const Batch& batch, const AddressFinder::Answe
 // No directory lists it. That proves nothing, unless the directories know every recipient of the domain.
 void Lookups::take_absence(store::Writer& writer, const store::Question& question, const config::Route& route,
                            const AddressFinder::Answer& answer, Time now) {
-    const auto again = [&](std::chrono::milliseconds pause) {
-        store::Question later = question;
-        ++later.attempts;
-        store::put_back(writer, later, now + pause);
-    };
+    const auto again = [&](Milliseconds pause) { store::put_back(writer, question, now, pause); };
     if (!answer.complete) {
         // A directory did not answer: that is no answer to anybody who asks nobody else.
         if (!route.asks()) again(retry_pause(question.attempts));

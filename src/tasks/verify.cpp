@@ -113,7 +113,8 @@ void Asker::start_domain(const std::string& domain, bool stay, Clock::time_point
     if (nowhere.empty()) return;
     spdlog::warn("Postfix's transport tables name no host for {}", nowhere.front().address.external());
     const auto stored = state_.write([&](store::Writer& writer) {
-        for (const store::Question& question : nowhere) put_back(writer, question, postcensus::now());
+        for (const store::Question& question : nowhere)
+            store::put_back(writer, question, postcensus::now(), retry_pause(question.attempts));
     });
     if (!stored) next = std::min<Clock::time_point>(next, now + 1s);
 }
@@ -389,7 +390,7 @@ Result<void> Asker::store_result(const Call& call, const callout::SessionResult&
             store::count(writer, "callout-" + std::string(census::name_of(outcome.klass)), time, 1);
             store::record_callout(writer, question->id, outcome, began, time);
             if (!census::conclusive(outcome.klass))
-                put_back(writer, *question, time);
+                store::put_back(writer, *question, time, retry_pause(question->attempts));
             else if (store::is_news(writer.db, question->id, began))
                 store::end_question(writer, question->id);
             // Else it was raised anew while it was asked, and stays in line.
@@ -399,7 +400,7 @@ Result<void> Asker::store_result(const Call& call, const callout::SessionResult&
         for (const mail::Address& address : result.unanswered)
             if (result.broke_at == address || result.health != callout::Health::passed)
                 if (const auto question = question_of(address); question != call.asked.end())
-                    put_back(writer, *question, time);
+                    store::put_back(writer, *question, time, retry_pause(question->attempts));
     });
     if (!stored || lesson.stale) return stored;
     for (const census::CalloutOutcome& outcome : result.outcomes) {
@@ -420,12 +421,6 @@ void Asker::end_others(const Call& call) {
             other.over = true;
             other.wake();
         }
-}
-
-void Asker::put_back(store::Writer& writer, const store::Question& question, Time now) {
-    store::Question again = question;
-    const auto pause = retry_pause(again.attempts++);
-    store::put_back(writer, again, now + pause);
 }
 
 }  // namespace postcensus::tasks

@@ -87,7 +87,6 @@ class Asker {
                                              const callout::SessionResult& result, store::Seq began);
     Result<void> store_result(const Call& call, const callout::SessionResult& result, store::Seq began,
                               const Targets::Lesson& lesson);
-    static void put_back(store::Writer& writer, const store::Question& question, Time now);
     void end_others(const Call& call);
 
     // The first that stand in line and are not being asked. `most` of each kind are looked at.

@@ -78,9 +78,14 @@ void check(const callout::SessionResult& result, const callout::Questions& asked
         control = control || reply_to(one) == 250 || reply_to(one) == 251;
     const int random = reply_to(asked.random_control);
     const bool random_refused = random == 550 || random == 551 || random == 553;
+    // One that was asked behind acceptances takes them back.
+    bool accepts_all = false;
+    for (const auto& [who, one] : said)
+        accepts_all = accepts_all || (who.starts_with("random") && one.code >= 200 && one.code < 300);
     for (const census::CalloutOutcome& outcome : result.outcomes) {
         if (!census::conclusive(outcome.klass)) continue;
         const int code = reply_to(outcome.recipient);
+        if (accepts_all) report("concluded from a server that accepts all", result);
         if (!random_refused) report("concluded without a refused random control", result);
         if (outcome.klass == CalloutClass::deliverable && code != 250 && code != 251)
             report("deliverable without a 250", result);
@@ -150,7 +155,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                         fmt::format("{}{}@corp.example", i == 3 ? "\xc3\xa4rger" : "more", rounds * 10 + i)));
                 ++rounds;
                 open_questions = asked.recipients.size();
-                step = dialogue.ask(asked.recipients);
+                std::optional<mail::Address> random;
+                if (what % 2 == 0) random = address(fmt::format("random{}@corp.example", rounds + 1));
+                step = dialogue.ask(asked.recipients, random);
             } else {
                 step = what < 200   ? dialogue.end()
                        : what < 225 ? dialogue.spoke_out_of_turn("421 4.4.2 idle")

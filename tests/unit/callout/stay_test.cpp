@@ -21,8 +21,9 @@ class Stay {
         go_on();
     }
 
-    SessionResult ask(std::vector<mail::Address> recipients) {
-        step = dialogue.ask(std::move(recipients));
+    SessionResult ask(std::vector<mail::Address> recipients,
+                      std::optional<mail::Address> random = std::nullopt) {
+        step = dialogue.ask(std::move(recipients), std::move(random));
         go_on();
         return dialogue.take_result();
     }
@@ -106,7 +107,7 @@ TEST_CASE("answers count once the server has shown that it is in step", "[callou
         dialogue.connected();
         for (const char* line : {"220 ex1", "250-ex1 Hello", "250 SIZE", "250 OK", "550 5.1.1 no", "250 OK"})
             dialogue.line(line);
-        dialogue.ask({kA, kB});
+        dialogue.ask({kA, kB}, std::nullopt);
         dialogue.line("550 5.1.1 no");
         Step step = dialogue.line("250 2.1.5 OK");
         REQUIRE(step.text == "RCPT TO:<known@corp.example>\r\n");
@@ -172,7 +173,7 @@ TEST_CASE("a refusal counts between two known-good controls that were accepted",
     // Whatever else becomes of that control.
     for (const Cut cut : {Cut::closed, Cut::timed_out, Cut::garbage, Cut::out_of_turn}) {
         Stay other(nothing_yet());
-        other.step = other.dialogue.ask({kA, kB});
+        other.step = other.dialogue.ask({kA, kB}, std::nullopt);
         other.dialogue.line("250 2.1.5 OK");
         REQUIRE(other.dialogue.line("550 5.1.1 no").text == "RCPT TO:<known@corp.example>\r\n");
         if (cut == Cut::closed)
@@ -184,6 +185,38 @@ TEST_CASE("a refusal counts between two known-good controls that were accepted",
         const SessionResult result = other.dialogue.take_result();
         CHECK(result.outcomes.empty());
         CHECK(result.unanswered.size() == 2);
+    }
+}
+
+TEST_CASE("an acceptance counts before a refusal as unknown", "[callout]") {
+    const auto fresh = address("y8w2k@corp.example");
+    Stay stay(nothing_yet());
+    CHECK(stay.ask({kA}, fresh).outcomes.size() == 1);
+    CHECK(stay.said("RCPT TO:<y8w2k@") == 1);
+    // One of those that were asked about proves it as well, if it comes behind.
+    CHECK(stay.ask({kA, kB}, fresh).outcomes.size() == 2);
+    CHECK(stay.said("RCPT TO:<y8w2k@") == 1);
+    CHECK(stay.ask({kB, kA}, fresh).outcomes.size() == 2);
+    CHECK(stay.said("RCPT TO:<y8w2k@") == 2);
+    CHECK(stay.ask({kB}, fresh).outcomes.size() == 1);
+    CHECK(stay.said("RCPT TO:<y8w2k@") == 2);
+    struct Case {
+        std::string reply;
+        Health health;
+    };
+    for (const Case& one :
+         {Case{kAcceptedReply, Health::accept_all}, Case{"252 2.0.0 maybe", Health::accept_all},
+          Case{"550 5.7.1 Unable to relay", Health::fault}, Case{"551 5.1.1 no", Health::fault},
+          Case{"451 4.7.1 Greylisted", Health::retry}, Case{"", Health::passed}}) {
+        CAPTURE(one.reply);
+        Stay lies(nothing_yet());
+        lies.peer.nobody = one.reply;
+        const SessionResult result = lies.ask({kA}, fresh);
+        CHECK(result.health == one.health);
+        CHECK(result.outcomes.empty());
+        CHECK(result.unanswered == std::vector<mail::Address>{kA});
+        CHECK_FALSE(result.stays_open);
+        CHECK_FALSE(result.control_accepted);
     }
 }
 

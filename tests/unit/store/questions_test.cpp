@@ -37,7 +37,10 @@ void ask_for(TestState& state, const std::string& cause, Milliseconds due) {
 
 void back_off(TestState& state, int attempts, Milliseconds due) {
     state.write([&](Writer& writer) {
-        put_back(writer, {AddressBook(writer).ensure(address(kA)), address(kA), "", attempts}, kNoon + due);
+        put_back(
+            writer,
+            {.id = AddressBook(writer).ensure(address(kA)), .address = address(kA), .attempts = attempts - 1},
+            kNoon, due);
     });
 }
 
@@ -194,7 +197,7 @@ TEST_CASE("what waits comes into line when it is due", "[store][questions]") {
     state.miss("m@c.example");
     state.write([](Writer& writer) {
         const auto id = *find_address(writer.db, address("m@c.example"));
-        put_back(writer, {.id = id, .address = address("m@c.example"), .attempts = 3}, kNoon + 10min);
+        put_back(writer, {.id = id, .address = address("m@c.example"), .attempts = 3}, kNoon, 10min);
     });
     const auto next = [&] { return state.read([](SQLite::Database& db) { return next_due(db); }); };
     const auto in = [&](Step step) {
@@ -232,9 +235,17 @@ TEST_CASE("what backs off is due at once when its server works again", "[store][
 TEST_CASE("a clock that was wrong does not put a question off for ever", "[store][questions]") {
     TestState state;
     state.miss(kA);
-    back_off(state, 5, 1000 * 24h);
-    state.miss(kA, kNoon + 5s);
-    CHECK(state.question(kA) == "miss 5 3605");
+    back_off(state, 2, 10s);
+    // Now the clock goes back, by years or by a moment.
+    for (const Milliseconds back : {Milliseconds(1000 * 24h), Milliseconds(1h), Milliseconds(5s)}) {
+        const Time then = kNoon - back;
+        state.miss(kA, then);
+        CHECK(state.question(kA) == "miss 2 " + std::to_string((10s - back) / 1s));
+        back_off(state, 2, 10s);
+    }
+    // What is to be asked in a week is so whatever the clock was.
+    ask_for(state, "refresh", 7 * 24h);
+    CHECK(state.question(kA) == "miss 2 10");
 }
 
 TEST_CASE("the queue is bounded, and leaves nothing behind", "[store][questions]") {
