@@ -9,7 +9,8 @@ BUILD_PACKAGES := g++ cmake ninja-build make pkg-config ccache libboost1.81-dev 
 	libidn2-dev libunistring-dev libkrb5-dev libsasl2-dev libsystemd-dev libssl-dev zlib1g-dev catch2 scdoc
 LAB_PACKAGES := postfix postfix-lmdb postfix-cdb samba-ad-dc samba-ad-provision samba-dsdb-modules slapd ldap-utils \
 	ldb-tools krb5-user libsasl2-modules-gssapi-mit python3 python3-pytest python3-aiosmtpd iproute2 util-linux mount \
-	openssl ca-certificates procps dnsmasq-base systemd-journal-remote
+	openssl ca-certificates procps dnsmasq-base systemd-journal-remote libidn12 libgnutls-dane0 \
+	libnsl2 libdb5.3 libpcre2-8-0
 FUZZ_PACKAGES := clang libclang-rt-dev
 LINT_PACKAGES := clang clang-format clang-tidy
 BENCH_PACKAGES := pflogsumm
@@ -21,6 +22,7 @@ all: build
 # Installs what is missing. Without root it only says what is.
 deps:
 	@tests/install-packages $(BUILD_PACKAGES) $(LAB_PACKAGES)
+	@tests/unpack-exim build/exim
 
 deps-lint:
 	@tests/install-packages $(BUILD_PACKAGES) $(LINT_PACKAGES)

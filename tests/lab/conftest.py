@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from certificates import Authority  # noqa: E402
 from dns_server import Dns  # noqa: E402
 from exchange import ExchangeStandIn  # noqa: E402
+from exim import Exim  # noqa: E402
 from gateway import Gateway  # noqa: E402
 from habits import Habits  # noqa: E402
 from postcensus import Postcensus  # noqa: E402
@@ -213,6 +214,22 @@ def postfix_exchange(folder: Path) -> Iterator[PostfixExchange]:
         server.start()
     yield server
     server.kill()
+
+
+@pytest.fixture
+def make_exim(folder: Path):
+    """A function that makes and starts an Exim in the place of `exchange`, with other settings than Exim's own."""
+    made: list[Exim] = []
+
+    def make(*recipients: str, **settings: object) -> Exim:
+        with tools():
+            server = Exim(folder / "exim", recipients, **settings)
+            made.append(server)
+            server.start()
+        return server
+    yield make
+    for server in made:
+        server.stop()
 
 
 @pytest.fixture
