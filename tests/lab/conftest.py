@@ -29,6 +29,7 @@ from process import MissingTool, tail  # noqa: E402
 from samba_ad import SambaAD  # noqa: E402
 from second_dc import SecondDC  # noqa: E402
 from slapd import Slapd  # noqa: E402
+from wall_clock import WallClock  # noqa: E402
 
 CI = os.environ.get("CI") == "true"
 _numbers = itertools.count(1)
@@ -230,6 +231,13 @@ def make_exim(folder: Path):
     yield make
     for server in made:
         server.stop()
+
+
+@pytest.fixture
+def wall_clock(folder: Path) -> WallClock:
+    """For postcensus.watch(env=wall_clock.env)."""
+    with tools():
+        return WallClock(folder / "clock")
 
 
 @pytest.fixture

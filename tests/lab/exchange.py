@@ -11,7 +11,7 @@ import functools
 import ssl
 import threading
 from pathlib import Path
-from typing import Iterable, NamedTuple
+from typing import Callable, Iterable, NamedTuple
 
 from habits import OK, TOO_MANY_CONNECTIONS, UNABLE_TO_RELAY, Habits
 from process import LabError, MissingTool
@@ -125,6 +125,20 @@ class ExchangeStandIn:
         self._loop.call_soon_threadsafe(end)
         self._thread.join(10)
         self._thread = None
+
+    def renew(self, change: Callable[[], object]) -> None:
+        """As if restarted with that change, without an outage: no session of before sees anything of it."""
+        changed = threading.Event()
+
+        def renew() -> None:
+            for protocol in list(self._protocols):
+                if protocol.transport:
+                    protocol.transport.abort()
+            change()
+            changed.set()
+
+        self._loop.call_soon_threadsafe(renew)
+        changed.wait()
 
 
 class _Protocol(SMTP or object):
