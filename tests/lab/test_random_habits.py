@@ -172,10 +172,7 @@ def check_history(state: sqlite3.Connection) -> None:
             assert row[1] in MADE_UP and known_good and known_good[1] in EXISTING, row
 
 
-SUDDEN = pytest.mark.xfail(reason="a session believes its random control for as long as it is open", strict=False)
-
-
-@pytest.mark.parametrize("sudden", [False, pytest.param(True, marks=SUDDEN)], ids=["refuses all at any moment", "accepts all at any moment"])
+@pytest.mark.parametrize("sudden", [False, True], ids=["refuses all at any moment", "accepts all at any moment"])
 def test_nobody_is_wronged(fate, sudden):
     fate.sudden = sudden
     fate.census.watch(env=fate.clock.env)
@@ -200,7 +197,7 @@ def test_nobody_is_wronged(fate, sudden):
 
 @pytest.mark.parametrize("lie, rcpt", [
     (lambda server: server.recipients.clear(), "real2@corp.example"),
-    pytest.param(lambda server: setattr(server, "habits", habits.Habits(accept_all=True)), "made-up2@corp.example", marks=SUDDEN),
+    (lambda server: setattr(server, "habits", habits.Habits(accept_all=True)), "made-up2@corp.example"),
 ], ids=["refuses all", "accepts all"])
 def test_a_lie_that_begins_while_a_session_waits(fate, lie, rcpt):
     fate.census.watch()
@@ -212,7 +209,6 @@ def test_a_lie_that_begins_while_a_session_waits(fate, lie, rcpt):
     fate.pass_time(1)
 
 
-@pytest.mark.xfail(reason="what backs off when the clock goes back waits for an hour", strict=False)
 def test_a_clock_that_goes_back_does_not_stretch_a_pause(fate):
     fate.exchange.habits = habits.Habits(rcpt_replies={"made-up1@corp.example": "452 4.2.2 Later"})
     fate.clock.set(2 * HOUR)
