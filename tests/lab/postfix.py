@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Iterable
 
-from process import Process, Server, command, need, tail, wait_for
+from process import Process, Server, accepts, command, need, tail, wait_for
 from smtp_client import Dialogue, SmtpClient
 
 DAEMONS = "/usr/lib/postfix/sbin"
@@ -102,6 +102,8 @@ class Postfix(Server):
         if self.process:
             self.process.kill_group()
             self.process = None
+            # The daemons' share of the port ends a moment after the master.
+            wait_for(lambda: not accepts(self.address, self.port), f"{self.address}:{self.port} given up")
 
     def reload(self, **settings: str) -> None:
         """Changes settings and makes the daemons read them, as `postfix reload` does; ends when all new sessions meet them.
