@@ -23,6 +23,7 @@ constexpr std::size_t kMostAtOnce = 20;  // two or three processes each
 
 std::vector<callout::Target> targets_of(const std::vector<postfix::Host>& hosts) {
     std::vector<callout::Target> targets;
+    targets.reserve(hosts.size());
     for (const postfix::Host& host : hosts) targets.push_back({host.name, host.port});
     return targets;
 }
