@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "cmd/command.h"
+#include "store/history.h"
 #include "store/holds.h"
 #include "tasks/read_directory.h"
 
@@ -52,8 +53,15 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     if (auto finished = tasks::finish_reading(*configuration, *state, *began); !finished)
         return fail(finished.error());
     if (auto settled = settle(*configuration, *state); !settled) return fail(settled.error());
-    auto approved = state->write(
-        [&](store::Writer& writer) { return store::approve_holds(writer, *hold, postcensus::now()); });
+    auto approved = state->write([&](store::Writer& writer) {
+        auto released = store::approve_holds(writer, *hold, now());
+        const std::string which = *hold ? fmt::format("hold {}", **hold) : std::string("all holds");
+        store::note_command(
+            writer,
+            {"approve", globals.user, fmt::format("{}: {} removals released", which, released.size())},
+            now());
+        return released;
+    });
     if (!approved) return fail(approved.error());
     for (const std::string& address : *approved) std::cout << "- " << address << "\n";
     std::cerr << fmt::format("{} removals released\n", approved->size());

@@ -15,6 +15,7 @@ namespace postcensus::cmd {
 
 struct Globals {
     std::filesystem::path config = "/etc/postcensus/postcensus.conf";
+    std::string user;  // who asks
 };
 
 using Arguments = boost::program_options::variables_map;

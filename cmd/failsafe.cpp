@@ -4,17 +4,23 @@
 #include <unistd.h>
 
 #include <iostream>
+#include <optional>
+#include <tuple>
 
 #include "base/clock.h"
 #include "base/privileges.h"
 #include "cmd/command.h"
 #include "postfix/lapse.h"
+#include "store/history.h"
 
 namespace postcensus::cmd {
 namespace {
 
 namespace po = boost::program_options;
 
+using namespace std::chrono_literals;
+
+constexpr auto kPatience = 1s;  // the tables are what matters
 constexpr const char* kDefaultMaps = "/var/lib/postcensus/maps";
 
 void add_options(po::options_description& options) {
@@ -22,16 +28,31 @@ void add_options(po::options_description& options) {
                           "the folder of the tables; then no configuration is read");
 }
 
+// In the history, where the state can be written; nothing depends on it.
+void note(const config::Configuration& configuration, const std::string& user,
+          const std::vector<postfix::Lapsed>& lapsed) {
+    std::error_code ignored;
+    if (lapsed.empty() || !std::filesystem::exists(configuration.state.path, ignored)) return;
+    auto state = store::Database::open(configuration.state.path, store::Database::Mode::existing, kPatience);
+    if (!state) return;
+    std::ignore = state->write([&](store::Writer& writer) {
+        for (const postfix::Lapsed& table : lapsed)
+            store::note_command(
+                writer, {"failsafe", user, fmt::format("emptied {}: {}", table.table, table.why)}, now());
+    });
+}
+
 Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     std::filesystem::path maps;
+    std::optional<config::Configuration> configuration;
     if (arguments.contains("maps")) {
         maps = arguments["maps"].as<std::string>();
-    } else if (auto configuration = config::load(globals.config); configuration) {
+    } else if (auto loaded = config::load(globals.config); loaded) {
+        configuration = *std::move(loaded);
         maps = configuration->postfix.maps;
     } else {
         maps = kDefaultMaps;
-        std::cerr << "postcensus: " << configuration.error().message << "; going on with " << maps.string()
-                  << "\n";
+        std::cerr << "postcensus: " << loaded.error().message << "; going on with " << maps.string() << "\n";
     }
     if (auto became = become_owner_of(maps); !became)
         return fail(ExitCode::configuration, became.error().message);
@@ -39,6 +60,7 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     if (!lapsed) return fail(lapsed.error());
     for (const postfix::Lapsed& table : *lapsed)
         std::cout << fmt::format("emptied {}: {}\n", (maps / table.table).string(), table.why);
+    if (configuration) note(*configuration, globals.user, *lapsed);
     return ExitCode::done;
 }
 

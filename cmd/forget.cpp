@@ -6,6 +6,7 @@
 
 #include "cmd/command.h"
 #include "store/addresses.h"
+#include "store/history.h"
 
 namespace postcensus::cmd {
 namespace {
@@ -13,8 +14,46 @@ namespace {
 namespace po = boost::program_options;
 using namespace std::chrono_literals;
 
+constexpr std::size_t kPiece = 500;
+
 void add_options(po::options_description& options) {
     options.add_options()("domain", po::value<std::string>(), "all addresses of this domain");
+}
+
+// Those of a domain go piece by piece, so that `watch` is not kept from writing.
+Result<int> forget_domain(store::Database& state, const std::string& domain, const std::string& user) {
+    int count = 0;
+    for (store::AddressId after = 0;;) {
+        auto piece = state.write([&](store::Writer& writer) {
+            const auto ids = store::asked_addresses(writer.db, domain, after, kPiece);
+            for (const store::AddressId id : ids) store::forget(writer, id, user, now());
+            return ids;
+        });
+        if (!piece) return fail(piece.error());
+        if (piece->empty()) break;
+        after = piece->back();
+        count += static_cast<int>(piece->size());
+    }
+    auto noted = state.write([&](store::Writer& writer) {
+        store::note_command(writer, {"forget", user, fmt::format("--domain {}: {} addresses", domain, count)},
+                            now());
+    });
+    if (!noted) return fail(noted.error());
+    return count;
+}
+
+Result<int> forget_addresses(store::Database& state, const std::vector<mail::Address>& addresses,
+                             const std::string& user) {
+    return state.write([&](store::Writer& writer) {
+        int count = 0;
+        for (const mail::Address& address : addresses) {
+            const auto id = store::find_address(writer.db, address);
+            if (id) store::forget(writer, *id, user, now());
+            if (id) ++count;
+            store::note_command(writer, {"forget", user, address.external()}, now());
+        }
+        return count;
+    });
 }
 
 Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
@@ -31,21 +70,8 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
         return fail(ExitCode::usage, fmt::format("no route names the domain {}", domain));
     auto state = store::Database::open(configuration->state.path, store::Database::Mode::existing, 10s);
     if (!state) return fail(state.error());
-    auto forgotten = state->write([&](store::Writer& writer) {
-        int count = 0;
-        for (const store::AddressId id :
-             domain.empty() ? std::vector<store::AddressId>{} : store::asked_addresses(writer.db, domain)) {
-            store::forget(writer, id);
-            ++count;
-        }
-        for (const mail::Address& address : *addresses) {
-            const auto id = store::find_address(writer.db, address);
-            if (!id) continue;
-            store::forget(writer, *id);
-            ++count;
-        }
-        return count;
-    });
+    auto forgotten = domain.empty() ? forget_addresses(*state, *addresses, globals.user)
+                                    : forget_domain(*state, domain, globals.user);
     if (!forgotten) return fail(forgotten.error());
     std::cout << fmt::format("forgot what callouts said of {} addresses\n", *forgotten);
     if (auto settled = settle(*configuration, *state); !settled) return fail(settled.error());

@@ -107,6 +107,7 @@ struct CommandLine {
 // The shared options stand before the command; everything behind it is the command's.
 Result<CommandLine> split_command_line(const std::vector<std::string>& words) {
     CommandLine line;
+    line.globals.user = invoking_user();
     for (std::size_t i = 0; i < words.size(); ++i) {
         const std::string& word = words[i];
         const std::size_t equals = word.find('=');

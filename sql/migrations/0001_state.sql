@@ -39,6 +39,7 @@ CREATE INDEX address_by_accepted ON address (accepted_seq) WHERE answer IN ('acc
 CREATE INDEX address_by_left     ON address (left_seq) WHERE left_seq IS NOT NULL;
 CREATE INDEX address_configured  ON address (id) WHERE configured = 1;
 CREATE INDEX address_strangers   ON address (id) WHERE accepted_seq IS NULL;
+CREATE INDEX address_accept_all  ON address (domain) WHERE reason = 'accept-all';
 
 -- How many addresses of a domain are accepted or closed: what the gate measures a loss by.
 CREATE TABLE accepted (
@@ -90,6 +91,7 @@ CREATE TABLE reading (
     good         INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX reading_by_end ON reading (ended);
+CREATE INDEX reading_by_begin ON reading (began_seq);
 CREATE INDEX reading_by_directory ON reading (directory_id, ended);
 
 -- An object that is gone stays for a while, without listings: a reading that began earlier may still bring it.
@@ -187,12 +189,18 @@ CREATE TABLE absence (
     control    TEXT NOT NULL
 ) STRICT;
 
--- Addresses whose evidence changed and whose answer has not been decided since. Misses first (rank 0).
+-- Addresses whose evidence changed and whose answer has not been decided since.
 CREATE TABLE undecided (
     address_id INTEGER PRIMARY KEY REFERENCES address (id),
-    rank       INTEGER NOT NULL
+    rank       INTEGER NOT NULL               -- 0 a sender waits; 1 others; 2 would lose acceptance: waits for the gate
 ) STRICT;
-CREATE INDEX undecided_first ON undecided (address_id) WHERE rank = 0;
+CREATE INDEX undecided_line ON undecided (rank, address_id);
+
+-- Domains whose policy changed: all their addresses are decided anew.
+CREATE TABLE undecided_domain (
+    domain TEXT PRIMARY KEY,
+    seq    INTEGER NOT NULL                   -- of the change
+) STRICT, WITHOUT ROWID;
 
 -- Removals that wait for an operator: the gate's, and objects that are not seen any more where nobody can be asked.
 CREATE TABLE hold (
@@ -206,7 +214,8 @@ CREATE TABLE hold (
 ) STRICT;
 CREATE INDEX hold_by_number ON hold (number);
 
--- Each change of an answer, with its cause in words.
+-- Each change of an answer, with its cause in words. What an operator did to an address stands here too: then both
+-- answers are the same.
 CREATE TABLE event (
     id          INTEGER PRIMARY KEY,
     address_id  INTEGER NOT NULL REFERENCES address (id),
@@ -220,6 +229,23 @@ CREATE TABLE event (
 ) STRICT;
 CREATE INDEX event_by_address ON event (address_id, at);
 CREATE INDEX event_by_time ON event (at);
+
+-- What operators and failsafe did.
+CREATE TABLE command (
+    id    INTEGER PRIMARY KEY,
+    seq   INTEGER NOT NULL,
+    at    INTEGER NOT NULL,
+    name  TEXT NOT NULL,                      -- approve, forget, failsafe
+    user  TEXT NOT NULL,                      -- who ran it
+    words TEXT NOT NULL                       -- to what, and how much of it
+) STRICT;
+CREATE INDEX command_by_time ON command (at);
+
+-- When an answer last became or ceased to be this one. Only `closed` is kept: its table is built anew only then.
+CREATE TABLE answer_change (
+    answer TEXT PRIMARY KEY,
+    seq    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- What should be out: one row a table.
 CREATE TABLE publication (

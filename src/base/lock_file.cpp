@@ -15,13 +15,21 @@ Result<std::optional<LockFile>> LockFile::try_lock(const std::filesystem::path& 
                                                    const std::string& content) {
     UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
     if (!fd) return fail(ExitCode::cannot_write, describe_errno("cannot open the lock", path, errno));
-    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK) return std::optional<LockFile>{};
-        return fail(ExitCode::cannot_write, describe_errno("cannot lock", path, errno));
-    }
-    LockFile lock(std::move(fd));
-    lock.rewrite(content);
-    return std::optional<LockFile>(std::move(lock));
+    auto lock = hold(std::move(fd), path);
+    if (lock && *lock) (*lock)->rewrite(content);
+    return lock;
+}
+
+Result<std::optional<LockFile>> LockFile::try_lock_folder(const std::filesystem::path& folder) {
+    UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd) return fail(ExitCode::cannot_write, describe_errno("cannot open the folder", folder, errno));
+    return hold(std::move(fd), folder);
+}
+
+Result<std::optional<LockFile>> LockFile::hold(UniqueFd fd, const std::filesystem::path& path) {
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return std::optional<LockFile>(LockFile(std::move(fd)));
+    if (errno == EWOULDBLOCK) return std::optional<LockFile>{};
+    return fail(ExitCode::cannot_write, describe_errno("cannot lock", path, errno));
 }
 
 void LockFile::rewrite(const std::string& content) {

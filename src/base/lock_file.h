@@ -19,11 +19,15 @@ class LockFile {
     static Result<std::optional<LockFile>> try_lock(const std::filesystem::path& path,
                                                     const std::string& content);
 
+    // The same for a folder, which says nothing of who holds it.
+    static Result<std::optional<LockFile>> try_lock_folder(const std::filesystem::path& folder);
+
     // Writes new content: the holder's facts changed.
     void rewrite(const std::string& content);
 
   private:
     explicit LockFile(UniqueFd fd) : fd_(std::move(fd)) {}
+    static Result<std::optional<LockFile>> hold(UniqueFd fd, const std::filesystem::path& path);
     UniqueFd fd_;
 };
 

@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 
 #include "base/file.h"
+#include "base/printable.h"
 
 namespace postcensus {
 
@@ -27,6 +29,15 @@ Result<void> become_owner_of(const std::filesystem::path& folder) {
     if (groups != 0 || ::setgid(group) != 0 || ::setuid(facts.st_uid) != 0)
         return fail(ExitCode::cannot_write, describe_errno("cannot become the owner of", folder, errno));
     return {};
+}
+
+std::string invoking_user() {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment
+    if (const char* sudo = std::getenv("SUDO_USER"); ::getuid() == 0 && sudo != nullptr && *sudo != '\0')
+        return printable(sudo, 64);
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread
+    if (const passwd* user = ::getpwuid(::getuid()); user != nullptr) return user->pw_name;
+    return std::to_string(::getuid());
 }
 
 Result<void> become_nobody() {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "base/failure.h"
 
@@ -11,6 +12,9 @@ namespace postcensus {
 
 // Does nothing if this process is not root, or if root owns the folder.
 Result<void> become_owner_of(const std::filesystem::path& folder);
+
+// Who runs this process: behind sudo(8) the one who called it. For the history; ask before becoming another.
+std::string invoking_user();
 
 // For a command that needs nothing but what it has open. Does nothing if this process is not root.
 Result<void> become_nobody();

@@ -266,6 +266,12 @@ const Route* Configuration::route_of(std::string_view domain) const {
     return found == route_by_domain.end() ? nullptr : &routes[found->second];
 }
 
+std::chrono::milliseconds Configuration::longest_lease() const {
+    std::chrono::milliseconds longest{};
+    for (const Route& route : routes) longest = std::max(longest, route.policy.unknown_expire);
+    return longest;
+}
+
 Result<Configuration> load(const std::filesystem::path& file) {
     auto text = read_file(file, kLargestFile);
     if (!text)

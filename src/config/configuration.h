@@ -50,6 +50,8 @@ struct Configuration {
     std::map<std::string, std::size_t, std::less<>> route_by_domain;
 
     const Route* route_of(std::string_view domain) const;
+    // Of all routes: no rejection runs longer.
+    std::chrono::milliseconds longest_lease() const;
 };
 
 Result<Configuration> load(const std::filesystem::path& file);

@@ -40,7 +40,7 @@ Result<void> sync_file(const std::filesystem::path& path) {
     return {};
 }
 
-std::vector<TableEntry> sample(const TableEntries& entries) {
+std::vector<TableEntry> sample(const TableEntries& entries, const std::vector<std::string>& changed) {
     std::vector<TableEntry> some;
     if (entries.size() <= kCheckAll) {
         for (std::size_t i = 0; i < entries.size(); ++i) some.push_back(entries.at(i));
@@ -50,6 +50,8 @@ std::vector<TableEntry> sample(const TableEntries& entries) {
     std::uniform_int_distribution<std::size_t> any(0, entries.size() - 1);
     std::set<std::size_t> picked{0, entries.size() - 1};
     while (picked.size() < kCheckAll) picked.insert(any(random));
+    for (const std::string& key : changed)
+        if (const auto index = entries.find(key)) picked.insert(*index);
     for (const std::size_t index : picked) some.push_back(entries.at(index));
     return some;
 }
@@ -61,12 +63,18 @@ const std::vector<std::string>& index_suffixes() {
     return all;
 }
 
+TableFolder::TableFolder(Settings settings, std::string type)
+    : settings_(std::move(settings)),
+      type_(std::move(type)),
+      suffix_(type_ == "lmdb"  ? ".lmdb"
+              : type_ == "cdb" ? ".cdb"
+                               : ".db") {}
+
 std::filesystem::path TableFolder::index_path(const std::string& name) const {
-    const std::string suffix = type_ == "lmdb" ? ".lmdb" : type_ == "cdb" ? ".cdb" : ".db";
-    return settings_.maps / (name + suffix);
+    return settings_.maps / (name + suffix_);
 }
 
-Result<void> TableFolder::prepare() const {
+Result<void> TableFolder::make_folder() const {
     std::error_code error;
     // Postfix has to get through, whatever the umask is.
     if (std::filesystem::create_directories(settings_.maps, error)) ::chmod(settings_.maps.c_str(), 0755);
@@ -76,17 +84,46 @@ Result<void> TableFolder::prepare() const {
         return fail(ExitCode::cannot_write, fmt::format("cannot write to the folder of the tables {}: {}; "
                                                         "give it to this user, or set [general] maps",
                                                         settings_.maps.string(), error.message()));
-    // After a change of table-type nobody tends the old type's overlays any more, and main.cf may still name
-    // them.
-    for (const char* name : {"unknown", "closed"})
-        for (const std::string& suffix : index_suffixes()) {
-            const std::filesystem::path index = settings_.maps / (name + suffix);
-            if (index == index_path(name) || !std::filesystem::exists(index)) continue;
-            if (auto emptied = empty_index(settings_.maps, name, suffix); !emptied) return emptied;
-        }
+    return {};
+}
+
+// An empty table is built. Where that fails for another reason than its type (a full disk) the usual name is
+// as good: what is out stays, and the next publication says what is wrong.
+Result<std::string> TableFolder::find_suffix() const {
+    auto folder = TempFolder::create(settings_.maps, kBuildPrefix);
+    if (!folder) return suffix_;
+    const std::filesystem::path path = folder->path() / "empty";
+    if (auto written = write_file(path, "", kTableMode); !written) return suffix_;
+    auto ran =
+        run_process({"postmap", "-c", settings_.config_dir.string(), type_ + ":" + path.string()}, {}, 60s);
+    if (!ran) return fail(ran.error());
+    for (const std::string& suffix : index_suffixes())
+        if (std::filesystem::exists(path.string() + suffix)) return suffix;
+    if (ran->errors.find("dictionary type") == std::string::npos) return suffix_;
+    return fail(
+        ExitCode::configuration,
+        fmt::format("this Postfix has no tables of type {}; take one that `postconf -m` names, in main.cf "
+                    "and in [general] table-type ({})",
+                    type_, printable(ran->errors)));
+}
+
+Result<void> TableFolder::prepare() {
+    if (auto made = make_folder(); !made) return made;
+    std::error_code error;
     for (const auto& entry : std::filesystem::directory_iterator(settings_.maps, error))
         if (entry.path().filename().string().starts_with(kBuildPrefix))
             std::filesystem::remove_all(entry.path(), error);
+    auto suffix = find_suffix();
+    if (!suffix) return fail(suffix.error());
+    suffix_ = *suffix;
+    // After a change of table-type nobody tends the old type's overlays any more, and main.cf may still name
+    // them.
+    for (const char* name : {"unknown", "closed"})
+        for (const std::string& other : index_suffixes()) {
+            const std::filesystem::path index = settings_.maps / (name + other);
+            if (index == index_path(name) || !std::filesystem::exists(index)) continue;
+            if (auto emptied = empty_index(settings_.maps, name, other); !emptied) return emptied;
+        }
     return {};
 }
 
@@ -111,7 +148,7 @@ Result<void> TableFolder::build(const std::filesystem::path& folder, const std::
 }
 
 Result<void> TableFolder::check(const std::filesystem::path& folder, const TableContent& content) const {
-    const std::vector<TableEntry> some = sample(content.entries);
+    const std::vector<TableEntry> some = sample(content.entries, content.changed);
     if (some.empty()) return {};
     std::string input;
     std::unordered_map<std::string, std::string> expected;
@@ -143,21 +180,25 @@ Result<void> TableFolder::check(const std::filesystem::path& folder, const Table
     return {};
 }
 
-Result<void> TableFolder::publish(const TableContent& content) const {
+// Text first: Postfix complains of an index that is older than its text.
+Result<void> TableFolder::put_out(const std::filesystem::path& folder, const std::string& name) const {
+    if (auto moved = rename_file(folder / name, text_path(name)); !moved) return moved;
+    return rename_file(folder / index_path(name).filename(), index_path(name));
+}
+
+Result<std::string> TableFolder::publish(const TableContent& content) const {
     auto folder = TempFolder::create(settings_.maps, kBuildPrefix);
     if (!folder) return fail(folder.error());
     if (auto built = build(folder->path(), content.name, format_head(content.name, content.head),
                            content.entries.text());
         !built)
-        return built;
-    if (auto checked = check(folder->path(), content); !checked) return checked;
-    if (auto moved = rename_file(folder->path() / content.name, text_path(content.name)); !moved)
-        return moved;
-    if (auto moved =
-            rename_file(folder->path() / index_path(content.name).filename(), index_path(content.name));
-        !moved)
-        return moved;
-    return sync_folder(settings_.maps);
+        return fail(built.error());
+    if (auto checked = check(folder->path(), content); !checked) return fail(checked.error());
+    std::string identity =
+        identity_of(folder->path() / content.name, folder->path() / index_path(content.name).filename());
+    if (auto out = put_out(folder->path(), content.name); !out) return fail(out.error());
+    if (auto synced = sync_folder(settings_.maps); !synced) return fail(synced.error());
+    return identity;
 }
 
 Result<void> TableFolder::ensure_spares() const {
@@ -172,16 +213,19 @@ Result<void> TableFolder::ensure_spares() const {
                 build(folder->path(), name, "# Empty: takes the place of a table that nobody tends.\n", {});
             !built)
             return built;
-        if (auto moved = rename_file(folder->path() / name, text_path(name)); !moved) return moved;
-        if (auto moved = rename_file(folder->path() / index_path(name).filename(), index_path(name)); !moved)
-            return moved;
+        if (auto out = put_out(folder->path(), name); !out) return out;
     }
     return sync_folder(settings_.maps);
 }
 
 std::string TableFolder::identity(const std::string& name) const {
+    return identity_of(text_path(name), index_path(name));
+}
+
+std::string TableFolder::identity_of(const std::filesystem::path& text,
+                                     const std::filesystem::path& index) const {
     std::string out = type_;
-    for (const std::filesystem::path& path : {text_path(name), index_path(name)}) {
+    for (const std::filesystem::path& path : {text, index}) {
         struct stat facts {};
         if (::stat(path.c_str(), &facts) != 0)
             out += " missing";
@@ -202,7 +246,9 @@ std::optional<TableHead> TableFolder::head(const std::string& name) const {
 }
 
 Result<std::vector<std::string>> TableFolder::keys(const std::string& name) const {
-    auto text = read_file(text_path(name), kLargestText);
+    std::error_code ignored;
+    const bool has_text = std::filesystem::exists(text_path(name), ignored);
+    auto text = has_text ? read_file(text_path(name), kLargestText) : read_index(name);
     if (!text) return fail(text.error());
     std::vector<std::string> keys;
     for (std::size_t start = 0; start < text->size();) {
@@ -219,6 +265,18 @@ Result<std::vector<std::string>> TableFolder::keys(const std::string& name) cons
         keys.emplace_back(line.substr(0, length));
     }
     return keys;
+}
+
+Result<std::string> TableFolder::read_index(const std::string& name) const {
+    auto ran = run_process(
+        {"postmap", "-c", settings_.config_dir.string(), "-s", type_ + ":" + text_path(name).string()}, {},
+        kPostmapLimit);
+    if (!ran) return fail(ran.error());
+    if (ran->status == 0 && ran->errors.empty()) return ran->output;
+    return fail(ExitCode::cannot_write,
+                fmt::format("the text of the table {} is gone, and its index cannot be listed ({}); restore "
+                            "the text, or remove {} if its recipients may be forgotten",
+                            name, printable(ran->errors), index_path(name).string()));
 }
 
 Result<std::optional<std::string>> TableFolder::look_up(const std::string& name,

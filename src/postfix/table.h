@@ -23,19 +23,24 @@ namespace postcensus::postfix {
 struct TableContent {
     std::string name;  // directory, learned, closed, unknown
     TableHead head;
-    TableEntries entries;  // sorted by key, each key once
+    TableEntries entries;                   // sorted by key, each key once
+    std::vector<std::string> changed = {};  // keys that the new index is asked for in any case
 };
 
 class TableFolder {
   public:
     // `type`: one that resolve_table_type() gave.
-    TableFolder(Settings settings, std::string type)
-        : settings_(std::move(settings)), type_(std::move(type)) {}
+    TableFolder(Settings settings, std::string type);
 
-    // Makes the folder if need be, checks that it can be written, drops what a killed publication left.
-    Result<void> prepare() const;
+    Result<void> make_folder() const;
 
-    Result<void> publish(const TableContent& content) const;
+    // Makes the folder if need be, checks that it can be written, drops what a killed publication left, and
+    // learns what postmap calls an index of this type (from Postfix 3.11 on, hash: may be redirected to
+    // lmdb). Before the first publication; whoever only looks up needs none of it.
+    Result<void> prepare();
+
+    // Returns the identity() of what it put out: another one soon after means that somebody interfered.
+    Result<std::string> publish(const TableContent& content) const;
 
     // The empty spares of `unknown` and `closed` beside them, for failsafe. Made anew where one is missing.
     Result<void> ensure_spares() const;
@@ -46,7 +51,7 @@ class TableFolder {
 
     // The head of a table's text. Nothing where there is no such file, or no head in it.
     std::optional<TableHead> head(const std::string& name) const;
-    // All keys of a table's text, whoever wrote it.
+    // All keys of a table's text, whoever wrote it; of its index where the text is gone.
     Result<std::vector<std::string>> keys(const std::string& name) const;
 
     std::filesystem::path text_path(const std::string& name) const { return settings_.maps / name; }
@@ -60,9 +65,14 @@ class TableFolder {
     Result<void> build(const std::filesystem::path& folder, const std::string& name, std::string_view head,
                        std::string_view lines) const;
     Result<void> check(const std::filesystem::path& folder, const TableContent& content) const;
+    Result<void> put_out(const std::filesystem::path& folder, const std::string& name) const;
+    std::string identity_of(const std::filesystem::path& text, const std::filesystem::path& index) const;
+    Result<std::string> find_suffix() const;
+    Result<std::string> read_index(const std::string& name) const;
 
     Settings settings_;
     std::string type_;
+    std::string suffix_;
 };
 
 // The file name endings that an index may have, whatever its type.

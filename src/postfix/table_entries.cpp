@@ -37,6 +37,16 @@ TableEntry TableEntries::at(std::size_t index) const {
     return {whole.substr(0, line.key_size), whole.substr(line.key_size + 1, line.size - line.key_size - 2)};
 }
 
+std::optional<std::size_t> TableEntries::find(std::string_view key) const {
+    const auto found = std::lower_bound(
+        lines_.begin(), lines_.end(), key, [this](const Line& line, std::string_view wanted) {
+            return std::string_view(text_).substr(line.start, line.key_size) < wanted;
+        });
+    if (found == lines_.end() || std::string_view(text_).substr(found->start, found->key_size) != key)
+        return std::nullopt;
+    return static_cast<std::size_t>(found - lines_.begin());
+}
+
 void TableEntries::clear() {
     text_.clear();
     lines_.clear();

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,8 @@ class TableEntries {
     std::size_t size() const { return lines_.size(); }
     bool empty() const { return lines_.empty(); }
     TableEntry at(std::size_t index) const;
+    // Where this key stands, after sort().
+    std::optional<std::size_t> find(std::string_view key) const;
     void clear();
 
     // All lines, in the order in which they were added, or in that of sort().

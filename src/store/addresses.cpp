@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/addresses.h"
 
+#include <functional>
 #include <stdexcept>
 
 namespace postcensus::store {
@@ -146,69 +147,87 @@ std::optional<Pending> EvidenceReader::load(AddressId id) {
     return pending;
 }
 
-std::vector<AddressId> next_undecided(SQLite::Database& db, UndecidedPosition& after, std::size_t most) {
-    std::vector<AddressId> ids;
-    const auto take = [&](const char* sql) {
-        SQLite::Statement next(db, sql);
-        next.bind(1, after.id);
-        next.bind(2, static_cast<std::int64_t>(most));
-        while (next.executeStep()) ids.push_back(next.getColumn(0).getInt64());
-        if (!ids.empty()) after.id = ids.back();
-    };
-    if (after.rank <= 0)
-        take(
-            "SELECT address_id FROM undecided WHERE rank = 0 AND address_id > ? ORDER BY address_id LIMIT ?");
-    if (!ids.empty()) return ids;
-    if (after.rank <= 0) after = {1, 0};
-    take("SELECT address_id FROM undecided WHERE rank <> 0 AND address_id > ? ORDER BY address_id LIMIT ?");
-    return ids;
-}
-
 CauseReader::CauseReader(SQLite::Database& db)
-    : listing_(
-          db,
-          "SELECT directory.name, dn FROM listing JOIN object ON object.id = object_id "
-          "JOIN directory ON directory.id = directory_id WHERE address_id = ? ORDER BY object_id LIMIT 1"),
+    : listing_(db,
+               "SELECT directory.name AS name, dn, kind, server FROM listing JOIN object ON object.id = "
+               "object_id JOIN directory ON directory.id = object.directory_id LEFT JOIN reading ON "
+               "reading.began_seq = read_seq AND reading.directory_id = directory.id WHERE address_id = ? "
+               "ORDER BY object_id LIMIT 1"),
+      ended_(db,
+             "SELECT directory.name AS name, dn, kind, server FROM address JOIN object ON object.id = "
+             "last_object JOIN directory ON directory.id = object.directory_id LEFT JOIN reading ON "
+             "reading.began_seq = read_seq AND reading.directory_id = directory.id WHERE address.id = ? "
+             "LIMIT 1"),
       callout_(db,
                "SELECT target, reply FROM callout WHERE address_id = ? AND class IN ('deliverable', "
                "'unknown', 'policy') "
                "ORDER BY began_seq DESC, id DESC LIMIT 1"),
-      absence_(db, "SELECT server, control FROM absence WHERE address_id = ?") {}
+      absence_(db, "SELECT server, control FROM absence WHERE address_id = ?"),
+      command_(
+          db,
+          "SELECT cause FROM (SELECT cause, from_answer, to_answer FROM event WHERE address_id = ? ORDER "
+          "BY id DESC LIMIT 1) WHERE from_answer = to_answer") {}
 
-std::string CauseReader::describe(AddressId id, census::Reason reason) {
+namespace {
+
+std::string first_text(SQLite::Statement& statement, AddressId id,
+                       const std::function<std::string(SQLite::Statement&)>& words) {
+    statement.reset();
+    statement.bind(1, id);
+    std::string text = statement.executeStep() ? words(statement) : std::string{};
+    statement.reset();
+    return text;
+}
+
+// "directory corp (changes read at ldaps://dc1.corp.example): CN=…".
+std::string object_words(SQLite::Statement& row, std::string_view verb) {
+    std::string words = "directory " + row.getColumn("name").getString();
+    if (const auto kind = row.getColumn("kind"); !kind.isNull())
+        words += " (" + kind.getString() + " read at " + row.getColumn("server").getString() + ")";
+    return words.append(verb).append(row.getColumn("dn").getString());
+}
+
+}  // namespace
+
+std::string CauseReader::describe(const Pending& pending, census::Reason reason) {
+    std::string words = describe_evidence(pending.id, reason);
+    if (pending.approved) words += "; released by approve";
+    return words;
+}
+
+std::string CauseReader::describe_evidence(AddressId id, census::Reason reason) {
     using census::Reason;
-    const auto first = [id](SQLite::Statement& statement, const char* before, const char* between) {
-        statement.reset();
-        statement.bind(1, id);
-        std::string words;
-        if (statement.executeStep())
-            words =
-                before + statement.getColumn(0).getString() + between + statement.getColumn(1).getString();
-        statement.reset();
-        return words;
-    };
     switch (reason) {
         case Reason::listed:
         case Reason::unseen:
         case Reason::closed_listing:
-            return first(listing_, "directory ", ": ");
+            return first_text(listing_, id, [](auto& row) { return object_words(row, ": "); });
         case Reason::proven:
         case Reason::closed_callout:
         case Reason::proven_unknown:
         case Reason::contested:
         case Reason::not_missed:
         case Reason::postmaster:
-            return first(callout_, "callout to ", ": ");
+            return first_text(callout_, id, [](auto& row) {
+                return "callout to " + row.getColumn(0).getString() + ": " + row.getColumn(1).getString();
+            });
         case Reason::proven_absent:
-            return first(absence_, "not found twice, the last time at ", ", which showed ");
+            return first_text(absence_, id, [](auto& row) {
+                return "not found twice, the last time at " + row.getColumn(0).getString() +
+                       ", which showed " + row.getColumn(1).getString();
+            });
         case Reason::configured:
         case Reason::not_relayed:
             return "configuration";
         case Reason::lease_over:
             return "the rejection's time was over";
         default:
-            return "no directory lists it, and no callout has proved it since";
+            break;
     }
+    std::string words = first_text(command_, id, [](auto& row) { return row.getColumn(0).getString(); });
+    if (words.empty())
+        words = first_text(ended_, id, [](auto& row) { return object_words(row, ", lists it no more: "); });
+    return words.empty() ? "no directory lists it, and no callout has proved it since" : words;
 }
 
 AcceptedCount::AcceptedCount(Writer& writer)
@@ -271,6 +290,11 @@ void AnswerWriter::settle(const Pending& pending, const census::Verdict& verdict
         if (was != is) accepted_.add(pending.address.domain(), is ? 1 : -1);
     }
     if (verdict.answer != pending.evidence.answered) {
+        if (!closed_noted_ && (verdict.answer == census::Answer::closed ||
+                               pending.evidence.answered == census::Answer::closed)) {
+            note_closed_change(writer_);
+            closed_noted_ = true;
+        }
         event_.reset();
         event_.bind(1, pending.id);
         event_.bind(2, writer_.seq);
@@ -316,55 +340,34 @@ void AnswerWriter::hold_unseen(const Pending& pending, std::int64_t number) {
     write_hold(pending.id, number, HoldCause::unseen);
 }
 
-int mark_expired(Writer& writer, Time now) {
-    SQLite::Statement mark(
-        writer.db,
-        "INSERT INTO undecided (address_id, rank) SELECT id, 1 FROM address WHERE until <= ? "
-        "ON CONFLICT (address_id) DO NOTHING");
-    mark.bind(1, to_unix_ms(now));
-    return mark.exec();
+void note_closed_change(Writer& writer) {
+    SQLite::Statement note(writer.db,
+                           "INSERT OR REPLACE INTO answer_change (answer, seq) VALUES ('closed', ?)");
+    note.bind(1, writer.seq);
+    note.exec();
 }
 
-std::optional<Time> next_expiry(SQLite::Database& db) {
-    const SQLite::Column until = db.execAndGet("SELECT min(until) FROM address WHERE until IS NOT NULL");
-    if (until.isNull()) return std::nullopt;
-    return from_unix_ms(until.getInt64());
+Seq last_closed_change(SQLite::Database& db) {
+    return db.execAndGet("SELECT coalesce((SELECT seq FROM answer_change WHERE answer = 'closed'), 0)")
+        .getInt64();
 }
 
-std::int64_t count_existing(SQLite::Database& db, const std::string& domain) {
-    SQLite::Statement count(
-        db,
-        "SELECT coalesce((SELECT addresses FROM accepted WHERE domain = ?1), 0) - (SELECT count(*) FROM hold "
-        "JOIN address ON address.id = address_id WHERE approved = 1 AND domain = ?1 AND answer IN ('accept', "
-        "'closed'))");
-    count.bind(1, domain);
-    count.executeStep();
-    return count.getColumn(0).getInt64();
-}
-
-std::int64_t count_lost(SQLite::Database& db, const std::string& domain, Time since) {
-    SQLite::Statement count(
-        db,
-        "SELECT count(DISTINCT address_id) FROM event JOIN address ON address.id = event.address_id "
-        "WHERE event.at > ? AND domain = ? AND approved = 0 AND from_answer IN ('accept', 'closed') "
-        "AND to_answer NOT IN ('accept', 'closed') AND answer NOT IN ('accept', 'closed')");
-    count.bind(1, to_unix_ms(since));
-    count.bind(2, domain);
-    count.executeStep();
-    return count.getColumn(0).getInt64();
-}
-
-std::vector<AddressId> asked_addresses(SQLite::Database& db, const std::string& domain) {
+std::vector<AddressId> asked_addresses(SQLite::Database& db, const std::string& domain, AddressId after,
+                                       std::size_t most) {
     SQLite::Statement asked(
         db,
-        "SELECT DISTINCT address_id FROM callout JOIN address ON address.id = address_id WHERE domain = ?");
+        "SELECT id FROM address WHERE domain = ? AND id > ? AND (EXISTS (SELECT 1 FROM callout WHERE "
+        "address_id = address.id) OR EXISTS (SELECT 1 FROM absence WHERE address_id = address.id)) ORDER BY "
+        "id LIMIT ?");
     asked.bind(1, domain);
+    asked.bind(2, after);
+    asked.bind(3, static_cast<std::int64_t>(most));
     std::vector<AddressId> ids;
     while (asked.executeStep()) ids.push_back(asked.getColumn(0).getInt64());
     return ids;
 }
 
-void forget(Writer& writer, AddressId id) {
+void forget(Writer& writer, AddressId id, const std::string& user, Time now) {
     for (const char* sql :
          {"DELETE FROM callout WHERE address_id = ?", "DELETE FROM absence WHERE address_id = ?",
           "DELETE FROM question WHERE address_id = ?"}) {
@@ -372,6 +375,14 @@ void forget(Writer& writer, AddressId id) {
         drop.bind(1, id);
         drop.exec();
     }
+    SQLite::Statement event(writer.db,
+                            "INSERT INTO event (address_id, seq, at, from_answer, to_answer, reason, cause) "
+                            "SELECT id, ?, ?, answer, answer, reason, ? FROM address WHERE id = ?");
+    event.bind(1, writer.seq);
+    event.bind(2, to_unix_ms(now));
+    event.bind(3, "what callouts said of it was forgotten by " + user);
+    event.bind(4, id);
+    event.exec();
     AddressBook(writer).mark_undecided(id, AddressBook::Rank::other);
 }
 

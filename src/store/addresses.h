@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Addresses, the evidence about them, their answers, and the list of those that wait to be decided.
+// Addresses, the evidence about them, and their answers.
 // Every function here runs inside Database::read() or write() and may throw SQLite::Exception.
 #pragma once
 
@@ -73,24 +73,21 @@ class EvidenceReader {
     SQLite::Statement callouts_;
 };
 
-// Up to `most` undecided addresses, misses first, behind the position `after`, which moves on.
-struct UndecidedPosition {
-    int rank = -1;
-    AddressId id = 0;
-};
-std::vector<AddressId> next_undecided(SQLite::Database& db, UndecidedPosition& after, std::size_t most);
-
-// What stands behind an answer, in words for its event: which directory object, which callout with which
-// reply.
+// What stands behind an answer, in words for its event: which reading of which directory's object, which
+// callout with which reply, which command of an operator.
 class CauseReader {
   public:
     explicit CauseReader(SQLite::Database& db);
-    std::string describe(AddressId id, census::Reason reason);
+    std::string describe(const Pending& pending, census::Reason reason);
 
   private:
+    std::string describe_evidence(AddressId id, census::Reason reason);
+
     SQLite::Statement listing_;
+    SQLite::Statement ended_;
     SQLite::Statement callout_;
     SQLite::Statement absence_;
+    SQLite::Statement command_;
 };
 
 // How many addresses of a domain are accepted or closed: whoever writes an answer keeps it right.
@@ -126,20 +123,19 @@ class AnswerWriter {
     SQLite::Statement decided_;
     SQLite::Statement unhold_;
     SQLite::Statement hold_;
+    bool closed_noted_ = false;
 };
 
-// Addresses whose answer changes by itself by `now` become undecided. Returns how many.
-int mark_expired(Writer& writer, Time now);
-std::optional<Time> next_expiry(SQLite::Database& db);
+// An address is closed now, or is no more: the table of the closed has to be looked at.
+void note_closed_change(Writer& writer);
+// The seq of the last such change.
+Seq last_closed_change(SQLite::Database& db);
 
-// The gate's counts for a domain, without what an operator approved.
-std::int64_t count_existing(SQLite::Database& db, const std::string& domain);
-std::int64_t count_lost(SQLite::Database& db, const std::string& domain, Time since);
-
-// Addresses of a domain of which a callout has said something.
-std::vector<AddressId> asked_addresses(SQLite::Database& db, const std::string& domain);
-// Drops what callouts said of an address, so that it is asked anew.
-void forget(Writer& writer, AddressId id);
+// Up to `most` addresses of a domain, behind `after`, of which a callout or a lookup has said something.
+std::vector<AddressId> asked_addresses(SQLite::Database& db, const std::string& domain, AddressId after,
+                                       std::size_t most);
+// Drops what callouts said of an address, so that it is asked anew; its history says who wanted that.
+void forget(Writer& writer, AddressId id, const std::string& user, Time now);
 
 // Work that other processes left and the decider has seen: `settled` is the seq up to which all is decided
 // and published.

@@ -67,6 +67,7 @@ void Arrivals::add(const mail::Address& address, std::int64_t object, bool close
 std::int64_t Arrivals::finish() {
     store();
     if (!index_sql_.empty()) writer_.db.exec(index_sql_);
+    if (any_closed_) note_closed_change(writer_);
     return added_;
 }
 
@@ -118,6 +119,7 @@ AddressId Arrivals::add_new(std::string local, Run from, Run to) {
     const AddressId id = ++last_id_;
     ++added_;
     if (listed.accepted) ++accepted_here_;
+    any_closed_ = any_closed_ || listed.answer == "closed";
     if (!listed.decided) book_.mark_undecided(id, AddressBook::Rank::other);
     new_.push_back({id, std::move(local), &listed});
     if (new_.size() == kTogether) store_new();

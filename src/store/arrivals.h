@@ -80,6 +80,7 @@ class Arrivals {
     std::string domain_;              // of the address at hand
     std::array<Answer, 2> answers_;   // there: open, closed
     std::int64_t accepted_here_ = 0;  // there, and not counted yet
+    bool any_closed_ = false;
     AddressBook book_;
     AcceptedCount accepted_;
     SQLite::Statement find_, insert_, insert_eight_, list_, list_eight_;

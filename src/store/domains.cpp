@@ -4,18 +4,10 @@
 #include <map>
 
 #include "store/addresses.h"
+#include "store/undecided.h"
 
 namespace postcensus::store {
 namespace {
-
-void mark_domain(Writer& writer, const std::string& domain) {
-    SQLite::Statement mark(
-        writer.db,
-        "INSERT INTO undecided (address_id, rank) SELECT id, 1 FROM address WHERE domain = ? "
-        "ON CONFLICT (address_id) DO NOTHING");
-    mark.bind(1, domain);
-    mark.exec();
-}
 
 void exec_with(Writer& writer, const char* sql, const std::string& first, const std::string& second = {}) {
     SQLite::Statement statement(writer.db, sql);
@@ -75,8 +67,13 @@ void set_accept_all(Writer& writer, const std::string& domain, bool accept_all) 
     update.bind(1, accept_all ? 1 : 0);
     update.bind(2, domain);
     update.bind(3, accept_all ? 1 : 0);
-    // What is accepted stays so; only rejections hang on this fact.
-    if (update.exec() > 0) mark_domain(writer, domain);
+    if (update.exec() == 0) return;
+    // What is accepted stays so; only rejections hang on this fact, those that are and those that may be.
+    exec_with(writer,
+              "INSERT INTO undecided (address_id, rank) SELECT id, 1 FROM address WHERE domain = ?1 AND "
+              "reason = 'accept-all' UNION SELECT id, 1 FROM address WHERE until IS NOT NULL AND domain = ?1 "
+              "ON CONFLICT (address_id) DO NOTHING",
+              domain);
 }
 
 }  // namespace postcensus::store

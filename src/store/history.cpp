@@ -29,6 +29,17 @@ void count(Writer& writer, const std::string& name, Time now, std::int64_t numbe
     add.exec();
 }
 
+void note_command(Writer& writer, const CommandRun& run, Time now) {
+    SQLite::Statement note(writer.db,
+                           "INSERT INTO command (seq, at, name, user, words) VALUES (?, ?, ?, ?, ?)");
+    note.bind(1, writer.seq);
+    note.bind(2, to_unix_ms(now));
+    note.bind(3, run.name);
+    note.bind(4, run.user);
+    note.bind(5, run.words);
+    note.exec();
+}
+
 void prune(Writer& writer, Time now) {
     const std::int64_t other = to_unix_ms(now - kHistoryOther);
     const std::int64_t accepted = to_unix_ms(now - kHistoryAccepted);
@@ -53,6 +64,7 @@ void prune(Writer& writer, Time now) {
     drop("DELETE FROM absence WHERE last_at < ?", other);
     drop("DELETE FROM bounce WHERE last_at < ?", accepted);
     drop("DELETE FROM reading WHERE ended < ?", accepted);
+    drop("DELETE FROM command WHERE at < ?", accepted);
     // Of lookups and of changes, which are many, only the last weeks.
     drop("DELETE FROM reading WHERE ended < ? AND kind IN ('lookup', 'changes')", other);
     prune_objects(writer);

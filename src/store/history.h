@@ -16,6 +16,14 @@ namespace postcensus::store {
 // Adds to a count of the report.
 void count(Writer& writer, const std::string& name, Time now, std::int64_t number);
 
+// What an operator, or failsafe, did.
+struct CommandRun {
+    std::string name;   // approve, forget, failsafe
+    std::string user;   // who ran it
+    std::string words;  // to what, and how much of it
+};
+void note_command(Writer& writer, const CommandRun& run, Time now);
+
 // Drops history that is over: 400 days of recipients that were ever accepted, 14 of others.
 void prune(Writer& writer, Time now);
 

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "store/publications.h"
 
-#include "store/addresses.h"
+#include <chrono>
+
+#include "store/questions.h"
 
 namespace postcensus::store {
 namespace {
 
 // The target that stands in a callout row for "it stood in a published table".
 constexpr const char* kAdopted = "table";
+constexpr const char* kAdoptedCause = "adopted";
+constexpr auto kAdoptionPause = std::chrono::hours{1};  // the directories are read before
 
 std::vector<Row> rows_of(SQLite::Statement& statement) {
     std::vector<Row> rows;
@@ -77,9 +81,34 @@ std::vector<Row> learned_rows(SQLite::Database& db, Seq base_seq) {
     return rows_of(rows);
 }
 
-std::vector<Row> closed_rows(SQLite::Database& db) {
-    SQLite::Statement rows(db, "SELECT address, until FROM address WHERE answer = 'closed'");
+std::vector<Row> arrived_since(SQLite::Database& db, Seq seq, std::size_t most) {
+    SQLite::Statement rows(db,
+                           "SELECT address, until FROM address WHERE answer IN ('accept', 'closed') AND "
+                           "accepted_seq > ? LIMIT ?");
+    rows.bind(1, seq);
+    rows.bind(2, static_cast<std::int64_t>(most));
     return rows_of(rows);
+}
+
+std::vector<ClosedRow> closed_rows(SQLite::Database& db) {
+    SQLite::Statement rows(
+        db,
+        "WITH good (directory_id, at) AS MATERIALIZED (SELECT id, max(coalesce((SELECT ended FROM reading "
+        "WHERE reading.directory_id = directory.id AND good = 1 ORDER BY ended DESC LIMIT 1), 0), "
+        "coalesce((SELECT max(position.at) FROM position WHERE position.directory_id = directory.id), 0)) "
+        "FROM directory) "
+        "SELECT address, CASE reason WHEN 'closed-callout' THEN (SELECT max(callout.at) FROM callout WHERE "
+        "address_id = address.id AND class = 'policy') ELSE coalesce((SELECT min(good.at) FROM listing JOIN "
+        "object ON object.id = object_id JOIN good USING (directory_id) WHERE address_id = address.id), "
+        "(SELECT max(good.at) FROM good)) END AS confirmed FROM address WHERE answer = 'closed'");
+    std::vector<ClosedRow> closed;
+    while (rows.executeStep()) {
+        std::optional<Time> confirmed;
+        if (const auto at = rows.getColumn("confirmed"); !at.isNull())
+            confirmed = from_unix_ms(at.getInt64());
+        closed.push_back({stored_address(rows.getColumn("address")), confirmed});
+    }
+    return closed;
 }
 
 std::vector<Row> unknown_rows(SQLite::Database& db, std::size_t most) {
@@ -91,23 +120,41 @@ std::vector<Row> unknown_rows(SQLite::Database& db, std::size_t most) {
     return rows_of(rows);
 }
 
-std::vector<mail::Address> accepted_extensions(SQLite::Database& db, const mail::Address& rejected,
-                                               const std::string& delimiters) {
-    std::vector<mail::Address> extensions;
+std::vector<Extension> accepted_extensions(SQLite::Database& db, const mail::Address& base,
+                                           const std::string& delimiters) {
+    std::vector<Extension> extensions;
     SQLite::Statement range(db,
-                            "SELECT address FROM address WHERE local >= ? AND local < ? AND domain = ? "
-                            "AND answer IN ('accept', 'closed')");
+                            "SELECT address, answer = 'closed' AS closed FROM address WHERE local >= ? AND "
+                            "local < ? AND domain = ? AND answer IN ('accept', 'closed')");
     for (const char delimiter : delimiters) {
-        const std::string from = std::string(rejected.local()) + delimiter;
+        const std::string from = std::string(base.local()) + delimiter;
         std::string below = from;
         ++below.back();
         range.reset();
         range.bind(1, from);
         range.bind(2, below);
-        range.bind(3, std::string(rejected.domain()));
-        while (range.executeStep()) extensions.push_back(stored_address(range.getColumn("address")));
+        range.bind(3, std::string(base.domain()));
+        while (range.executeStep())
+            extensions.push_back(
+                {stored_address(range.getColumn("address")), range.getColumn("closed").getInt() != 0});
     }
     return extensions;
+}
+
+bool extensions_changed(SQLite::Database& db, Seq since, const std::string& delimiters) {
+    SQLite::Statement changed(
+        db,
+        "SELECT EXISTS (SELECT 1 FROM address WHERE answer IN ('accept', 'closed') AND accepted_seq > ?1 AND "
+        "instr(local, ?2) > 1) OR EXISTS (SELECT 1 FROM address WHERE left_seq > ?1 AND instr(local, ?2) > "
+        "1)");
+    for (const char delimiter : delimiters) {
+        changed.reset();
+        changed.bind(1, since);
+        changed.bind(2, std::string(1, delimiter));
+        changed.executeStep();
+        if (changed.getColumn(0).getInt() != 0) return true;
+    }
+    return false;
 }
 
 BaseAge base_age(SQLite::Database& db, Seq base_seq) {
@@ -124,15 +171,6 @@ BaseAge base_age(SQLite::Database& db, Seq base_seq) {
     learned.executeStep();
     age.learned = learned.getColumn(0).getInt64();
     return age;
-}
-
-std::optional<Time> last_good_evidence(SQLite::Database& db) {
-    const SQLite::Column at = db.execAndGet(
-        "SELECT max(at) FROM (SELECT max(ended) AS at FROM reading WHERE good = 1 "
-        "UNION ALL SELECT at FROM (SELECT max(at) AS at FROM callout WHERE class IN ('deliverable', "
-        "'unknown', 'policy')))");
-    if (at.isNull()) return std::nullopt;
-    return from_unix_ms(at.getInt64());
 }
 
 std::int64_t adopt(Writer& writer, const std::vector<mail::Address>& addresses, Time now) {
@@ -153,11 +191,30 @@ std::int64_t adopt(Writer& writer, const std::vector<mail::Address>& addresses, 
         if (insert.exec() == 0) continue;
         ++adopted;
         book.mark_undecided(id, AddressBook::Rank::other);
+        ask(writer, id, kAdoptedCause, now, now + kAdoptionPause);
     }
     return adopted;
 }
 
+void end_rejections(Writer& writer) {
+    AddressBook book(writer);
+    SQLite::Statement end(
+        writer.db,
+        "UPDATE address SET missed_seq = NULL WHERE answer = 'reject' OR (missed_seq IS NOT "
+        "NULL AND id IN (SELECT address_id FROM undecided)) RETURNING id");
+    std::vector<AddressId> ids;
+    while (end.executeStep()) ids.push_back(end.getColumn(0).getInt64());
+    end.reset();
+    for (const AddressId id : ids) book.mark_undecided(id, AddressBook::Rank::other);
+}
+
 void end_adoption(Writer& writer, const std::vector<std::string>& domains, Seq began) {
+    SQLite::Statement answered(
+        writer.db,
+        "DELETE FROM question WHERE cause = ? AND EXISTS (SELECT 1 FROM listing WHERE listing.address_id = "
+        "question.address_id)");
+    answered.bind(1, kAdoptedCause);
+    answered.exec();
     AddressBook book(writer);
     SQLite::Statement adopted(
         writer.db,

@@ -39,13 +39,28 @@ void for_each_base_row(SQLite::Database& db,
                        const std::function<void(std::string_view local, const std::string& domain)>& take);
 // Accepted since the base, and the operator's own.
 std::vector<Row> learned_rows(SQLite::Database& db, Seq base_seq);
-std::vector<Row> closed_rows(SQLite::Database& db);
+// Some of those that were accepted after this seq.
+std::vector<Row> arrived_since(SQLite::Database& db, Seq seq, std::size_t most);
 // The rejections that end last, at most `most`.
 std::vector<Row> unknown_rows(SQLite::Database& db, std::size_t most);
 
-// Accepted addresses that Postfix would look up as `rejected` without its extension (access(5)).
-std::vector<mail::Address> accepted_extensions(SQLite::Database& db, const mail::Address& rejected,
-                                               const std::string& delimiters);
+// A closed recipient, and since when nothing has confirmed that: the callout that said so, or of the
+// directories that list it the one that was not read well for the longest time.
+struct ClosedRow {
+    mail::Address address;
+    std::optional<Time> confirmed;
+};
+std::vector<ClosedRow> closed_rows(SQLite::Database& db);
+
+// Accepted addresses that Postfix would look up as `base` too, without their extension (access(5)).
+struct Extension {
+    mail::Address address;
+    bool closed = false;
+};
+std::vector<Extension> accepted_extensions(SQLite::Database& db, const mail::Address& base,
+                                           const std::string& delimiters);
+// Whether an address with such an extension was accepted, or ceased to be, after this seq.
+bool extensions_changed(SQLite::Database& db, Seq since, const std::string& delimiters);
 
 // Whether a base of this seq names an address that is not accepted any more; how much `learned` has beyond
 // it, since when.
@@ -55,14 +70,17 @@ struct BaseAge {
 };
 BaseAge base_age(SQLite::Database& db, Seq base_seq);
 
-// When the last good evidence behind the closed recipients came: the lease of `closed` runs from there.
-std::optional<Time> last_good_evidence(SQLite::Database& db);
-
 // Addresses of tables that this state does not know of (it was lost, or restored from a backup) become
-// accepted evidence of unknown age. Returns how many were new to the state.
+// accepted evidence of unknown age: they are asked about, unless a directory lists them by then. Returns how
+// many were new to the state.
 std::int64_t adopt(Writer& writer, const std::vector<mail::Address>& addresses, Time now);
 
-// Domains without callouts: after a good full reading what was adopted for them counts no more.
+// A state that is older than the tables does not know what ended its rejections since: they end, and the next
+// miss asks again.
+void end_rejections(Writer& writer);
+
+// After a good full reading of all directories: who is listed need not be asked about any more; in these
+// domains, which have no callouts, what was adopted counts no more.
 void end_adoption(Writer& writer, const std::vector<std::string>& domains, Seq began);
 
 }  // namespace postcensus::store

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <map>
 #include <vector>
 
 #include "census/gate.h"
@@ -17,9 +16,8 @@
 namespace postcensus::tasks {
 namespace {
 
-using namespace std::chrono_literals;
-
 constexpr std::size_t kPiece = 500;
+constexpr std::size_t kShown = 5;  // of the held ones in the log
 
 census::Verdict decide_one(const config::Configuration& configuration, SQLite::Database& db,
                            store::Pending& pending, Time now) {
@@ -40,107 +38,12 @@ bool asked_since_unseen(const census::Evidence& evidence) {
     return !evidence.callouts.empty() && evidence.callouts.back().began >= evidence.unseen_at;
 }
 
-// One number for all that one decision holds; taken when it is needed.
-class HoldNumber {
-  public:
-    std::int64_t operator()(store::Writer& writer) {
-        if (!number_) number_ = store::next_hold_number(writer);
-        return *number_;
-    }
-
-  private:
-    std::optional<std::int64_t> number_;
-};
-
-// What an answer makes us ask: a recipient that stopped being listed, or is not seen any more, one whose
-// proof grows old, one that is in conflict. Where nobody can be asked, an operator is.
-void queue_follow_up(store::Writer& writer, store::AnswerWriter& answers, HoldNumber& hold_number,
-                     const config::Configuration& configuration, const store::Pending& pending,
-                     const census::Verdict& verdict, Time now, Decided& decided) {
-    const config::Route* route = configuration.route_of(pending.address.domain());
-    if (route == nullptr) return;
-    if (census::all_unseen(pending.evidence) && census::exists(verdict.answer) && !pending.hold) {
-        if (!route->asks())
-            answers.hold_unseen(pending, hold_number(writer));
-        else if (verdict.reason != census::Reason::configured && !asked_since_unseen(pending.evidence))
-            store::ask(writer, pending.id, "unseen", now, now);
-        ++decided.doubted;
-    }
-    if (!route->asks()) return;
-    const auto& callouts = pending.evidence.callouts;
-    if (is_removal(pending, verdict) && verdict.reason == census::Reason::no_evidence) {
-        store::ask(writer, pending.id, "listing-ended", now, now);
-        ++decided.doubted;
-    } else if (verdict.reason == census::Reason::proven && !callouts.empty())
-        store::ask(writer, pending.id, "refresh", now, callouts.back().at + route->deliverable_refresh);
-    else if (verdict.reason == census::Reason::listed && !callouts.empty() &&
-             callouts.back().klass == census::CalloutClass::unknown)
-        store::ask(writer, pending.id, "contested", now,
-                   callouts.back().at + route->policy.confirmation_interval);
-}
-
-// Addresses of each domain that this batch has accepted: they are not out yet, and must not make a loss look
-// smaller.
-using Arrivals = std::map<std::string, std::int64_t>;
-
-std::vector<census::DomainLosses> count_losses(SQLite::Database& db,
-                                               const std::vector<store::Pending>& removals, Arrivals arrivals,
-                                               Time now) {
-    std::map<std::string, census::DomainLosses> by_domain;
-    for (const store::Pending& pending : removals) {
-        if (pending.approved) continue;
-        census::DomainLosses& losses = by_domain[std::string(pending.address.domain())];
-        ++losses.losing;
-    }
-    std::vector<census::DomainLosses> all;
-    for (auto& [domain, losses] : by_domain) {
-        losses.domain = domain;
-        losses.published = store::count_existing(db, domain) - arrivals[domain];
-        losses.lost_today = store::count_lost(db, domain, now - 24h);
-        all.push_back(losses);
-    }
-    return all;
-}
-
-void log_held(const std::vector<census::DomainLosses>& stopped, const std::vector<store::Pending>& removals) {
+void log_stopped(const std::vector<census::DomainLosses>& stopped) {
     for (const census::DomainLosses& losses : stopped)
         spdlog::error(
             "{}: {} of {} published recipients would be removed; more than the gate lets through, so they "
-            "stay. See "
-            "`postcensus report`; release them with `postcensus approve`",
+            "stay. See `postcensus report`; release them with `postcensus approve`",
             losses.domain, losses.losing, losses.published);
-    for (std::size_t i = 0; i < std::min<std::size_t>(removals.size(), 5); ++i)
-        spdlog::error("held: {}", removals[i].address.external());
-}
-
-// One transaction: all removals go, or all that nobody approved are held.
-Result<std::size_t> settle_removals(store::Database& state, const config::Configuration& configuration,
-                                    const std::vector<store::Pending>& removals, const Arrivals& arrivals,
-                                    Time now, HoldNumber& hold_number, Decided& decided) {
-    return state.write([&](store::Writer& writer) -> std::size_t {
-        const auto stopped =
-            census::stopped_by_gate(count_losses(writer.db, removals, arrivals, now), configuration.gate);
-        if (!stopped.empty()) log_held(stopped, removals);
-        store::AnswerWriter answers(writer, now);
-        store::CauseReader causes(writer.db);
-        store::EvidenceReader reader(writer.db);
-        std::size_t held = 0;
-        for (const store::Pending& removal : removals) {
-            // Evidence may have come since it was looked at.
-            auto pending = reader.load(removal.id);
-            if (!pending) continue;
-            const census::Verdict verdict = decide_one(configuration, writer.db, *pending, now);
-            if (is_removal(*pending, verdict) && !pending->approved && !stopped.empty()) {
-                answers.hold(*pending, hold_number(writer));
-                ++held;
-                continue;
-            }
-            answers.settle(*pending, verdict, causes.describe(pending->id, verdict.reason));
-            queue_follow_up(writer, answers, hold_number, configuration, *pending, verdict, now, decided);
-            if (verdict.answer != pending->evidence.answered) ++decided.changed;
-        }
-        return held;
-    });
 }
 
 }  // namespace
@@ -166,50 +69,163 @@ std::optional<census::Verdict> answer_listed(const config::Configuration& config
     return verdict;
 }
 
-Result<Decided> decide_all(store::Database& state, const config::Configuration& configuration, Time now) {
-    Decided decided;
-    HoldNumber hold_number;
-    std::vector<store::Pending> removals;
-    Arrivals arrivals;
-    store::UndecidedPosition position;
-    for (;;) {
-        auto piece =
-            state.read([&](SQLite::Database& db) { return store::next_undecided(db, position, kPiece); });
-        if (!piece) return fail(piece.error());
-        if (piece->empty()) break;
-        decided.looked_at += piece->size();
-        auto settled = state.write([&](store::Writer& writer) {
-            store::AnswerWriter answers(writer, now);
-            store::CauseReader causes(writer.db);
-            store::EvidenceReader reader(writer.db);
-            for (const store::AddressId id : *piece) {
-                auto pending = reader.load(id);
-                if (!pending) {
-                    answers.drop_undecided(id);  // the address has gone
-                    continue;
-                }
-                const census::Verdict verdict = decide_one(configuration, writer.db, *pending, now);
-                if (is_removal(*pending, verdict)) {
-                    removals.push_back(*std::move(pending));
-                    continue;
-                }
-                const bool changed = verdict.answer != pending->evidence.answered;
-                if (census::exists(verdict.answer) && !census::exists(pending->evidence.answered))
-                    ++arrivals[std::string(pending->address.domain())];
-                answers.settle(*pending, verdict,
-                               changed ? causes.describe(pending->id, verdict.reason) : std::string{});
-                queue_follow_up(writer, answers, hold_number, configuration, *pending, verdict, now, decided);
-                if (changed) ++decided.changed;
+std::int64_t Decision::hold_number(store::Writer& writer) {
+    if (!hold_number_) hold_number_ = store::next_hold_number(writer);
+    return *hold_number_;
+}
+
+// What an answer makes us ask: a recipient that stopped being listed, or is not seen any more, one whose
+// proof grows old, one that is in conflict. Where nobody can be asked, an operator is.
+void Decision::queue_follow_up(store::Writer& writer, store::AnswerWriter& answers,
+                               const store::Pending& pending, const census::Verdict& verdict, Time now,
+                               Decided& sum) {
+    const config::Route* route = configuration_.route_of(pending.address.domain());
+    if (route == nullptr) return;
+    if (census::all_unseen(pending.evidence) && census::exists(verdict.answer) && !pending.hold) {
+        if (!route->asks())
+            answers.hold_unseen(pending, hold_number(writer));
+        else if (verdict.reason != census::Reason::configured && !asked_since_unseen(pending.evidence))
+            store::ask(writer, pending.id, "unseen", now, now);
+        ++sum.doubted;
+    }
+    if (!route->asks()) return;
+    const auto& callouts = pending.evidence.callouts;
+    if (is_removal(pending, verdict) && verdict.reason == census::Reason::no_evidence) {
+        store::ask(writer, pending.id, "listing-ended", now, now);
+        ++sum.doubted;
+    } else if (verdict.reason == census::Reason::proven && !callouts.empty())
+        store::ask(writer, pending.id, "refresh", now, callouts.back().at + route->deliverable_refresh);
+    else if (verdict.reason == census::Reason::listed && !callouts.empty() &&
+             callouts.back().klass == census::CalloutClass::unknown)
+        store::ask(writer, pending.id, "contested", now,
+                   callouts.back().at + route->policy.confirmation_interval);
+}
+
+Result<bool> Decision::step(Time now) {
+    if (at_gate_) return settle_removals(now);
+    auto piece = next_piece();
+    if (!piece) return fail(piece.error());
+    if (auto decided = decide_piece(*piece, now); !decided) return fail(decided.error());
+    domain_ = piece->domain;
+    after_ = piece->after;
+    if (!piece->last) return false;
+    return ask_gate(now);
+}
+
+// A list that is refilled as fast as it is emptied keeps nobody waiting: a piece that is not full goes on to
+// the changed domains.
+Result<Decision::Piece> Decision::next_piece() {
+    return state_.read([&](SQLite::Database& db) {
+        Piece piece{store::next_undecided(db, kPiece), domain_, after_, false};
+        if (!domains_) domains_ = store::changed_domains(db);
+        while (piece.ids.size() < kPiece && piece.domain < domains_->size()) {
+            const auto ids = store::next_of_domain(db, (*domains_)[piece.domain].domain, piece.after,
+                                                   kPiece - piece.ids.size());
+            piece.ids.insert(piece.ids.end(), ids.begin(), ids.end());
+            if (!ids.empty()) continue;
+            ++piece.domain;
+            piece.after.clear();
+        }
+        piece.last = piece.ids.size() < kPiece;
+        return piece;
+    });
+}
+
+Result<void> Decision::decide_piece(const Piece& piece, Time now) {
+    if (piece.ids.empty()) return {};
+    Decided sum = decided_;
+    auto settled = state_.write([&](store::Writer& writer) {
+        store::AnswerWriter answers(writer, now);
+        store::CauseReader causes(writer.db);
+        store::EvidenceReader reader(writer.db);
+        store::GateQueue gate(writer);
+        for (const store::AddressId id : piece.ids) {
+            auto pending = reader.load(id);
+            if (!pending) {
+                answers.drop_undecided(id);  // the address has gone
+                continue;
             }
-        });
-        if (!settled) return fail(settled.error());
+            ++sum.looked_at;
+            const census::Verdict verdict = decide_one(configuration_, writer.db, *pending, now);
+            if (is_removal(*pending, verdict)) {
+                gate.add(id);
+                continue;
+            }
+            const bool changed = verdict.answer != pending->evidence.answered;
+            answers.settle(*pending, verdict,
+                           changed ? causes.describe(*pending, verdict.reason) : std::string{});
+            queue_follow_up(writer, answers, *pending, verdict, now, sum);
+            if (changed) ++sum.changed;
+        }
+    });
+    if (!settled) {
+        hold_number_.reset();
+        return settled;
     }
-    if (!removals.empty()) {
-        auto held = settle_removals(state, configuration, removals, arrivals, now, hold_number, decided);
-        if (!held) return fail(held.error());
-        decided.held = *held;
+    decided_ = sum;
+    return {};
+}
+
+Result<bool> Decision::ask_gate(Time now) {
+    auto losses = state_.read([&](SQLite::Database& db) { return store::count_losses(db, now); });
+    if (!losses) return fail(losses.error());
+    const auto stopped = census::stopped_by_gate(*losses, configuration_.gate);
+    stopped_ = !stopped.empty();
+    log_stopped(stopped);
+    at_gate_ = true;
+    return settle_removals(now);
+}
+
+// All go, or all that nobody approved are held. Killed between two pieces, the next pass counts those that
+// are gone, those that are held and those that are left, and comes to the same end.
+Result<bool> Decision::settle_removals(Time now) {
+    auto ids = state_.read([](SQLite::Database& db) { return store::next_at_gate(db, kPiece); });
+    if (!ids) return fail(ids.error());
+    if (ids->empty()) {
+        if (domains_->empty()) return true;
+        auto ended = state_.write([&](store::Writer& writer) { store::end_changes(writer, *domains_); });
+        if (!ended) return fail(ended.error());
+        return true;
     }
-    return decided;
+    Decided sum = decided_;
+    auto settled = state_.write([&](store::Writer& writer) {
+        store::AnswerWriter answers(writer, now);
+        store::CauseReader causes(writer.db);
+        store::EvidenceReader reader(writer.db);
+        for (const store::AddressId id : *ids) {
+            auto pending = reader.load(id);
+            if (!pending) {
+                answers.drop_undecided(id);
+                continue;
+            }
+            // Evidence may have come since it was looked at.
+            const census::Verdict verdict = decide_one(configuration_, writer.db, *pending, now);
+            if (is_removal(*pending, verdict) && !pending->approved && stopped_) {
+                if (sum.held < kShown) spdlog::error("held: {}", pending->address.external());
+                answers.hold(*pending, hold_number(writer));
+                ++sum.held;
+                continue;
+            }
+            answers.settle(*pending, verdict, causes.describe(*pending, verdict.reason));
+            queue_follow_up(writer, answers, *pending, verdict, now, sum);
+            if (verdict.answer != pending->evidence.answered) ++sum.changed;
+        }
+    });
+    if (!settled) {
+        hold_number_.reset();
+        return fail(settled.error());
+    }
+    decided_ = sum;
+    return false;
+}
+
+Result<Decided> decide_all(store::Database& state, const config::Configuration& configuration, Time now) {
+    Decision decision(state, configuration);
+    for (;;) {
+        auto done = decision.step(now);
+        if (!done) return fail(done.error());
+        if (*done) return decision.decided();
+    }
 }
 
 }  // namespace postcensus::tasks

@@ -39,30 +39,31 @@ std::vector<store::DomainPolicy> domain_policies(const config::Configuration& co
     return policies;
 }
 
-// The addresses of a table that this state does not know to be out: of another state, of none, or newer than
-// the state says.
-Result<std::vector<mail::Address>> foreign_addresses(const postfix::TableFolder& tables,
-                                                     const std::string& table, const std::string& state_id,
-                                                     const std::map<std::string, store::Publication>& known) {
+// Whether this state does not know a table to be out: it is of another state, or newer than this one. A table
+// without a head that the state knows of was touched by somebody, and is written again.
+bool is_foreign(const postfix::TableFolder& tables, const std::string& table, const std::string& state_id,
+                const std::map<std::string, store::Publication>& known) {
     std::error_code ignored;
-    if (!std::filesystem::exists(tables.text_path(table), ignored)) return std::vector<mail::Address>{};
+    if (!std::filesystem::exists(tables.text_path(table), ignored) &&
+        !std::filesystem::exists(tables.index_path(table), ignored))
+        return false;
     const auto head = tables.head(table);
     const auto publication = known.find(table);
-    const std::int64_t generation = publication == known.end() ? 0 : publication->second.generation;
-    if (head && head->state_id == state_id && head->generation <= generation)
-        return std::vector<mail::Address>{};
-    auto keys = tables.keys(table);
-    if (!keys) return fail(keys.error());
-    std::vector<mail::Address> addresses;
-    for (const std::string& key : *keys)
-        if (auto address = mail::Address::from_external(key)) addresses.push_back(*std::move(address));
-    return addresses;
+    if (!head) return publication == known.end();
+    return head->state_id != state_id || publication == known.end() ||
+           head->generation > publication->second.generation;
 }
 
-Result<std::optional<std::string>> delimiters_of(const config::Configuration& configuration) {
+Result<std::string> delimiters_of(const config::Configuration& configuration) {
     auto values = postfix::read_parameters(configuration.postfix.config_dir, {"recipient_delimiter"});
     if (!values) return fail(values.error());
-    return std::optional<std::string>((*values)["recipient_delimiter"]);
+    return (*values)["recipient_delimiter"];
+}
+
+// What was put out is noted, whatever became of the rest.
+Result<void> note_all(store::Database& state, const std::vector<Published>& published, Result<void> outcome) {
+    auto noted = note_published(state, published);
+    return outcome ? noted : outcome;
 }
 
 }  // namespace
@@ -95,13 +96,29 @@ Result<std::unique_ptr<Decider>> Decider::try_become(const config::Configuration
     auto delimiters = delimiters_of(configuration);
     if (!delimiters) return fail(delimiters.error());
     postfix::TableFolder tables(configuration.postfix, *type);
+    if (auto made = tables.make_folder(); !made) return fail(made.error());
+    auto tables_lock = LockFile::try_lock_folder(configuration.postfix.maps);
+    if (!tables_lock) return fail(tables_lock.error());
+    if (!*tables_lock)
+        return fail(
+            ExitCode::try_again,
+            fmt::format("another Postcensus, with another state than {}, publishes into {}; give each "
+                        "its own [general] maps",
+                        configuration.state.path.string(), configuration.postfix.maps.string()));
     if (auto prepared = tables.prepare(); !prepared) return fail(prepared.error());
-    Publisher publisher(configuration, tables, *state_id);
-    publisher.set_delimiters(**delimiters);
-    std::unique_ptr<Decider> decider(new Decider(configuration, *std::move(*lock), std::move(publisher)));
+    Publisher publisher(configuration, tables, *state_id, *delimiters);
+    std::unique_ptr<Decider> decider(
+        new Decider(configuration, *std::move(*lock), *std::move(*tables_lock), std::move(publisher)));
     if (auto recovered = decider->recover(state, now); !recovered) return fail(recovered.error());
     return decider;
 }
+
+Decider::Decider(const config::Configuration& configuration, LockFile lock, LockFile tables_lock,
+                 Publisher publisher)
+    : configuration_(configuration),
+      lock_(std::move(lock)),
+      tables_lock_(std::move(tables_lock)),
+      publisher_(std::move(publisher)) {}
 
 Result<void> Decider::recover(store::Database& state, Time now) {
     auto known = state.read([](SQLite::Database& db) { return store::load_publications(db); });
@@ -110,30 +127,38 @@ Result<void> Decider::recover(store::Database& state, Time now) {
     if (!state_id) return fail(state_id.error());
     const postfix::TableFolder& tables = publisher_.tables();
 
-    std::vector<mail::Address> foreign;
-    for (const char* table : {"directory", "learned"}) {
-        auto addresses = foreign_addresses(tables, table, *state_id, *known);
-        if (!addresses) return fail(addresses.error());
-        foreign.insert(foreign.end(), addresses->begin(), addresses->end());
+    bool foreign = false;
+    std::vector<mail::Address> accepted;
+    for (const char* table : {"unknown", "closed", "directory", "learned"}) {
+        if (!is_foreign(tables, table, *state_id, *known)) continue;
+        foreign = true;
+        // What this state has no evidence for is nobody's to refuse.
+        if (const std::string name = table; name == "unknown" || name == "closed") {
+            spdlog::warn("the table {} is newer than this state, or of another one; it is emptied", name);
+            if (auto emptied = postfix::empty_table(configuration_.postfix.maps, name); !emptied)
+                return emptied;
+            continue;
+        }
+        auto keys = tables.keys(table);
+        if (!keys) return fail(keys.error());
+        for (const std::string& key : *keys)
+            if (auto address = mail::Address::from_external(key)) accepted.push_back(*std::move(address));
     }
-    // A rejection that this state has no evidence for is nobody's to keep.
-    if (const auto head = tables.head("unknown"); head && head->state_id != *state_id) {
-        spdlog::warn("the table unknown is of another state; it is emptied");
-        if (auto emptied = postfix::empty_table(configuration_.postfix.maps, "unknown"); !emptied)
-            return emptied;
-    }
-    const auto adopted = state.write([&](store::Writer& writer) {
+    const auto adopted = state.write([&](store::Writer& writer) -> std::int64_t {
         store::replace_domains(writer, domain_policies(configuration_));
-        // A state that is older than the tables may be older than the directory's tombstones, too.
-        if (!foreign.empty()) store::forget_positions(writer);
-        return foreign.empty() ? 0 : store::adopt(writer, foreign, now);
+        if (!foreign) return 0;
+        // A state that is older than the tables may be older than the directory's tombstones, too, and than
+        // what ended its rejections.
+        store::forget_positions(writer);
+        store::end_rejections(writer);
+        return store::adopt(writer, accepted, now);
     });
     if (!adopted) return fail(adopted.error());
-    if (*adopted > 0)
+    if (foreign)
         spdlog::warn(
             "the tables are newer than this state, or of another one: {} recipients in them that it does not "
-            "know stay accepted until "
-            "a callout or a full reading says otherwise",
+            "know stay accepted until a callout or a full reading says otherwise; the next `sync` reads in "
+            "full",
             *adopted);
     return {};
 }
@@ -144,30 +169,33 @@ Result<void> Decider::settle(store::Database& state, Time now) {
     if (auto decided = decide_all(state, configuration_, now); !decided) return fail(decided.error());
     auto ready = publisher_.ready(state);
     if (!ready) return fail(ready.error());
-    if (*ready) {
-        auto overlays = publisher_.publish_overlays(state, now);
-        if (!overlays) return fail(overlays.error());
-        if (auto noted = note_published(state, *overlays); !noted) return noted;
-        auto due = publisher_.base_due(state, now);
-        if (!due) return fail(due.error());
-        // Nobody stays to build it later, so what is in `learned` moves into the base now.
-        auto age = state.read([](SQLite::Database& db) {
-            const auto known = store::load_publications(db);
-            const auto base = known.find("directory");
-            return base == known.end() ? 1 : store::base_age(db, base->second.seq).learned;
-        });
-        if (!age) return fail(age.error());
-        if (!due->empty() || *age > 0) {
-            auto base = publisher_.publish_base(state, now);
-            if (!base) return fail(base.error());
-            if (*base)
-                if (auto noted = note_published(state, {**base}); !noted) return noted;
-            overlays = publisher_.publish_overlays(state, now);  // what the base holds leaves `learned`
-            if (!overlays) return fail(overlays.error());
-            if (auto noted = note_published(state, *overlays); !noted) return noted;
-        }
-    }
+    if (*ready)
+        if (auto published = publish(state, now); !published) return published;
     return state.write([&](store::Writer& writer) { store::set_settled(writer, *seq); });
+}
+
+Result<void> Decider::publish(store::Database& state, Time now) {
+    const auto put_out_overlays = [&] {
+        std::vector<Published> out;
+        auto done = publisher_.publish_overlays(state, now, out);
+        return note_all(state, out, std::move(done));
+    };
+    if (auto done = put_out_overlays(); !done) return done;
+    auto due = publisher_.base_due(state, now);
+    if (!due) return fail(due.error());
+    // Nobody stays to build it later, so what is in `learned` moves into the base now.
+    auto learned = state.read([](SQLite::Database& db) {
+        const auto known = store::load_publications(db);
+        const auto base = known.find("directory");
+        return base == known.end() ? 1 : store::base_age(db, base->second.seq).learned;
+    });
+    if (!learned) return fail(learned.error());
+    if (due->empty() && *learned == 0) return {};
+    auto base = publisher_.publish_base(state, now);
+    if (!base) return fail(base.error());
+    if (*base)
+        if (auto noted = note_published(state, {**base}); !noted) return noted;
+    return put_out_overlays();  // what the base holds leaves `learned`
 }
 
 Result<bool> settle_or_wait(const config::Configuration& configuration, store::Database& state,

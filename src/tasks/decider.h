@@ -25,19 +25,20 @@ class Decider {
     static Result<std::unique_ptr<Decider>> try_become(const config::Configuration& configuration,
                                                        store::Database& state, Time now);
 
-    const Publisher& publisher() const { return publisher_; }
+    Publisher& publisher() { return publisher_; }
 
     // Decides and publishes until nothing is left to do, the base included. For commands that run without a
     // `watch`.
     Result<void> settle(store::Database& state, Time now);
 
   private:
-    Decider(const config::Configuration& configuration, LockFile lock, Publisher publisher)
-        : configuration_(configuration), lock_(std::move(lock)), publisher_(std::move(publisher)) {}
+    Decider(const config::Configuration& configuration, LockFile lock, LockFile tables_lock,
+            Publisher publisher);
     Result<void> recover(store::Database& state, Time now);
+    Result<void> publish(store::Database& state, Time now);
 
     const config::Configuration& configuration_;
-    LockFile lock_;
+    LockFile lock_, tables_lock_;
     Publisher publisher_;
 };
 

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "mail/log_event.h"
 #include "postfix/lapse.h"
+#include "store/addresses.h"
 
 namespace postcensus::tasks {
 namespace {
@@ -27,6 +28,9 @@ constexpr std::int64_t kMostLearned = 5'000;
 constexpr std::int64_t kLargestOverlay = 20'000;
 constexpr auto kOldestLearned = 24h;
 constexpr auto kClosedLease = 24h;
+constexpr auto kClosedPause = 1min;
+constexpr auto kClockTolerance = 1min;
+constexpr std::size_t kMostChanged = 1000;  // of the base's new keys are asked for in the new index
 
 std::string digest_of(const postfix::TableEntries& entries) {
     return fmt::format("{}-{:016x}", entries.size(), Fnv1a().mix(entries.text()).value());
@@ -69,53 +73,82 @@ struct Publisher::Draft {
     std::optional<Time> until;
     store::Seq seq = 0;
     bool renew = false;  // write it for its lease's sake, though no entry changed
+    std::vector<std::string> changed = {};
 };
 
 Publisher::Publisher(const config::Configuration& configuration, postfix::TableFolder tables,
-                     std::string state_id)
-    : configuration_(configuration), tables_(std::move(tables)), state_id_(std::move(state_id)) {}
+                     std::string state_id, std::string delimiters)
+    : configuration_(configuration),
+      tables_(std::move(tables)),
+      state_id_(std::move(state_id)),
+      delimiters_(std::move(delimiters)) {}
+
+// access(5) would refuse B+x with B: an extension that is accepted is named. One that is closed itself has an
+// entry of its own in `closed`.
+void Publisher::add_extensions(SQLite::Database& db, Draft& draft, const mail::Address& address) const {
+    for (const store::Extension& extension : store::accepted_extensions(db, address, delimiters_))
+        if (!extension.closed || draft.table != "closed")
+            add_entries(draft.entries, extension.address, "DUNNO");
+}
 
 Publisher::Draft Publisher::draft_unknown(SQLite::Database& db, Time now) const {
-    Draft draft{"unknown", {}, {}, 0, false};
+    Draft draft{"unknown", {}, {}};
     std::vector<store::Row> rows = store::unknown_rows(db, kMostUnknown);
-    // A lease that ended while the decider was busy is not written again.
-    std::erase_if(rows, [now](const store::Row& row) { return !row.until || *row.until <= now; });
+    // A lease that ended while the decider was busy is not written again; nor is one that is longer than any
+    // may be: the clock was set back.
+    const Time longest = now + configuration_.longest_lease();
+    std::erase_if(rows, [&](const store::Row& row) {
+        return !row.until || *row.until <= now || *row.until > longest + kClockTolerance;
+    });
     draft.entries = to_entries(rows, kUnknownText);
     Milliseconds grace = 1min;
     for (const store::Row& row : rows) {
         draft.until = std::min(draft.until.value_or(*row.until), *row.until);
         if (const config::Route* route = configuration_.route_of(row.address.domain()); route != nullptr)
             grace = std::min(grace, route->policy.unknown_expire / 10);
-        // access(5) would refuse B+x with B: an extension that is accepted is named.
-        for (const mail::Address& extension : store::accepted_extensions(db, row.address, delimiters_))
-            add_entries(draft.entries, extension, "DUNNO");
+        add_extensions(db, draft, row.address);
     }
     if (draft.until) draft.until = *draft.until + grace;
     return draft;
 }
 
 Publisher::Draft Publisher::draft_learned(SQLite::Database& db, store::Seq base_seq) const {
-    Draft draft{"learned", to_entries(store::learned_rows(db, base_seq), "OK"), {}, 0, false};
+    Draft draft{"learned", to_entries(store::learned_rows(db, base_seq), "OK"), {}};
     for (const config::Route& route : configuration_.routes)
         for (const std::string& domain : route.accept_domains)
             for (const std::string& form : mail::domain_forms(domain)) draft.entries.add("@" + form, "OK");
     return draft;
 }
 
+// The lease of each runs from what confirmed it last, and is never written beyond: what failsafe has emptied
+// stays empty until there is new evidence.
 Publisher::Draft Publisher::draft_closed(SQLite::Database& db, Time now) const {
-    Draft draft{"closed", to_entries(store::closed_rows(db), kClosedText), {}, 0, false};
-    // Never written beyond its lease: what failsafe has emptied stays empty until there is new evidence.
-    const auto evidence = store::last_good_evidence(db);
-    if (!evidence || *evidence + kClosedLease <= now)
-        draft.entries.clear();
-    else if (!draft.entries.empty())
-        draft.until = *evidence + kClosedLease;
+    Draft draft{"closed", {}, {}};
+    for (const store::ClosedRow& row : store::closed_rows(db)) {
+        if (!row.confirmed) continue;
+        const Time until = std::min(*row.confirmed, now) + kClosedLease;
+        if (until <= now) continue;
+        draft.until = std::min(draft.until.value_or(until), until);
+        add_entries(draft.entries, row.address, kClosedText);
+        add_extensions(db, draft, row.address);
+    }
     return draft;
 }
 
-Result<std::optional<Published>> Publisher::put_out(Draft draft,
-                                                    const std::map<std::string, store::Publication>& before,
-                                                    Time now) const {
+bool Publisher::closed_is_current(SQLite::Database& db, const Publications& before, Time now) const {
+    const auto out = before.find("closed");
+    if (!closed_ || out == before.end() || out->second.identity != tables_.identity("closed")) return false;
+    if (store::last_closed_change(db) > closed_->seq) return false;
+    if (store::extensions_changed(db, closed_->seq, delimiters_)) return false;
+    if (out->second.entries == 0) return true;
+    // A lease is renewed at half time; where that is not possible yet it is tried again now and then.
+    const bool fresh = out->second.until && now < *out->second.until - kClosedLease / 2;
+    const bool tried = now >= closed_->at && now < closed_->at + kClosedPause && out->second.until &&
+                       now < *out->second.until;
+    return fresh || tried;
+}
+
+Result<std::optional<Published>> Publisher::put_out(Draft draft, const Publications& before, Time now) const {
     draft.entries.sort();
     const auto found = before.find(draft.table);
     Published published{draft.table, {.generation = 1, .seq = draft.seq, .digest = digest_of(draft.entries)}};
@@ -129,11 +162,13 @@ Result<std::optional<Published>> Publisher::put_out(Draft draft,
     postfix::TableContent content{
         draft.table,
         {state_id_, published.publication.generation, now, draft.until, draft.entries.count_by_domain()},
-        std::move(draft.entries)};
+        std::move(draft.entries),
+        std::move(draft.changed)};
     const auto begun = std::chrono::steady_clock::now();
-    if (auto out = tables_.publish(content); !out) return fail(out.error());
+    auto identity = tables_.publish(content);
+    if (!identity) return fail(identity.error());
     const auto took = std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - begun);
-    published.publication.identity = tables_.identity(draft.table);
+    published.publication.identity = *std::move(identity);
     published.publication.entries = static_cast<std::int64_t>(content.entries.size());
     published.publication.until = draft.until;
     published.publication.at = now;
@@ -142,8 +177,10 @@ Result<std::optional<Published>> Publisher::put_out(Draft draft,
     return std::optional<Published>(std::move(published));
 }
 
-Result<std::vector<Published>> Publisher::publish_overlays(store::Database& reader, Time now) const {
-    std::map<std::string, store::Publication> before;
+Result<void> Publisher::publish_overlays(store::Database& reader, Time now,
+                                         std::vector<Published>& published) {
+    Publications before;
+    std::optional<Drafted> drafted;
     auto drafts = reader.read([&](SQLite::Database& db) {
         before = store::load_publications(db);
         std::vector<Draft> all;
@@ -152,17 +189,19 @@ Result<std::vector<Published>> Publisher::publish_overlays(store::Database& read
         // So many are no overlay: the base is due at once, and has them. The old overlay stays until then.
         if (store::base_age(db, base_seq).learned <= kLargestOverlay)
             all.push_back(draft_learned(db, base_seq));
-        all.push_back(draft_closed(db, now));
         const store::Seq seq = db.execAndGet("SELECT seq FROM sequence").getInt64();
+        if (!closed_is_current(db, before, now)) {
+            all.push_back(draft_closed(db, now));
+            drafted = Drafted{seq, now};
+        }
         for (Draft& draft : all) draft.seq = seq;
         return all;
     });
     if (!drafts) return fail(drafts.error());
-    if (auto spares = tables_.ensure_spares(); !spares) return fail(spares.error());
-    std::vector<Published> published;
+    // A full disk must not stand before a withdrawal.
+    const auto spares = tables_.ensure_spares();
     for (Draft& draft : *drafts) {
         const std::string table = draft.table;
-        // A lease is renewed at half time, never beyond what the evidence gives.
         if (const auto found = before.find(table); draft.until && found != before.end())
             draft.renew = table == "closed" &&
                           (!found->second.until || (*found->second.until - now < kClosedLease / 2 &&
@@ -178,15 +217,19 @@ Result<std::vector<Published>> Publisher::publish_overlays(store::Database& read
         }
         if (*out) published.push_back(**out);
     }
-    return published;
+    if (drafted) closed_ = drafted;
+    return spares;
 }
 
 Result<std::optional<Published>> Publisher::publish_base(store::Database& reader, Time now) const {
-    std::map<std::string, store::Publication> before;
+    Publications before;
     auto draft = reader.read([&](SQLite::Database& db) {
         before = store::load_publications(db);
         Draft base{"directory", base_entries(db), {}, 0, true};
         base.seq = db.execAndGet("SELECT seq FROM sequence").getInt64();
+        const store::Seq last = before.contains("directory") ? before["directory"].seq : base.seq;
+        for (const store::Row& row : store::arrived_since(db, last, kMostChanged))
+            base.changed.push_back(row.address.external());
         return base;
     });
     if (!draft) return fail(draft.error());

@@ -4,6 +4,7 @@
 // the base, each with a read-only connection of its own.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,11 +23,14 @@ struct Published {
 
 class Publisher {
   public:
-    Publisher(const config::Configuration& configuration, postfix::TableFolder tables, std::string state_id);
+    // `delimiters`: Postfix's recipient_delimiter; B+x is looked up as B too.
+    Publisher(const config::Configuration& configuration, postfix::TableFolder tables, std::string state_id,
+              std::string delimiters);
 
     // The overlays, in the order that is safe in the direction that matters: unknown, learned, closed. What
-    // is unchanged is not written.
-    Result<std::vector<Published>> publish_overlays(store::Database& reader, Time now) const;
+    // is unchanged is not written. What was put out before a Failure is in `published` all the same. Not by
+    // two threads at once.
+    Result<void> publish_overlays(store::Database& reader, Time now, std::vector<Published>& published);
 
     // The base. Whether it is due: base_due().
     Result<std::optional<Published>> publish_base(store::Database& reader, Time now) const;
@@ -40,21 +44,25 @@ class Publisher {
 
   private:
     struct Draft;
+    using Publications = std::map<std::string, store::Publication>;
     Draft draft_unknown(SQLite::Database& db, Time now) const;
     Draft draft_learned(SQLite::Database& db, store::Seq base_seq) const;
     Draft draft_closed(SQLite::Database& db, Time now) const;
-    Result<std::optional<Published>> put_out(Draft draft,
-                                             const std::map<std::string, store::Publication>& before,
-                                             Time now) const;
+    bool closed_is_current(SQLite::Database& db, const Publications& before, Time now) const;
+    void add_extensions(SQLite::Database& db, Draft& draft, const mail::Address& address) const;
+    Result<std::optional<Published>> put_out(Draft draft, const Publications& before, Time now) const;
 
     const config::Configuration& configuration_;
     postfix::TableFolder tables_;
     std::string state_id_;
     std::string delimiters_;
 
-  public:
-    // Postfix's recipient_delimiter: B+x is looked up as B too.
-    void set_delimiters(std::string delimiters) { delimiters_ = std::move(delimiters); }
+    // `closed` may be large and changes seldom: it is not drafted again unless something has changed.
+    struct Drafted {
+        store::Seq seq = 0;
+        Time at;
+    };
+    std::optional<Drafted> closed_;
 };
 
 // Notes what is out. One transaction.

@@ -13,7 +13,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <csignal>
 #include <tuple>
 
@@ -23,11 +22,12 @@
 #include "store/addresses.h"
 #include "store/history.h"
 #include "store/questions.h"
+#include "store/undecided.h"
 #include "tasks/condition.h"
 #include "tasks/decide.h"
 #include "tasks/decider.h"
 #include "tasks/follow_log.h"
-#include "tasks/in_worker.h"
+#include "tasks/publication.h"
 #include "tasks/verify.h"
 #include "tasks/watch_directory.h"
 
@@ -41,14 +41,13 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kBusyPause = 20ms;
 constexpr auto kTroublePause = 5s;
-constexpr auto kTableCheck = 10s;  // how soon a table that somebody changed is written again
-constexpr auto kLogCheck = 5s;     // beside inotify, which does not see behind a symbolic link
-constexpr auto kLogPoll = 1s;      // where inotify is not to be had
+constexpr auto kLogCheck = 5s;  // beside inotify, which does not see behind a symbolic link
+constexpr auto kLogPoll = 1s;   // where inotify is not to be had
 constexpr auto kGather = 50ms;
 constexpr auto kHousekeeping = 24h;
 constexpr std::size_t kMostStrangers = 100'000;  // 70 MB
 constexpr std::size_t kStrangersAtOnce = 1000;
-constexpr int kBasePause = 10;  // times the last build's duration
+constexpr auto kClockTolerance = 1min;  // clocks are set a little now and then
 
 // Empties an inotify descriptor. True if a file of this name was written, or if events were lost.
 bool drain_wake(int fd, const std::string& name) {
@@ -85,19 +84,19 @@ class Watch {
           std::unique_ptr<LogFollower> log, const std::string& helo, Followers followers)
         : configuration_(configuration),
           state_(state),
-          overlay_reader_(std::move(overlay_reader)),
-          base_reader_(std::move(base_reader)),
           decider_(std::move(decider)),
           log_(std::move(log)),
           lines_(io_.get_executor()),
           evidence_(io_.get_executor()),
-          answers_(io_.get_executor()),
-          base_(io_.get_executor()),
           questions_(io_.get_executor()),
           asker_(io_.get_executor(), configuration_, state_, admission, helo, [this] { learned(); }),
           directories_(
               io_.get_executor(), std::move(followers), Lookups(configuration_, state_, admission),
-              [this] { learned(); }, [this](const Failure& failure) { return trouble(failure); }) {}
+              [this] { learned(); }, [this](const Failure& failure) { return trouble(failure); }),
+          publication_(
+              io_.get_executor(), configuration_, state_, std::move(overlay_reader), std::move(base_reader),
+              decider_->publisher(), [this](const Failure& failure) { return trouble(failure); },
+              [this] { io_.stop(); }) {}
 
     WatchEnd run(bool once) {
         spawn("signals", &Watch::wait_for_signals);
@@ -111,13 +110,13 @@ class Watch {
             for (DirectoryWatch::Task& task : directories_.tasks())
                 asio::co_spawn(io_, guard("directory", std::move(task)), asio::detached);
             spawn("answers", &Watch::decide);
-            spawn("tables", &Watch::publish);
-            spawn("base", &Watch::publish_base);
+            for (Publication::Task& task : publication_.tasks())
+                asio::co_spawn(io_, guard("tables", std::move(task)), asio::detached);
             spawn("life", &Watch::stay_alive);
         }
         io_.run();
         directories_.stop();
-        workers_.join();
+        publication_.join();
         asker_.join();
         directories_.join();
         return end_reason_;
@@ -154,7 +153,8 @@ class Watch {
         end_reason_ = reason;
         stopping_ = true;
         directories_.stop();
-        if (busy_ == 0) io_.stop();
+        publication_.stop();
+        if (!publication_.busy()) io_.stop();
     }
 
     // How long to wait after a Failure; it is logged once until something works again.
@@ -216,7 +216,8 @@ class Watch {
     awaitable<void> decide() {
         while (!stopping_) {
             Clock::time_point until = Clock::now() + 60s;
-            if (auto decided = decide_now(); !decided) {
+            auto decided = co_await decide_now();
+            if (!decided) {
                 until = Clock::now() + trouble(decided.error());
             } else {
                 auto expiry = state_.read([](SQLite::Database& db) { return store::next_expiry(db); });
@@ -229,120 +230,39 @@ class Watch {
         }
     }
 
-    Result<void> decide_now() {
-        const Time time = now();
+    // One pass; between two pieces the others have their turn, and what is decided goes out.
+    awaitable<Result<void>> decide_now() {
         auto seq = state_.current_seq();
-        if (!seq) return fail(seq.error());
-        auto expiry = state_.read([](SQLite::Database& db) { return store::next_expiry(db); });
-        if (!expiry) return fail(expiry.error());
-        if (*expiry && **expiry <= time) {
-            auto marked =
-                state_.write([&](store::Writer& writer) { return store::mark_expired(writer, time); });
-            if (!marked) return fail(marked.error());
-        }
-        auto decided = decide_all(state_, configuration_, time);
-        if (!decided) return fail(decided.error());
-        decided_seq_ = *seq;
-        if (decided->looked_at > 0)
-            spdlog::debug("decided {}, changed {}, held {}", decided->looked_at, decided->changed,
-                          decided->held);
-        if (decided->looked_at > 0 || waiting_seq_ > 0) answers_.notify();
-        if (decided->looked_at > 0) questions_.notify();
-        if (decided->doubted > 0) directories_.poll_now();
-        return {};
-    }
-
-    // --- tables ---
-    awaitable<void> publish() {
-        while (!stopping_) {
-            const store::Seq decided = decided_seq_;
-            ++busy_;
-            auto done = co_await in_worker(workers_, [this] { return build_overlays(); });
-            const Clock::time_point ended = Clock::now();
-            Clock::duration pause = kTableCheck;
-            bool wrote = false;
-            if (!done) {
-                pause = trouble(done.error());
-            } else {
-                wrote = !done->published.empty();
-                co_await note(done->published);
-                if (!done->base_due.empty())
-                    base_.notify();
-                else if (waiting_seq_ > 0 && decided >= waiting_seq_)
-                    tell_settled(decided);
-            }
-            if (idle_again()) co_return;
-            co_await answers_.wait_for(pause);
-            // Whatever comes in, an overlay is published at most once in this time.
-            if (wrote && configuration_.publish_interval > 0ms) {
-                asio::steady_timer timer(io_, ended + configuration_.publish_interval);
-                co_await timer.async_wait(asio::use_awaitable);
-            }
-        }
-    }
-
-    // --- the base ---
-    awaitable<void> publish_base() {
-        while (!stopping_) {
-            const bool wanted = co_await base_.wait_for(kTableCheck);
-            if (!wanted) continue;
-            const Clock::time_point begun = Clock::now();
-            ++busy_;
-            auto done = co_await in_worker(
-                workers_, [this] { return decider_->publisher().publish_base(base_reader_, now()); });
-            Clock::duration pause = (Clock::now() - begun) * kBasePause;
-            if (!done)
-                pause = trouble(done.error());
-            else if (*done)
-                co_await note(std::vector<Published>(1, **done));
-            answers_.notify();  // what the base holds now leaves `learned`
-            if (idle_again()) co_return;
-            asio::steady_timer timer(io_, pause);
-            co_await timer.async_wait(asio::use_awaitable);
-        }
-    }
-
-    struct Overlays {
-        std::vector<Published> published;
-        std::string base_due;
-    };
-
-    // In a worker.
-    Result<Overlays> build_overlays() {
-        const Publisher& publisher = decider_->publisher();
-        auto ready = publisher.ready(overlay_reader_);
-        if (!ready) return fail(ready.error());
-        if (!*ready) return Overlays{};
-        auto published = publisher.publish_overlays(overlay_reader_, now());
-        if (!published) return fail(published.error());
-        auto due = publisher.base_due(overlay_reader_, now());
-        if (!due) return fail(due.error());
-        return Overlays{*std::move(published), *std::move(due)};
-    }
-
-    // Until it is noted, what is out looks like somebody else's work: this has to get through.
-    awaitable<void> note(std::vector<Published> published) {
+        if (!seq) co_return fail(seq.error());
+        if (auto marked = mark_expired(now()); !marked) co_return marked;
+        Decision decision(state_, configuration_);
         for (;;) {
-            auto noted = note_published(state_, published);
-            if (noted) co_return;
-            asio::steady_timer timer(io_, trouble(noted.error()));
+            auto done = decision.step(now());
+            if (!done && done.error().code != ExitCode::try_again) co_return fail(done.error());
+            if (done && *done) break;
+            if (done) publication_.notify();
+            asio::steady_timer timer(io_, done ? Clock::duration(0s) : Clock::duration(kBusyPause));
             co_await timer.async_wait(asio::use_awaitable);
         }
+        const Decided& decided = decision.decided();
+        if (decided.looked_at > 0) {
+            spdlog::debug("decided {}, changed {}, held {}", decided.looked_at, decided.changed,
+                          decided.held);
+            publication_.notify();
+            questions_.notify();
+        }
+        publication_.set_decided(*seq);
+        if (decided.doubted > 0) directories_.poll_now();
+        co_return Result<void>{};
     }
 
-    void tell_settled(store::Seq seq) {
-        auto told = state_.write([&](store::Writer& writer) { store::set_settled(writer, seq); });
-        if (told)
-            waiting_seq_ = 0;
-        else
-            answers_.notify();  // try again
-    }
-
-    // A worker has come back. True if all ends here.
-    bool idle_again() {
-        --busy_;
-        if (stopping_ && busy_ == 0) io_.stop();
-        return stopping_;
+    Result<void> mark_expired(Time time) {
+        const Time latest = time + configuration_.longest_lease() + kClockTolerance;
+        auto any = state_.read([&](SQLite::Database& db) { return store::any_expired(db, time, latest); });
+        if (!any) return fail(any.error());
+        if (!*any) return {};
+        auto marked = state_.write([&](store::Writer& writer) { store::mark_expired(writer, time, latest); });
+        return marked ? Result<void>{} : fail(marked.error());
     }
 
     // --- commands that wrote evidence ---
@@ -358,7 +278,7 @@ class Watch {
             co_await watcher.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
             const bool woken = drain_wake(fd.get(), wake.filename().string());
             if (!woken) continue;
-            if (auto seq = state_.current_seq()) waiting_seq_ = *seq;
+            if (auto seq = state_.current_seq()) publication_.tell_when_published(*seq);
             evidence_.notify();
         }
     }
@@ -432,7 +352,8 @@ class Watch {
         // Questions are asked as long as any can be: one that must wait has its time in the future, one whose
         // server is at fault is paused, and what the budget does not allow now is left to the next run.
         for (;;) {
-            if (auto decided = decide_now(); !decided) co_return fail(decided.error());
+            auto decided = co_await decide_now();
+            if (!decided) co_return fail(decided.error());
             auto looked = co_await directories_.look_up_due();
             if (!looked) co_return fail(looked.error());
             if (*looked < Clock::now()) continue;
@@ -444,22 +365,16 @@ class Watch {
     }
 
     asio::io_context io_;  // first: everything below has a timer or socket on it
-    asio::thread_pool workers_{2};
     const config::Configuration& configuration_;
     store::Database& state_;
-    store::Database overlay_reader_, base_reader_;
     std::unique_ptr<Decider> decider_;
     std::unique_ptr<LogFollower> log_;
     Condition lines_;      // the log may have grown
     Condition evidence_;   // there is something to decide
-    Condition answers_;    // there is something to publish
-    Condition base_;       // the base is due
     Condition questions_;  // there is something to ask
     Asker asker_;
     DirectoryWatch directories_;
-    store::Seq decided_seq_ = 0;  // all evidence up to here is decided
-    store::Seq waiting_seq_ = 0;  // a command waits until this is decided and published
-    int busy_ = 0;                // workers that run
+    Publication publication_;
     std::string last_trouble_;
     std::optional<Failure> failure_;
     WatchEnd end_reason_ = WatchEnd::stopped;

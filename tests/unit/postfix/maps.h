@@ -73,7 +73,7 @@ class Maps {
     TempFolder folder_;
 
   public:
-    const TableFolder tables;
+    TableFolder tables;
 };
 
 using KeyValue = std::pair<std::string, std::string>;

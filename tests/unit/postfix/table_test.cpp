@@ -173,7 +173,7 @@ TEST_CASE("the old index has no name any more", "[postfix][table]") {
 }
 
 TEST_CASE("what a killed publication left is dropped", "[postfix][table]") {
-    const Maps maps(usable_types().at(0));
+    Maps maps(usable_types().at(0));
     REQUIRE(maps.tables.publish(content("learned", {{"a@c.example", "OK"}})));
     const Texts files = maps.files();
     std::filesystem::create_directory(maps.path(".build-abc"));
@@ -181,6 +181,67 @@ TEST_CASE("what a killed publication left is dropped", "[postfix][table]") {
     REQUIRE(maps.tables.prepare());
     CHECK(maps.files() == files);
     CHECK(maps.find("learned", "a@c.example") == "OK");
+}
+
+// From Postfix 3.11 on `postmap hash:x` may write x.lmdb: non_bdb_migration_level.
+TEST_CASE("a redirected type has the index that postmap made", "[postfix][table]") {
+    const auto bin = TempFolder::create(std::filesystem::temp_directory_path(), "postcensus-test-").value();
+    REQUIRE(write_file(bin.path() / "postmap",
+                       "#!/bin/sh\nexec /usr/sbin/postmap $(echo \"$@\" | sed 's/hash:/lmdb:/')\n", 0755));
+    const std::string path = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): one thread
+    ::setenv("PATH", (bin.path().string() + ":" + path).c_str(), 1);
+    Maps maps("hash");
+    CHECK(maps.index("unknown").filename() == "unknown.lmdb");
+    const auto published = maps.tables.publish(content("unknown", {{"a@c.example", "OK"}}));
+    CHECK(maps.find("unknown", "a@c.example") == "OK");
+    REQUIRE(maps.tables.ensure_spares());
+    CHECK(maps.files() == Texts{"closed.empty", "closed.empty.lmdb", "unknown", "unknown.empty",
+                                "unknown.empty.lmdb", "unknown.lmdb"});
+    REQUIRE(published);
+    CHECK(*published == maps.tables.identity("unknown"));
+    ::setenv("PATH", path.c_str(), 1);
+}
+
+TEST_CASE("a type that this Postfix has not is said with its remedy", "[postfix][table]") {
+    const auto folder =
+        TempFolder::create(std::filesystem::temp_directory_path(), "postcensus-test-").value();
+    TableFolder tables({.config_dir = "/etc/postfix", .maps = folder.path() / "maps"}, "mysql");
+    const auto prepared = tables.prepare();
+    REQUIRE_FALSE(prepared);
+    CHECK(prepared.error().code == ExitCode::configuration);
+    CHECK(prepared.error().message.find("postconf -m") != std::string::npos);
+}
+
+TEST_CASE("keys are read from the index where the text is gone", "[postfix][table]") {
+    for (const std::string& type : usable_types()) {
+        CAPTURE(type);
+        const Maps maps(type);
+        REQUIRE(
+            maps.tables.publish(content("directory", {{"a@c.example", "OK"}, {"\"b c\"@c.example", "OK"}})));
+        std::filesystem::remove(maps.path("directory"));
+        auto keys = maps.tables.keys("directory");
+        if (type == "cdb") {
+            REQUIRE_FALSE(keys);
+            CHECK(keys.error().message.find("restore the text") != std::string::npos);
+            continue;
+        }
+        REQUIRE(keys);
+        std::sort(keys->begin(), keys->end());
+        CHECK(*keys == Texts{"\"b c\"@c.example", "a@c.example"});
+    }
+}
+
+TEST_CASE("a new index is asked for what changed", "[postfix][table]") {
+    const Maps maps(usable_types().at(0));
+    std::vector<KeyValue> lines;
+    for (int i = 10'000; i < 13'000; ++i) lines.emplace_back("n" + std::to_string(i) + "@c.example", "OK");
+    TableContent table = content("directory", lines);
+    CHECK(table.entries.find("n10000@c.example") == 0U);
+    CHECK(table.entries.find("n12999@c.example") == 2999U);
+    CHECK_FALSE(table.entries.find("n1299@c.example"));
+    CHECK_FALSE(table.entries.find("z@c.example"));
+    table.changed = {"n12345@c.example", "not-there@c.example"};
+    CHECK(maps.tables.publish(table));
 }
 
 TEST_CASE("a failure is never an answer", "[postfix][table]") {

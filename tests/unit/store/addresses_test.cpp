@@ -61,25 +61,6 @@ TEST_CASE("an answer is written with its event", "[store][addresses]") {
     CHECK_FALSE(state.pending(kA).until);
 }
 
-TEST_CASE("an answer whose time is over is decided anew", "[store][addresses]") {
-    TestState state;
-    state.settle(kA, {Answer::reject, Reason::proven_unknown, kNoon + 1h});
-    state.settle("b@c.example", {Answer::reject, Reason::proven_unknown, kNoon + 2h});
-    state.accept("d@c.example");
-    const auto expire = [&](Time now) {
-        return state.write([&](Writer& writer) { return mark_expired(writer, now); });
-    };
-    const auto next = [&] { return state.read([](SQLite::Database& db) { return next_expiry(db); }); };
-    CHECK(next() == kNoon + 1h);
-    CHECK(expire(kNoon + 1h - 1ms) == 0);
-    CHECK(expire(kNoon + 1h) == 1);
-    CHECK(state.undecided() == Texts{kA});
-    state.drop(kA);
-    CHECK(next() == kNoon + 2h);
-    state.drop("b@c.example");
-    CHECK(next() == std::optional<Time>{});
-}
-
 TEST_CASE("a held removal keeps its answer until it is approved", "[store][addresses]") {
     TestState state;
     state.accept(kA);
@@ -123,33 +104,6 @@ TEST_CASE("what comes back leaves the hold", "[store][addresses]") {
     CHECK(state.count("SELECT count(*) FROM hold") == 0);
 }
 
-TEST_CASE("the gate counts what exists and what was lost", "[store][addresses]") {
-    TestState state;
-    for (const char* text : {"a@c.example", "b@c.example", "d@c.example", "e@other.example"})
-        state.accept(text);
-    const auto counts = [&](Time since) {
-        return state.read([&](SQLite::Database& db) {
-            return std::pair(count_existing(db, "c.example"), count_lost(db, "c.example", since));
-        });
-    };
-    using Counts = std::pair<std::int64_t, std::int64_t>;
-    CHECK(counts(kNoon - 24h) == Counts{3, 0});
-    state.drop("a@c.example");
-    state.drop("e@other.example");
-    CHECK(counts(kNoon - 24h) == Counts{2, 1});
-    CHECK(counts(kNoon) == Counts{2, 0});
-    // Gone twice is one loss; what came back is none.
-    state.accept("a@c.example");
-    CHECK(counts(kNoon - 24h) == Counts{3, 0});
-    state.drop("a@c.example");
-    CHECK(counts(kNoon - 24h) == Counts{2, 1});
-    // What an operator approved is none either.
-    hold(state, "b@c.example");
-    state.write([](Writer& writer) { return approve_holds(writer, {}, kNoon); });
-    state.drop("b@c.example");
-    CHECK(counts(kNoon - 24h) == Counts{1, 1});
-}
-
 TEST_CASE("a change of domains makes their addresses undecided", "[store][addresses]") {
     TestState state;
     state.accept(kA);
@@ -186,18 +140,21 @@ TEST_CASE("the operator's addresses come and go with the configuration", "[store
 TEST_CASE("accept-all is a fact of the domain", "[store][addresses]") {
     TestState state;
     replace(state, {{"c.example", "p1", {}}});
-    state.drop(kA);
-    state.drop("b@other.example");
+    state.accept("b@c.example");
+    state.settle(kA, {Answer::reject, Reason::proven_unknown, kNoon + 1h});
+    state.settle("b@other.example", {Answer::reject, Reason::proven_unknown, kNoon + 1h});
+    state.clear_undecided();
     const auto set = [&](bool value) {
         state.write([&](Writer& writer) { set_accept_all(writer, "c.example", value); });
     };
     set(false);
     CHECK(state.undecided().empty());
+    // Rejections hang on it, those that are and those that may be; nothing else does.
     set(true);
     CHECK(state.undecided() == Texts{kA});
     CHECK(state.pending(kA).evidence.accept_all);
     CHECK_FALSE(state.pending("b@other.example").evidence.accept_all);
-    state.clear_undecided();
+    state.settle(kA, {Answer::unsure, Reason::accept_all, {}});
     // Another policy of the domain leaves it as it was.
     replace(state, {{"c.example", "p2", {}}});
     CHECK(state.pending(kA).evidence.accept_all);
@@ -221,10 +178,20 @@ TEST_CASE("a cause names what stands behind the answer", "[store][addresses]") {
     state.callout(kA, census::CalloutClass::deliverable);
     const AddressId id = state.pending(kA).id;
     const auto cause = [&](Reason reason) {
-        return state.read([&](SQLite::Database& db) { return CauseReader(db).describe(id, reason); });
+        return state.read([&](SQLite::Database& db) {
+            return CauseReader(db).describe(*EvidenceReader(db).load(id), reason);
+        });
     };
-    CHECK(cause(Reason::listed) == "directory corp: cn=7");
+    CHECK(cause(Reason::listed) == "directory corp (full read at ldaps://dc1): cn=7");
     CHECK(cause(Reason::proven).find("callout to ex1:2525: 250 2.1.5") == 0);
     CHECK(cause(Reason::configured) == "configuration");
     CHECK_FALSE(cause(Reason::no_evidence).empty());
+    state.apply("corp", {{}, {"7"}});
+    CHECK(cause(Reason::no_evidence) == "directory corp (full read at ldaps://dc1), lists it no more: cn=7");
+    state.write([&](Writer& writer) { forget(writer, id, "alice", kNoon); });
+    CHECK(cause(Reason::no_evidence) == "what callouts said of it was forgotten by alice");
+    CHECK(state.count("SELECT count(*) FROM event WHERE from_answer = to_answer") == 1);
+    // That was then.
+    state.accept(kA);
+    CHECK(cause(Reason::no_evidence) == "directory corp (full read at ldaps://dc1), lists it no more: cn=7");
 }

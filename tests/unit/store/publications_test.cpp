@@ -60,7 +60,9 @@ TEST_CASE("each table has its rows", "[store][publications]") {
               });
               return rows;
           })) == Texts{"a@c.example", "b@c.example"});
-    CHECK(texts(state.read([](SQLite::Database& db) { return closed_rows(db); })) == Texts{"b@c.example"});
+    const auto closed = state.read([](SQLite::Database& db) { return closed_rows(db); });
+    REQUIRE(closed.size() == 1);
+    CHECK(closed[0].address.text() == "b@c.example");
 
     const auto learned = [&](Seq base) {
         return texts(state.read([&](SQLite::Database& db) { return learned_rows(db, base); }));
@@ -135,10 +137,12 @@ TEST_CASE("accepted extensions of a rejected address", "[store][publications]") 
     state.drop("b+unsure@c.example");
     const auto extensions = [&](const std::string& delimiters) {
         Texts all;
-        for (const mail::Address& one : state.read([&](SQLite::Database& db) {
+        for (const Extension& one : state.read([&](SQLite::Database& db) {
                  return accepted_extensions(db, address("b@c.example"), delimiters);
-             }))
-            all.push_back(one.text());
+             })) {
+            all.push_back(one.address.text());
+            CHECK(one.closed == (one.address.text() == "b+closed@c.example"));
+        }
         std::sort(all.begin(), all.end());
         return all;
     };
@@ -147,23 +151,60 @@ TEST_CASE("accepted extensions of a rejected address", "[store][publications]") 
     CHECK(extensions("-") == Texts{"b-x@c.example"});
     CHECK(extensions("+-").size() == 5);
     CHECK(extensions("").empty());
+
+    const auto changed = [&](Seq since, const std::string& delimiters) {
+        return state.read([&](SQLite::Database& db) { return extensions_changed(db, since, delimiters); });
+    };
+    const Seq now = *state.database().current_seq();
+    CHECK(changed(0, "+"));
+    CHECK(changed(0, "#+"));
+    CHECK_FALSE(changed(0, "#"));
+    CHECK_FALSE(changed(now, "+"));
+    state.accept("d@c.example");
+    state.accept("+d@c.example");
+    CHECK_FALSE(changed(now, "+"));
+    state.drop("b+x@c.example");
+    CHECK(changed(now, "+"));
+    CHECK_FALSE(changed(now, "-"));
 }
 
-TEST_CASE("the last good evidence is a good reading or a conclusive callout", "[store][publications]") {
+TEST_CASE("a closed recipient is confirmed by what closed it", "[store][publications]") {
     TestState state;
-    const auto last = [&] { return state.read([](SQLite::Database& db) { return last_good_evidence(db); }); };
-    CHECK(last() == std::optional<Time>{});
-    state.apply("corp", {}, kNoon);
-    CHECK(last() == kNoon);
+    const auto confirmed = [&](const std::string& text) -> std::optional<Time> {
+        for (const ClosedRow& row : state.read([](SQLite::Database& db) { return closed_rows(db); }))
+            if (row.address.text() == text) return row.confirmed;
+        FAIL_CHECK(text << " is not closed");
+        return std::nullopt;
+    };
+    state.apply("corp", {{listing("1", {"l@c.example", "both@c.example"}, true)}, {}}, kNoon);
+    state.apply("other", {{listing("2", {"both@c.example"}, true)}, {}}, kNoon + 1h);
+    for (const char* text : {"l@c.example", "both@c.example"})
+        state.settle(text, {Answer::closed, Reason::closed_listing, {}});
+    state.callout("c@c.example", CalloutClass::policy, kNoon + 2h);
+    state.settle("c@c.example", {Answer::closed, Reason::closed_callout, {}});
+    CHECK(confirmed("l@c.example") == kNoon);
+    CHECK(confirmed("both@c.example") == kNoon);
+    CHECK(confirmed("c@c.example") == kNoon + 2h);
+    // A reading that failed confirms nothing; nor does one of another directory, or a callout to another
+    // address.
     state.write([](Writer& writer) {
-        note_failed(writer, {.directory = "corp", .began = kNoon, .ended = kNoon + 1h, .good = false});
+        note_failed(writer, {.directory = "corp", .began = kNoon, .ended = kNoon + 3h, .good = false});
     });
-    state.callout("a@c.example", CalloutClass::retry, kNoon + 2h);
-    CHECK(last() == kNoon);
-    state.callout("a@c.example", CalloutClass::unknown, kNoon + 3h);
-    CHECK(last() == kNoon + 3h);
-    state.apply("corp", {}, kNoon + 4h);
-    CHECK(last() == kNoon + 4h);
+    state.apply("other", {}, kNoon + 4h);
+    state.callout("a@c.example", CalloutClass::policy, kNoon + 4h);
+    CHECK(confirmed("l@c.example") == kNoon);
+    CHECK(confirmed("both@c.example") == kNoon);
+    CHECK(confirmed("c@c.example") == kNoon + 2h);
+    state.apply("corp", {}, kNoon + 5h);
+    CHECK(confirmed("l@c.example") == kNoon + 5h);
+    CHECK(confirmed("both@c.example") == kNoon + 4h);
+    state.callout("c@c.example", CalloutClass::policy, kNoon + 5h);
+    CHECK(confirmed("c@c.example") == kNoon + 5h);
+    // A look at the changes that found none moves the position only.
+    state.write([](Writer& writer) {
+        move_position(writer, "corp", {"dc1", "ldaps://dc1", "7", kNoon + 6h}, "");
+    });
+    CHECK(confirmed("l@c.example") == kNoon + 6h);
 }
 
 TEST_CASE("addresses of a lost state are adopted", "[store][publications]") {

@@ -13,8 +13,10 @@
 #include "store/callouts.h"
 #include "store/database.h"
 #include "store/history.h"
+#include "store/publications.h"
 #include "store/questions.h"
 #include "store/readings.h"
+#include "store/undecided.h"
 
 namespace postcensus::store {
 
@@ -60,7 +62,7 @@ class TestState {
     template <typename Body>
     auto read(Body&& body) {
         auto result = database_.read(std::forward<Body>(body));
-        REQUIRE(result);
+        if (!result) FAIL(result.error().message << " " << result.error().detail);
         return *std::move(result);
     }
 
@@ -123,23 +125,33 @@ class TestState {
         return *std::move(found);
     }
 
-    // Addresses that wait to be decided, in their order.
+    // Addresses that wait to be decided, in their order; those of a changed domain last.
     std::vector<std::string> undecided() {
         return read([](SQLite::Database& db) {
+            std::vector<AddressId> ids = next_undecided(db, 10'000);
+            for (const ChangedDomain& domain : changed_domains(db)) {
+                std::string after;
+                const auto its = next_of_domain(db, domain.domain, after, 10'000);
+                ids.insert(ids.end(), its.begin(), its.end());
+            }
             std::vector<std::string> texts;
-            UndecidedPosition position;
             EvidenceReader reader(db);
-            for (auto ids = next_undecided(db, position, 10'000); !ids.empty();
-                 ids = next_undecided(db, position, 10'000))
-                for (const AddressId id : ids) {
-                    const std::string text = reader.load(id)->address.text();
-                    if (std::find(texts.begin(), texts.end(), text) == texts.end()) texts.push_back(text);
-                }
+            for (const AddressId id : ids) texts.push_back(reader.load(id)->address.text());
             return texts;
         });
     }
     void clear_undecided() {
-        write([](Writer& writer) { writer.db.exec("DELETE FROM undecided"); });
+        write([](Writer& writer) {
+            writer.db.exec("DELETE FROM undecided");
+            writer.db.exec("DELETE FROM undecided_domain");
+        });
+    }
+
+    // As if the tables had just been put out.
+    void publish() {
+        write([](Writer& writer) {
+            note_publication(writer, "directory", {.generation = 1, .seq = writer.seq, .at = kNoon});
+        });
     }
 
     std::int64_t count(const std::string& query) {

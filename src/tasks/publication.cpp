@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+#include "tasks/publication.h"
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "store/addresses.h"
+#include "tasks/in_worker.h"
+
+namespace postcensus::tasks {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using asio::awaitable;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr auto kTableCheck = 10s;  // how soon a table that somebody changed is written again
+constexpr int kBasePause = 10;     // times the last build's duration
+
+}  // namespace
+
+Publication::Publication(const asio::any_io_executor& executor, const config::Configuration& configuration,
+                         store::Database& state, store::Database overlay_reader, store::Database base_reader,
+                         Publisher& publisher, std::function<Clock::duration(const Failure&)> trouble,
+                         std::function<void()> on_idle)
+    : executor_(executor),
+      configuration_(configuration),
+      state_(state),
+      overlay_reader_(std::move(overlay_reader)),
+      base_reader_(std::move(base_reader)),
+      publisher_(publisher),
+      trouble_(std::move(trouble)),
+      on_idle_(std::move(on_idle)),
+      answers_(executor),
+      base_(executor) {}
+
+std::vector<Publication::Task> Publication::tasks() {
+    return {[this] { return publish_overlays(); }, [this] { return publish_base(); }};
+}
+
+void Publication::set_decided(store::Seq seq) {
+    decided_ = seq;
+    if (waited_for_ > 0) answers_.notify();
+}
+
+awaitable<void> Publication::publish_overlays() {
+    while (!stopping_) {
+        const store::Seq decided = decided_;
+        ++busy_;
+        auto done = co_await in_worker(workers_, [this] { return build_overlays(); });
+        const Clock::time_point ended = Clock::now();
+        co_await note(done.published);
+        Clock::duration pause = kTableCheck;
+        if (!done.base_due)
+            pause = trouble_(done.base_due.error());
+        else if (!done.base_due->empty())
+            base_.notify();
+        else if (waited_for_ > 0 && decided >= waited_for_)
+            tell_settled(decided);
+        if (idle_again()) co_return;
+        co_await answers_.wait_for(pause);
+        // Whatever comes in, an overlay is published at most once in this time.
+        if (!done.published.empty() && configuration_.publish_interval > 0ms) {
+            asio::steady_timer timer(executor_, ended + configuration_.publish_interval);
+            co_await timer.async_wait(asio::use_awaitable);
+        }
+    }
+}
+
+awaitable<void> Publication::publish_base() {
+    while (!stopping_) {
+        const bool wanted = co_await base_.wait_for(kTableCheck);
+        if (!wanted) continue;
+        const Clock::time_point begun = Clock::now();
+        ++busy_;
+        auto done =
+            co_await in_worker(workers_, [this] { return publisher_.publish_base(base_reader_, now()); });
+        Clock::duration pause = (Clock::now() - begun) * kBasePause;
+        if (!done)
+            pause = trouble_(done.error());
+        else if (*done)
+            co_await note(std::vector<Published>(1, **done));
+        answers_.notify();  // what the base holds now leaves `learned`
+        if (idle_again()) co_return;
+        asio::steady_timer timer(executor_, pause);
+        co_await timer.async_wait(asio::use_awaitable);
+    }
+}
+
+// In a worker.
+Publication::Overlays Publication::build_overlays() {
+    Overlays done;
+    auto ready = publisher_.ready(overlay_reader_);
+    if (!ready) done.base_due = fail(ready.error());
+    if (!ready || !*ready) return done;
+    if (auto out = publisher_.publish_overlays(overlay_reader_, now(), done.published); !out)
+        done.base_due = fail(out.error());
+    else
+        done.base_due = publisher_.base_due(overlay_reader_, now());
+    return done;
+}
+
+// Until it is noted, what is out looks like somebody else's work: this has to get through.
+awaitable<void> Publication::note(const std::vector<Published>& published) {
+    for (;;) {
+        auto noted = note_published(state_, published);
+        if (noted) co_return;
+        asio::steady_timer timer(executor_, trouble_(noted.error()));
+        co_await timer.async_wait(asio::use_awaitable);
+    }
+}
+
+void Publication::tell_settled(store::Seq seq) {
+    auto told = state_.write([&](store::Writer& writer) { store::set_settled(writer, seq); });
+    if (told)
+        waited_for_ = 0;
+    else
+        answers_.notify();  // try again
+}
+
+// A worker has come back. True if all ends here.
+bool Publication::idle_again() {
+    --busy_;
+    if (stopping_ && busy_ == 0) on_idle_();
+    return stopping_;
+}
+
+}  // namespace postcensus::tasks
