@@ -106,12 +106,16 @@ Verdict decide_unheld(const Evidence& evidence, const Policy& policy, Time now) 
         if (proven && (!listed || all_unseen(evidence))) return {Answer::accept, Reason::proven, {}};
         return {Answer::accept, all_unseen(evidence) ? Reason::unseen : Reason::listed, {}};
     }
-    if (const auto absent = judge_absent(evidence, policy, now); absent && absent->answer == Answer::reject)
-        return *absent;
+    // Of two proofs the one that lasts longer stands: what casts doubt on the other changes nothing.
+    const auto absent = judge_absent(evidence, policy, now);
+    const bool is_absent = absent && absent->answer == Answer::reject;
     if (last != nullptr) {
         const Verdict verdict = judge_unknown(evidence, *last, policy, now);
-        if (verdict.answer == Answer::reject || !in_conflict) return verdict;
+        const bool is_unknown = verdict.answer == Answer::reject;
+        if (is_unknown && !(is_absent && *absent->until > *verdict.until)) return verdict;
+        if (!is_absent && !in_conflict) return verdict;
     }
+    if (is_absent) return *absent;
     if (in_conflict) return {Answer::unsure, Reason::contested, {}};
     return {Answer::unsure, evidence.accept_all ? Reason::accept_all : Reason::no_evidence, {}};
 }

@@ -49,12 +49,6 @@ std::optional<std::string> why_over(const std::string& text, Time now) {
     return std::nullopt;
 }
 
-// The index first, then the text: until both are done, Postfix answers from an index that is empty already.
-Result<void> move_spare(const std::filesystem::path& maps, const std::string& name,
-                        const std::string& suffix) {
-    return rename_file(maps / (name + ".empty" + suffix), maps / (name + suffix));
-}
-
 // One time for both files: an index older than its text would be taken for half a publication.
 void set_times(const std::filesystem::path& path, const timespec& time) {
     const timespec times[2] = {time, time};
@@ -103,31 +97,46 @@ Result<void> build_empty(const std::filesystem::path& maps, const std::string& n
     return rename_file(index, maps / (name + suffix));
 }
 
+// No spare of the text. In place it takes no disk space; a file that is another's can only be replaced.
+Result<void> empty_text(const std::filesystem::path& path) {
+    if (write_file(path, "", 0644)) return {};
+    auto folder = TempFolder::create(path.parent_path(), ".build-");
+    if (!folder) return fail(folder.error());
+    const std::filesystem::path aside = folder->path() / path.filename();
+    if (auto written = write_file(aside, "", 0644); !written) return written;
+    return rename_file(aside, path);
+}
+
 }  // namespace
 
 Result<void> empty_index(const std::filesystem::path& maps, const std::string& name,
                          const std::string& suffix) {
-    return present(maps / (name + ".empty" + suffix)) ? move_spare(maps, name, suffix)
-                                                      : build_empty(maps, name, suffix);
+    timespec time{};
+    ::clock_gettime(CLOCK_REALTIME, &time);
+    // Where its own spare is gone, the other table's is as empty.
+    for (const char* other : {name.c_str(), name == "unknown" ? "closed" : "unknown"}) {
+        const std::filesystem::path spare = maps / fmt::format("{}.empty{}", other, suffix);
+        if (!present(spare)) continue;
+        set_times(spare, time);
+        return rename_file(spare, maps / (name + suffix));
+    }
+    return build_empty(maps, name, suffix);
 }
 
 Result<void> empty_table(const std::filesystem::path& maps, const std::string& name) {
     timespec time{};
     ::clock_gettime(CLOCK_REALTIME, &time);
+    // The index first, then the text: until both are done, Postfix answers from an index that is empty
+    // already.
     for (const std::string& suffix : index_suffixes()) {
         if (!present(maps / (name + suffix))) continue;
-        set_times(maps / fmt::format("{}.empty{}", name, suffix), time);
         if (auto emptied = empty_index(maps, name, suffix); !emptied) return emptied;
     }
     const std::filesystem::path spare = maps / (name + ".empty");
-    if (present(spare)) {
-        set_times(spare, time);
-        if (auto moved = rename_file(spare, maps / name); !moved) return moved;
-    } else if (auto written = write_file(maps / name, "", 0644); !written) {
-        return written;
-    } else {
-        set_times(maps / name, time);
-    }
+    set_times(spare, time);
+    if (auto emptied = present(spare) ? rename_file(spare, maps / name) : empty_text(maps / name); !emptied)
+        return emptied;
+    set_times(maps / name, time);
     return sync_folder(maps);
 }
 

@@ -39,19 +39,26 @@ std::vector<store::DomainPolicy> domain_policies(const config::Configuration& co
     return policies;
 }
 
-// Whether this state does not know a table to be out: it is of another state, or newer than this one. A table
-// without a head that the state knows of was touched by somebody, and is written again.
-bool is_foreign(const postfix::TableFolder& tables, const std::string& table, const std::string& state_id,
-                const std::map<std::string, store::Publication>& known) {
+// The keys of a table that this state does not know to be out: of another state, or newer than this one.
+// Nothing if it knows it; or if nobody's table is empty. A table without a head that the state knows of was
+// touched by somebody, and is written again.
+Result<std::optional<std::vector<std::string>>> foreign_keys(
+    const postfix::TableFolder& tables, const std::string& table, const std::string& state_id,
+    const std::map<std::string, store::Publication>& known) {
+    using Keys = std::optional<std::vector<std::string>>;
     std::error_code ignored;
     if (!std::filesystem::exists(tables.text_path(table), ignored) &&
         !std::filesystem::exists(tables.index_path(table), ignored))
-        return false;
+        return Keys{};
     const auto head = tables.head(table);
     const auto publication = known.find(table);
-    if (!head) return publication == known.end();
-    return head->state_id != state_id || publication == known.end() ||
-           head->generation > publication->second.generation;
+    if (publication != known.end() &&
+        (!head || (head->state_id == state_id && head->generation <= publication->second.generation)))
+        return Keys{};
+    auto keys = tables.keys(table);
+    if (!keys) return fail(keys.error());
+    if (!head && keys->empty()) return Keys{};
+    return Keys(*std::move(keys));
 }
 
 Result<std::string> delimiters_of(const config::Configuration& configuration) {
@@ -130,7 +137,9 @@ Result<void> Decider::recover(store::Database& state, Time now) {
     bool foreign = false;
     std::vector<mail::Address> accepted;
     for (const char* table : {"unknown", "closed", "directory", "learned"}) {
-        if (!is_foreign(tables, table, *state_id, *known)) continue;
+        auto keys = foreign_keys(tables, table, *state_id, *known);
+        if (!keys) return fail(keys.error());
+        if (!*keys) continue;
         foreign = true;
         // What this state has no evidence for is nobody's to refuse.
         if (const std::string name = table; name == "unknown" || name == "closed") {
@@ -139,9 +148,7 @@ Result<void> Decider::recover(store::Database& state, Time now) {
                 return emptied;
             continue;
         }
-        auto keys = tables.keys(table);
-        if (!keys) return fail(keys.error());
-        for (const std::string& key : *keys)
+        for (const std::string& key : **keys)
             if (auto address = mail::Address::from_external(key)) accepted.push_back(*std::move(address));
     }
     const auto adopted = state.write([&](store::Writer& writer) -> std::int64_t {
