@@ -248,7 +248,8 @@ AnswerWriter::AnswerWriter(Writer& writer, Time now)
       update_(writer.db,
               "UPDATE address SET answer = :answer, reason = :reason, until = :until, "
               "accepted_seq = CASE WHEN :came THEN :seq ELSE accepted_seq END, "
-              "left_seq = CASE WHEN :went THEN :seq ELSE left_seq END WHERE id = :id"),
+              "left_seq = CASE WHEN :went THEN :seq ELSE left_seq END, "
+              "missed_seq = CASE WHEN :over THEN NULL ELSE missed_seq END WHERE id = :id"),
       event_(writer.db,
              "INSERT INTO event (address_id, seq, at, from_answer, to_answer, reason, cause, approved) "
              "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
@@ -284,6 +285,8 @@ void AnswerWriter::settle(const Pending& pending, const census::Verdict& verdict
             update_.bind(":until");
         update_.bind(":came", is && !was ? 1 : 0);
         update_.bind(":went", was && !is ? 1 : 0);
+        // A rejection whose time was over is no more, wherever the clock goes: it takes a new miss.
+        update_.bind(":over", verdict.reason == census::Reason::lease_over ? 1 : 0);
         update_.bind(":seq", writer_.seq);
         update_.bind(":id", pending.id);
         update_.exec();

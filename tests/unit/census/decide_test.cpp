@@ -81,10 +81,9 @@ Verdict expected(const Evidence& evidence, const Policy& policy, Time now) {
             first_unknown = &fact;
     }
     const bool unseen = evidence.listings > 0 && evidence.listings == evidence.unseen_listings;
-    const bool in_conflict =
-        evidence.listings > 0 && first_unknown != nullptr &&
-        (last->at - first_unknown->at >= policy.confirmation_interval ||
-         (unseen && last->began >= evidence.unseen_at));
+    const bool in_conflict = evidence.listings > 0 && first_unknown != nullptr &&
+                             (last->at - first_unknown->at >= policy.confirmation_interval ||
+                              (unseen && last->began >= evidence.unseen_at));
     const bool by_callout = last != nullptr && last->klass != kUnknown;
     const bool may_reject = evidence.missed && !evidence.postmaster && !evidence.accept_all;
     const auto lease = [&](Time proof) -> std::optional<Time> {
@@ -160,7 +159,8 @@ std::string broken_law(const Evidence& evidence, const Policy& policy, Time now)
 }
 
 // What an outage adds: callouts that say nothing are not among the evidence at all (the state's test has
-// them); a server that accepts all, a removal that is held, a reading that failed, objects that are not found.
+// them); a server that accepts all, a removal that is held, a reading that failed, objects that are not
+// found.
 std::string outages_change(const Evidence& evidence, const Policy& policy, const Verdict& verdict, Time now) {
     std::vector<std::pair<std::string, Evidence>> outages;
     outages.emplace_back("accept-all", set(&Evidence::accept_all, true, evidence));
@@ -410,16 +410,15 @@ TEST_CASE("every combination of evidence has its answer, and none breaks the law
                         }
     CHECK(problems == 0);
     // Each reason occurs, with the answers that it can have and no other.
-    const std::map<Reason, std::vector<Answer>> possible{
-        {Reason::held, {Answer::accept, Answer::closed}},
-        {Reason::configured, {Answer::accept}},
-        {Reason::listed, {Answer::accept}},
-        {Reason::unseen, {Answer::accept}},
-        {Reason::proven, {Answer::accept}},
-        {Reason::closed_listing, {Answer::closed}},
-        {Reason::closed_callout, {Answer::closed}},
-        {Reason::proven_unknown, {Answer::reject}},
-        {Reason::proven_absent, {Answer::reject}}};
+    const std::map<Reason, std::vector<Answer>> possible{{Reason::held, {Answer::accept, Answer::closed}},
+                                                         {Reason::configured, {Answer::accept}},
+                                                         {Reason::listed, {Answer::accept}},
+                                                         {Reason::unseen, {Answer::accept}},
+                                                         {Reason::proven, {Answer::accept}},
+                                                         {Reason::closed_listing, {Answer::closed}},
+                                                         {Reason::closed_callout, {Answer::closed}},
+                                                         {Reason::proven_unknown, {Answer::reject}},
+                                                         {Reason::proven_absent, {Answer::reject}}};
     std::size_t expected_kinds = 0;
     for (int i = 0; i <= static_cast<int>(Reason::no_evidence); ++i) {
         const auto reason = static_cast<Reason>(i);
