@@ -10,6 +10,7 @@
 #include "store/history.h"
 #include "store/holds.h"
 #include "tasks/read_directory.h"
+#include "tasks/relay_domains.h"
 
 namespace postcensus::cmd {
 namespace {
@@ -35,6 +36,8 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     if (!configuration) return fail(configuration.error());
     auto state = store::Database::open(configuration->state.path, store::Database::Mode::existing, 10s);
     if (!state) return fail(state.error());
+    if (auto learned = tasks::learn_relay_domains(*configuration, *state, now()); !learned)
+        return fail(learned.error());
     if (*hold) {
         auto held = state->read([&](SQLite::Database& db) { return store::count_holds(db, *hold); });
         if (!held) return fail(held.error());

@@ -31,7 +31,7 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     if (!address) return fail(ExitCode::usage, fmt::format("'{}' is not an address", addresses.front()));
     auto configuration = load_configuration(globals);
     if (!configuration) return fail(configuration.error());
-    auto explanation = tasks::gather_explanation(*configuration, *address);
+    auto explanation = tasks::gather_explanation(*std::move(configuration), *address);
     if (!explanation) return fail(explanation.error());
     std::cout << audit::explanation_text(*explanation, now());
     return ExitCode::done;

@@ -7,6 +7,7 @@
 #include "cmd/command.h"
 #include "store/addresses.h"
 #include "store/history.h"
+#include "tasks/relay_domains.h"
 
 namespace postcensus::cmd {
 namespace {
@@ -66,10 +67,12 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
         return fail(ExitCode::usage, "forget wants addresses, or --domain D");
     auto configuration = load_configuration(globals);
     if (!configuration) return fail(configuration.error());
-    if (!domain.empty() && configuration->route_of(domain) == nullptr)
-        return fail(ExitCode::usage, fmt::format("no route names the domain {}", domain));
     auto state = store::Database::open(configuration->state.path, store::Database::Mode::existing, 10s);
     if (!state) return fail(state.error());
+    if (auto learned = tasks::learn_relay_domains(*configuration, *state, now()); !learned)
+        return fail(learned.error());
+    if (!domain.empty() && configuration->route_of(domain) == nullptr)
+        return fail(ExitCode::usage, fmt::format("no route names the domain {}", domain));
     auto forgotten = domain.empty() ? forget_addresses(*state, *addresses, globals.user)
                                     : forget_domain(*state, domain, globals.user);
     if (!forgotten) return fail(forgotten.error());

@@ -7,6 +7,7 @@
 
 #include "cmd/command.h"
 #include "tasks/probe.h"
+#include "tasks/relay_domains.h"
 
 namespace postcensus::cmd {
 namespace {
@@ -68,6 +69,11 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
         record ? store::Database::Mode::existing : store::Database::Mode::read_only, 10s);
     // Without a state there are only the controls that the configuration names.
     if (!state && (record || state.error().code != ExitCode::configuration)) return fail(state.error());
+    if (state) {
+        auto domains = record ? tasks::learn_relay_domains(*configuration, *state, now())
+                              : tasks::take_relay_domains(*configuration, *state);
+        if (!domains) return fail(domains.error());
+    }
     auto probed = tasks::probe(*configuration, state ? &*state : nullptr, *addresses);
     if (!probed) return fail(probed.error());
     ExitCode code = ExitCode::done;

@@ -68,7 +68,8 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     }
     if (auto became = become_owner_of(configuration->state.path.parent_path()); !became)
         return fail(became.error());
-    if (!domain.empty() && configuration->route_of(domain) == nullptr)
+    if (!domain.empty() && configuration->route_of(domain) == nullptr &&
+        !configuration->asks_postfix_for_domains())
         return fail(ExitCode::usage, fmt::format("no route names the domain {}", named));
     auto report = tasks::gather_report(*configuration, *since, *until, domain);
     if (!report) return fail(report.error());

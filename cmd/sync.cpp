@@ -8,6 +8,7 @@
 #include "cmd/progress.h"
 #include "store/holds.h"
 #include "tasks/read_directory.h"
+#include "tasks/relay_domains.h"
 
 namespace postcensus::cmd {
 namespace {
@@ -40,6 +41,11 @@ Result<std::vector<directory::Settings>> pick(const config::Configuration& confi
     return picked;
 }
 
+Result<void> learn_domains(config::Configuration& configuration, store::Database& state, bool dry_run) {
+    return dry_run ? tasks::take_relay_domains(configuration, state)
+                   : tasks::learn_relay_domains(configuration, state, now());
+}
+
 Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     auto configuration = load_configuration(globals);
     if (!configuration) return fail(configuration.error());
@@ -55,6 +61,7 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     auto state = store::Database::open(in_memory ? ":memory:" : configuration->state.path,
                                        store::Database::Mode::create, 10s);
     if (!state) return fail(state.error());
+    if (auto learned = learn_domains(*configuration, *state, dry_run); !learned) return fail(learned.error());
     auto began = state->current_seq();
     if (!began) return fail(began.error());
     std::optional<Failure> first;
@@ -86,6 +93,8 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
         if (auto finished = tasks::finish_reading(*configuration, *state, *began); !finished)
             return fail(finished.error());
 
+    // What the directories list may be of domains that Postfix has not been asked about yet.
+    if (auto learned = learn_domains(*configuration, *state, false); !learned) return fail(learned.error());
     const auto begun = std::chrono::steady_clock::now();
     auto settled = settle(*configuration, *state);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();

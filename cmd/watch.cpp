@@ -38,7 +38,11 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     if (!configuration) return fail(configuration.error());
     auto ended = tasks::watch(*configuration, arguments.contains("once"));
     // The new configuration takes effect whole, or not at all.
-    while (ended && *ended == tasks::WatchEnd::reload) {
+    while (ended && *ended != tasks::WatchEnd::stopped) {
+        if (*ended == tasks::WatchEnd::domains) {
+            ended = watch_again(*configuration);
+            continue;
+        }
         auto next = config::load(globals.config);
         if (next) {
             ended = watch_again(*next);

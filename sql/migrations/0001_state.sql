@@ -54,6 +54,12 @@ CREATE TABLE domain (
     accept_all INTEGER NOT NULL DEFAULT 0     -- its server accepts every recipient
 ) STRICT, WITHOUT ROWID;
 
+-- The domains of the route that asks Postfix for them (domains = postfix), as it last said.
+CREATE TABLE relay_domain (
+    domain TEXT PRIMARY KEY,
+    no_at  INTEGER                            -- it said no, once
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE directory (
     id         INTEGER PRIMARY KEY,
     name       TEXT NOT NULL UNIQUE,

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <functional>
+#include <utility>
 
 #include "base/duration.h"
 #include "base/file.h"
@@ -61,10 +62,10 @@ Setter set_domains(Route& route) {
         std::vector<std::string> words = split_words(text);
         std::vector<std::string> domains;
         for (const std::string& word : words) {
-            if (word == "postfix")
-                return fail(
-                    ExitCode::configuration,
-                    "this version cannot ask Postfix for the domains; name them, or write file:/path");
+            if (word == "postfix") {
+                route.ask_postfix_for_domains = true;
+                continue;
+            }
             if (!word.starts_with("file:")) {
                 domains.push_back(word);
                 continue;
@@ -81,7 +82,8 @@ Setter set_domains(Route& route) {
                             fmt::format("'{}' is not a domain", printable(domain, 80)));
             route.domains.push_back(*valid);
         }
-        if (route.domains.empty()) return fail(ExitCode::configuration, "name at least one domain");
+        if (route.domains.empty() && !route.ask_postfix_for_domains)
+            return fail(ExitCode::configuration, "name at least one domain, or write postfix");
         return {};
     };
 }
@@ -225,13 +227,20 @@ Result<void> finish(Configuration& out, const std::vector<IniSection>& sections)
         for (const std::string& domain : out.routes[i].domains)
             if (!out.route_by_domain.emplace(domain, i).second)
                 return mistake(file, sections[i], "domains", domain + " is named twice");
+    bool asked = false;
+    for (std::size_t i = 0; i < out.routes.size(); ++i) {
+        if (out.routes[i].ask_postfix_for_domains && std::exchange(asked, true))
+            return mistake(file, sections[i], "domains", "only one route can take what Postfix relays");
+    }
     for (std::size_t i = 0; i < out.routes.size(); ++i) {
         std::vector<std::string> named = out.routes[i].accept_domains;
         for (const mail::Address& address : out.routes[i].accept) named.emplace_back(address.domain());
-        for (const std::string& domain : named)
-            if (const auto owner = out.route_by_domain.find(domain);
-                owner == out.route_by_domain.end() || owner->second != i)
+        for (const std::string& domain : named) {
+            const auto owner = out.route_by_domain.find(domain);
+            const bool known = owner != out.route_by_domain.end();
+            if (known ? owner->second != i : !out.routes[i].ask_postfix_for_domains)
                 return mistake(file, sections[i], "accept", domain + " is none of this route's domains");
+        }
         if (out.routes[i].policy.directory_complete && out.directories.empty())
             return mistake(file, sections[i], "directory-complete",
                            "there is no [directory.NAME] section that could know these recipients");
@@ -264,6 +273,19 @@ std::string Route::policy_text(const std::string& domain) const {
 const Route* Configuration::route_of(std::string_view domain) const {
     const auto found = route_by_domain.find(domain);
     return found == route_by_domain.end() ? nullptr : &routes[found->second];
+}
+
+bool Configuration::asks_postfix_for_domains() const {
+    return std::any_of(routes.begin(), routes.end(),
+                       [](const Route& route) { return route.ask_postfix_for_domains; });
+}
+
+void Configuration::set_postfix_domains(const std::vector<std::string>& domains) {
+    for (std::size_t i = 0; i < routes.size(); ++i) {
+        if (!routes[i].ask_postfix_for_domains) continue;
+        for (const std::string& domain : domains)
+            if (route_by_domain.emplace(domain, i).second) routes[i].domains.push_back(domain);
+    }
 }
 
 std::chrono::milliseconds Configuration::longest_lease() const {

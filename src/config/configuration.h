@@ -23,6 +23,7 @@ namespace postcensus::config {
 struct Route {
     std::string name;
     std::vector<std::string> domains;
+    bool ask_postfix_for_domains = false;  // domains = postfix: those that the state knows come to the others
     callout::Settings callout;
     std::vector<mail::Address> accept;        // always accepted
     std::vector<std::string> accept_domains;  // wanted catch-alls
@@ -50,6 +51,9 @@ struct Configuration {
     std::map<std::string, std::size_t, std::less<>> route_by_domain;
 
     const Route* route_of(std::string_view domain) const;
+    bool asks_postfix_for_domains() const;
+    // What Postfix relays, and no route names, belongs to the route that asks it. Once, before it is used.
+    void set_postfix_domains(const std::vector<std::string>& domains);
     // Of all routes: no rejection runs longer.
     std::chrono::milliseconds longest_lease() const;
 };

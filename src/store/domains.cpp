@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/domains.h"
 
+#include <chrono>
 #include <map>
 
 #include "store/addresses.h"
@@ -8,6 +9,9 @@
 
 namespace postcensus::store {
 namespace {
+
+// Two answers closer together than this are one.
+constexpr auto kBetweenNoes = std::chrono::seconds{30};
 
 void exec_with(Writer& writer, const char* sql, const std::string& first, const std::string& second = {}) {
     SQLite::Statement statement(writer.db, sql);
@@ -74,6 +78,72 @@ void set_accept_all(Writer& writer, const std::string& domain, bool accept_all) 
               "reason = 'accept-all' UNION SELECT id, 1 FROM address WHERE until IS NOT NULL AND domain = ?1 "
               "ON CONFLICT (address_id) DO NOTHING",
               domain);
+}
+
+std::vector<std::string> load_relay_domains(SQLite::Database& db) {
+    std::vector<std::string> domains;
+    SQLite::Statement all(db, "SELECT domain FROM relay_domain ORDER BY domain");
+    while (all.executeStep()) domains.push_back(all.getColumn(0).getString());
+    return domains;
+}
+
+bool relay_domains_differ(SQLite::Database& db, const std::map<std::string, bool>& answers) {
+    SQLite::Statement find(db, "SELECT no_at IS NULL FROM relay_domain WHERE domain = ?");
+    for (const auto& [domain, relayed] : answers) {
+        find.reset();
+        find.bind(1, domain);
+        const bool known = find.executeStep();
+        if (relayed ? !known || find.getColumn(0).getInt() == 0 : known) return true;
+    }
+    return false;
+}
+
+bool note_relay_domains(Writer& writer, const std::map<std::string, bool>& answers, Time now) {
+    SQLite::Statement add(writer.db, "INSERT INTO relay_domain (domain) VALUES (?) ON CONFLICT DO NOTHING");
+    SQLite::Statement yes(writer.db,
+                          "UPDATE relay_domain SET no_at = NULL WHERE domain = ? AND no_at IS NOT NULL");
+    SQLite::Statement no(writer.db, "UPDATE relay_domain SET no_at = ? WHERE domain = ? AND no_at IS NULL");
+    SQLite::Statement end(writer.db,
+                          "DELETE FROM relay_domain WHERE domain = ? AND (no_at <= ? OR no_at > ?)");
+    bool changed = false;
+    for (const auto& [domain, relayed] : answers) {
+        for (SQLite::Statement* statement : {&add, &yes, &no, &end}) statement->reset();
+        if (relayed) {
+            add.bind(1, domain);
+            changed = add.exec() > 0 || changed;
+            yes.bind(1, domain);
+            yes.exec();
+            continue;
+        }
+        end.bind(1, domain);
+        end.bind(2, to_unix_ms(now - kBetweenNoes));
+        end.bind(3, to_unix_ms(now));  // the clock was set back
+        changed = end.exec() > 0 || changed;
+        no.bind(1, to_unix_ms(now));
+        no.bind(2, domain);
+        no.exec();
+    }
+    return changed;
+}
+
+bool knows_relay_domains(SQLite::Database& db) {
+    return db.execAndGet("SELECT EXISTS (SELECT 1 FROM meta WHERE key = 'relay-domains')").getInt() != 0;
+}
+
+void set_knows_relay_domains(Writer& writer) {
+    writer.db.exec("INSERT OR REPLACE INTO meta (key, value) VALUES ('relay-domains', 'known')");
+}
+
+std::vector<std::string> known_domains(SQLite::Database& db) {
+    std::vector<std::string> domains;
+    // From one domain to the next by the index, whatever the number of addresses.
+    SQLite::Statement all(
+        db,
+        "WITH RECURSIVE one (domain) AS (SELECT min(domain) FROM address UNION ALL SELECT (SELECT "
+        "min(address.domain) FROM address WHERE address.domain > one.domain) FROM one WHERE domain IS NOT "
+        "NULL) SELECT domain FROM one WHERE domain IS NOT NULL UNION SELECT domain FROM relay_domain");
+    while (all.executeStep()) domains.push_back(all.getColumn(0).getString());
+    return domains;
 }
 
 }  // namespace postcensus::store

@@ -3,6 +3,7 @@
 // Every function here runs inside Database::write() and may throw SQLite::Exception.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,5 +27,17 @@ struct DomainFacts {
 };
 std::optional<DomainFacts> load_domain(SQLite::Database& db, const std::string& domain);
 void set_accept_all(Writer& writer, const std::string& domain, bool accept_all);
+
+// What Postfix said of its relay_domains. Two "no", a while apart, end a domain.
+std::vector<std::string> load_relay_domains(SQLite::Database& db);
+// Whether these answers say anything new.
+bool relay_domains_differ(SQLite::Database& db, const std::map<std::string, bool>& answers);
+// True if the set of domains is another now.
+bool note_relay_domains(Writer& writer, const std::map<std::string, bool>& answers, Time now);
+// Whether it ever answered for all that it was asked.
+bool knows_relay_domains(SQLite::Database& db);
+void set_knows_relay_domains(Writer& writer);
+// The domains that Postfix is asked about: those, and those of all addresses that the state knows.
+std::vector<std::string> known_domains(SQLite::Database& db);
 
 }  // namespace postcensus::store

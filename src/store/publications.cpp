@@ -175,23 +175,30 @@ BaseAge base_age(SQLite::Database& db, Seq base_seq) {
 
 std::int64_t adopt(Writer& writer, const std::vector<mail::Address>& addresses, Time now) {
     AddressBook book(writer);
+    EvidenceReader reader(writer.db);
+    AnswerWriter answers(writer, now);
     SQLite::Statement insert(
         writer.db,
         "INSERT INTO callout (address_id, class, at, began_seq, target, reply, controls) "
-        "SELECT :id, 'deliverable', :at, :seq, :target, 'stood in the published table', '' "
-        "WHERE NOT EXISTS (SELECT 1 FROM address WHERE id = :id AND answer IN ('accept', 'closed'))");
+        "VALUES (?, 'deliverable', ?, ?, ?, 'stood in the published table', '')");
     std::int64_t adopted = 0;
     for (const mail::Address& address : addresses) {
         const AddressId id = book.ensure(address);
+        const auto pending = reader.load(id);
+        if (!pending || census::exists(pending->evidence.answered)) continue;
         insert.reset();
-        insert.bind(":id", id);
-        insert.bind(":at", to_unix_ms(now));
-        insert.bind(":seq", writer.seq);
-        insert.bind(":target", kAdopted);
-        if (insert.exec() == 0) continue;
-        ++adopted;
+        insert.bind(1, id);
+        insert.bind(2, to_unix_ms(now));
+        insert.bind(3, writer.seq);
+        insert.bind(4, kAdopted);
+        insert.exec();
+        // It is accepted as long as the table is out: if no route names its domain any more, that is a
+        // removal for the gate.
+        answers.settle(*pending, {census::Answer::accept, census::Reason::proven, {}},
+                       "stood in the published table");
         book.mark_undecided(id, AddressBook::Rank::other);
         ask(writer, id, kAdoptedCause, now, now + kAdoptionPause);
+        ++adopted;
     }
     return adopted;
 }

@@ -20,6 +20,7 @@ constexpr auto kAbandoned = 10min;
 constexpr auto kRest = 1s;
 constexpr auto kMarkRest = 10s;  // the mark alone: lines without a word for us are soon read again
 constexpr std::size_t kMostUnstored = 20'000;  // lines
+constexpr std::size_t kMostStrangeDomains = 100;
 
 std::optional<Time> last_write(const std::filesystem::path& path) {
     std::error_code error;
@@ -114,6 +115,7 @@ void LogFollower::take_event(const mail::LogEvent& event, Time at) {
         ++unstored.counts["misses"];
         if (route == nullptr) {
             ++unstored.counts["misses-without-route"];
+            if (strange_domains_.size() < kMostStrangeDomains) strange_domains_.emplace(domain);
         } else if (!event.recipient.fits_table()) {
             ++unstored.counts["lines-invalid"];
         } else if (const auto place =
@@ -139,6 +141,12 @@ void LogFollower::take_event(const mail::LogEvent& event, Time at) {
                                                  store::StoredDelivery{event.recipient, host_name(event.host),
                                                                        at, route->deliverable_refresh});
     }
+}
+
+std::vector<std::string> LogFollower::take_strange_domains() {
+    std::vector<std::string> domains(strange_domains_.begin(), strange_domains_.end());
+    strange_domains_.clear();
+    return domains;
 }
 
 // What Postfix accepted may be the address before it was rewritten.

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,6 +39,10 @@ class LogFollower {
     // Reads at most one batch, and stores what is due; `all`: whatever was read. A Failure with
     // ExitCode::try_again: the state is busy.
     Result<Step> step(store::Database& state, bool all);
+
+    // Domains of misses that no route has, a few at a time: Postfix may relay them by now.
+    std::vector<std::string> take_strange_domains();
+    bool met_strange_domains() const { return !strange_domains_.empty(); }
 
     int watch_fd() const { return source_->watch_fd(); }
     void clear() { source_->clear(); }
@@ -73,6 +78,7 @@ class LogFollower {
         std::map<std::string, std::size_t> counts;  // for the report
     };
     std::optional<Unstored> unstored_;
+    std::set<std::string, std::less<>> strange_domains_;
     bool write_failed_ = false;  // nothing more is read before it is stored
     std::string saved_mark_;
 };

@@ -5,6 +5,7 @@
 
 #include "postfix/table.h"
 #include "store/audit.h"
+#include "tasks/relay_domains.h"
 
 namespace postcensus::tasks {
 namespace {
@@ -40,10 +41,11 @@ Result<census::Report> gather_report(const config::Configuration& configuration,
         [&](SQLite::Database& db) { return store::load_report(db, since, until, domain, now()); });
 }
 
-Result<census::Explanation> gather_explanation(const config::Configuration& configuration,
+Result<census::Explanation> gather_explanation(config::Configuration configuration,
                                                const mail::Address& address) {
     auto state = store::Database::open(configuration.state.path, store::Database::Mode::read_only, kPatience);
     if (!state) return fail(state.error());
+    if (auto taken = take_relay_domains(configuration, *state); !taken) return fail(taken.error());
     auto explanation =
         state->read([&](SQLite::Database& db) { return store::load_explanation(db, address, now()); });
     if (!explanation) return fail(explanation.error());

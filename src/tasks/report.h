@@ -12,7 +12,7 @@ namespace postcensus::tasks {
 Result<census::Report> gather_report(const config::Configuration& configuration, Time since, Time until,
                                      const std::string& domain);
 
-Result<census::Explanation> gather_explanation(const config::Configuration& configuration,
+Result<census::Explanation> gather_explanation(config::Configuration configuration,
                                                const mail::Address& address);
 
 }  // namespace postcensus::tasks

@@ -13,6 +13,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <csignal>
 #include <tuple>
 
@@ -20,6 +21,7 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "store/addresses.h"
+#include "store/domains.h"
 #include "store/history.h"
 #include "store/questions.h"
 #include "store/undecided.h"
@@ -27,7 +29,9 @@
 #include "tasks/decide.h"
 #include "tasks/decider.h"
 #include "tasks/follow_log.h"
+#include "tasks/in_worker.h"
 #include "tasks/publication.h"
+#include "tasks/relay_domains.h"
 #include "tasks/verify.h"
 #include "tasks/watch_directory.h"
 
@@ -44,6 +48,8 @@ constexpr auto kTroublePause = 5s;
 constexpr auto kLogCheck = 5s;  // beside inotify, which does not see behind a symbolic link
 constexpr auto kLogPoll = 1s;   // where inotify is not to be had
 constexpr auto kGather = 50ms;
+constexpr auto kDomainsCheck = 60s;
+constexpr auto kDomainsPause = 2s;
 constexpr auto kHousekeeping = 24h;
 constexpr std::size_t kMostStrangers = 100'000;  // 70 MB
 constexpr std::size_t kStrangersAtOnce = 1000;
@@ -89,6 +95,7 @@ class Watch {
           lines_(io_.get_executor()),
           evidence_(io_.get_executor()),
           questions_(io_.get_executor()),
+          domains_(io_.get_executor()),
           asker_(io_.get_executor(), configuration_, state_, admission, helo, [this] { learned(); }),
           directories_(
               io_.get_executor(), std::move(followers), Lookups(configuration_, state_, admission),
@@ -113,10 +120,12 @@ class Watch {
             for (Publication::Task& task : publication_.tasks())
                 asio::co_spawn(io_, guard("tables", std::move(task)), asio::detached);
             spawn("life", &Watch::stay_alive);
+            if (configuration_.asks_postfix_for_domains()) spawn("domains", &Watch::follow_domains);
         }
         io_.run();
         directories_.stop();
         publication_.join();
+        domain_worker_.join();
         asker_.join();
         directories_.join();
         return end_reason_;
@@ -172,6 +181,7 @@ class Watch {
             auto step = log_->step(state_, false);
             if (step && step->stored_questions) learned();
             if (step && step->doubted) directories_.poll_now();
+            if (log_->met_strange_domains()) domains_.notify();
             if (step && !said_ready) {
                 said_ready = true;
                 notify_ready("following " + log_->name());
@@ -265,6 +275,40 @@ class Watch {
         return marked ? Result<void>{} : fail(marked.error());
     }
 
+    // --- domains = postfix ---
+    awaitable<void> follow_domains() {
+        const std::vector<std::string> ours = [this] {
+            auto known = state_.read([](SQLite::Database& db) { return store::load_relay_domains(db); });
+            return known.value_or(std::vector<std::string>{});
+        }();
+        for (;;) {
+            co_await domains_.wait_for(kDomainsCheck);
+            auto questions = domains_to_ask(state_, log_->take_strange_domains());
+            if (questions) co_await ask_for_domains(*questions);
+            auto known = state_.read([](SQLite::Database& db) { return store::load_relay_domains(db); });
+            if (known && *known != ours) {
+                spdlog::info("Postfix relays other domains now: {}, and {} before", known->size(),
+                             ours.size());
+                notify_reloading();
+                stop(WatchEnd::domains);
+                co_return;
+            }
+            // Strangers name domains as they like.
+            asio::steady_timer timer(io_, kDomainsPause);
+            co_await timer.async_wait(asio::use_awaitable);
+        }
+    }
+
+    awaitable<void> ask_for_domains(const DomainQuestions& questions) {
+        auto answers = co_await in_worker(
+            domain_worker_, [this, &questions] { return ask_postfix(configuration_, questions); });
+        if (answers.failure && answers.failure->message != last_domain_failure_)
+            log_failure(*answers.failure);
+        last_domain_failure_ = answers.failure ? answers.failure->message : "";
+        // One that is busy is asked again in a moment.
+        std::ignore = note_answers(state_, answers, now());
+    }
+
     // --- commands that wrote evidence ---
     awaitable<void> listen_for_wake() {
         const std::filesystem::path wake = wake_path(configuration_);
@@ -280,6 +324,7 @@ class Watch {
             if (!woken) continue;
             if (auto seq = state_.current_seq()) publication_.tell_when_published(*seq);
             evidence_.notify();
+            domains_.notify();
         }
     }
 
@@ -372,23 +417,27 @@ class Watch {
     Condition lines_;      // the log may have grown
     Condition evidence_;   // there is something to decide
     Condition questions_;  // there is something to ask
+    Condition domains_;    // Postfix may relay other domains
     Asker asker_;
     DirectoryWatch directories_;
     Publication publication_;
-    std::string last_trouble_;
+    std::string last_trouble_, last_domain_failure_;
     std::optional<Failure> failure_;
     WatchEnd end_reason_ = WatchEnd::stopped;
     bool stopping_ = false;
+    asio::thread_pool domain_worker_{1};  // last: what runs in it uses the others
 };
 
 }  // namespace
 
-Result<WatchEnd> watch(const config::Configuration& configuration, bool once) {
+Result<WatchEnd> watch(config::Configuration configuration, bool once) {
     hold_signals(true);
     // No patience: the thread that owns the state tries and goes on. The first opening may have to migrate.
     auto state =
         store::Database::open(configuration.state.path, store::Database::Mode::create, once ? 10s : 0s);
     if (!state) return fail(state.error());
+    if (auto learned = learn_relay_domains(configuration, *state, now()); !learned)
+        return fail(learned.error());
     auto decider = Decider::try_become(configuration, *state, now());
     if (!decider) return fail(decider.error());
     if (!*decider)

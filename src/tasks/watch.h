@@ -14,10 +14,11 @@ namespace postcensus::tasks {
 enum class WatchEnd {
     stopped,  // SIGTERM or SIGINT, or all was done (`once`)
     reload,   // SIGHUP: the caller loads the configuration anew and calls again
+    domains,  // Postfix relays other domains now: the caller calls again
 };
 
 // Becomes the decider or fails with ExitCode::try_again. With `once`: handles all that is there and due, then
 // ends.
-Result<WatchEnd> watch(const config::Configuration& configuration, bool once);
+Result<WatchEnd> watch(config::Configuration configuration, bool once);
 
 }  // namespace postcensus::tasks
