@@ -51,15 +51,17 @@ postfix::RelayDomains::Answers ask_postfix(const config::Configuration& configur
 }
 
 Result<bool> note_answers(store::Database& state, const postfix::RelayDomains::Answers& answers, Time now) {
+    // Tables that were asked for nothing have not shown that they answer.
+    const bool whole = !answers.failure && !answers.relayed.empty();
     // Mostly nothing has changed, and nothing is written.
     auto differs = state.read([&](SQLite::Database& db) {
         return store::relay_domains_differ(db, answers.relayed) ||
-               (!answers.failure && !store::knows_relay_domains(db));
+               (whole && !store::knows_relay_domains(db));
     });
     if (!differs) return fail(differs.error());
     if (!*differs) return false;
     return state.write([&](store::Writer& writer) {
-        if (!answers.failure) store::set_knows_relay_domains(writer);
+        if (whole) store::set_knows_relay_domains(writer);
         return store::note_relay_domains(writer, answers.relayed, now);
     });
 }
