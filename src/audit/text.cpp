@@ -138,6 +138,10 @@ std::string report_text(const census::Report& report, Time now) {
     for (const census::ChangeLine& line : report.changes)
         fmt::format_to(std::back_inserter(out), "  {}  {}: {} -> {} ({}; {})\n", format_time(line.at),
                        printable(line.address), line.from, line.to, line.reason, printable(line.cause));
+    if (!report.commands.empty()) out += "\nCommands:\n";
+    for (const census::CommandLine& line : report.commands)
+        fmt::format_to(std::back_inserter(out), "  {}  {} by {}: {}\n", format_time(line.at), line.name,
+                       printable(line.user), printable(line.words));
     return out;
 }
 

@@ -59,6 +59,12 @@ struct UnseenLine {
     std::string directory, object, address;  // one of its addresses
 };
 
+// What an operator, or failsafe, did.
+struct CommandLine {
+    std::string name, user, words;
+    Time at;
+};
+
 struct TableLine {
     std::string table;
     std::int64_t generation = 0, entries = 0;
@@ -79,6 +85,7 @@ struct Report {
     std::map<std::string, std::int64_t> counters;
     std::vector<ChangeLine> changes;  // the newest ones
     std::int64_t changes_total = 0;
+    std::vector<CommandLine> commands;  // the newest ones
     std::vector<TableLine> tables;
 };
 

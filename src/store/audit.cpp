@@ -128,16 +128,16 @@ void load_readings(SQLite::Database& db, census::Report& report) {
 }
 
 void load_changes(SQLite::Database& db, census::Report& report, const std::string& domain) {
-    SQLite::Statement total(
-        db,
-        "SELECT count(*) FROM event JOIN address ON address.id = address_id "
-        "WHERE event.at >= :since AND event.at < :until AND (:domain = '' OR domain = :domain)");
+    SQLite::Statement total(db,
+                            "SELECT count(*) FROM event JOIN address ON address.id = address_id "
+                            "WHERE from_answer <> to_answer AND event.at >= :since AND event.at < :until AND "
+                            "(:domain = '' OR domain = :domain)");
     SQLite::Statement changes(
         db,
         "SELECT address, event.at AS at, from_answer, to_answer, event.reason AS reason, cause FROM event "
         "JOIN address ON address.id = address_id "
-        "WHERE event.at >= :since AND event.at < :until AND (:domain = '' OR domain = :domain) "
-        "ORDER BY event.at DESC, event.id DESC LIMIT 50");
+        "WHERE from_answer <> to_answer AND event.at >= :since AND event.at < :until AND (:domain = '' OR "
+        "domain = :domain) ORDER BY event.at DESC, event.id DESC LIMIT 50");
     for (SQLite::Statement* statement : {&total, &changes}) {
         statement->bind(":since", to_unix_ms(report.since));
         statement->bind(":until", to_unix_ms(report.until));
@@ -149,6 +149,19 @@ void load_changes(SQLite::Database& db, census::Report& report, const std::strin
             {changes.getColumn("address").getString(), from_unix_ms(changes.getColumn("at").getInt64()),
              changes.getColumn("from_answer").getString(), changes.getColumn("to_answer").getString(),
              changes.getColumn("reason").getString(), changes.getColumn("cause").getString()});
+}
+
+void load_commands(SQLite::Database& db, census::Report& report) {
+    SQLite::Statement commands(db,
+                               "SELECT name, user, words, at FROM command WHERE at >= ? AND at < ? ORDER BY "
+                               "at DESC, id DESC LIMIT ?");
+    commands.bind(1, to_unix_ms(report.since));
+    commands.bind(2, to_unix_ms(report.until));
+    commands.bind(3, kMostLines);
+    while (commands.executeStep())
+        report.commands.push_back(
+            {commands.getColumn("name").getString(), commands.getColumn("user").getString(),
+             commands.getColumn("words").getString(), from_unix_ms(commands.getColumn("at").getInt64())});
 }
 
 void explain_evidence(SQLite::Database& db, const Pending& pending, census::Explanation& out) {
@@ -257,6 +270,7 @@ census::Report load_report(SQLite::Database& db, Time since, Time until, const s
     while (counters.executeStep())
         report.counters[counters.getColumn("name").getString()] = counters.getColumn("value").getInt64();
     load_changes(db, report, domain);
+    load_commands(db, report);
     for (const auto& [table, publication] : load_publications(db))
         report.tables.push_back(
             {table, publication.generation, publication.entries, publication.at, publication.until});
@@ -294,9 +308,11 @@ census::Explanation load_explanation(SQLite::Database& db, const mail::Address& 
     events.bind(1, *id);
     while (events.executeStep())
         out.history.push_back(
-            {fmt::format("{} -> {} ({}): {}", events.getColumn("from_answer").getString(),
-                         events.getColumn("to_answer").getString(), events.getColumn("reason").getString(),
-                         events.getColumn("cause").getString()),
+            {events.getColumn("from_answer").getString() == events.getColumn("to_answer").getString()
+                 ? events.getColumn("cause").getString()
+                 : fmt::format("{} -> {} ({}): {}", events.getColumn("from_answer").getString(),
+                               events.getColumn("to_answer").getString(),
+                               events.getColumn("reason").getString(), events.getColumn("cause").getString()),
              from_unix_ms(events.getColumn("at").getInt64())});
     // What came with the first reading of a directory has no event of its own (store/arrivals.h).
     SQLite::Statement first(

@@ -55,8 +55,7 @@ Result<bool> note_answers(store::Database& state, const postfix::RelayDomains::A
     const bool whole = !answers.failure && !answers.relayed.empty();
     // Mostly nothing has changed, and nothing is written.
     auto differs = state.read([&](SQLite::Database& db) {
-        return store::relay_domains_differ(db, answers.relayed) ||
-               (whole && !store::knows_relay_domains(db));
+        return store::relay_domains_differ(db, answers.relayed) || (whole && !store::knows_relay_domains(db));
     });
     if (!differs) return fail(differs.error());
     if (!*differs) return false;
