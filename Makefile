@@ -75,6 +75,7 @@ fmt:
 	clang-format -i $(SOURCES)
 
 bench: deps deps-bench build
+	@cmake --build --preset release --target publish_bench
 	@$(LAB) tests/bench/bench.py
 
 clean:

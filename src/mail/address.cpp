@@ -73,14 +73,23 @@ std::optional<std::string> to_ascii_domain(std::string_view text) {
 
 }  // namespace
 
-std::string quoted_local(std::string_view local) {
-    if (is_dot_atom(local)) return std::string(local);
-    std::string out = "\"";
+void append_quoted_local(std::string& out, std::string_view local) {
+    if (is_dot_atom(local)) {
+        out += local;
+        return;
+    }
+    out += '"';
     for (const char byte : local) {
         if (byte == '"' || byte == '\\') out += '\\';
         out += byte;
     }
-    return out + "\"";
+    out += '"';
+}
+
+std::string quoted_local(std::string_view local) {
+    std::string out;
+    append_quoted_local(out, local);
+    return out;
 }
 
 std::string fold(std::string_view text) {

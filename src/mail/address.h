@@ -56,6 +56,7 @@ class Address {
 
 // A local part as it stands in the quoted form.
 std::string quoted_local(std::string_view local);
+void append_quoted_local(std::string& out, std::string_view local);
 
 // Lower case for ASCII, and nothing else.
 std::string fold(std::string_view text);

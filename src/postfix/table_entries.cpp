@@ -2,8 +2,15 @@
 #include "postfix/table_entries.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace postcensus::postfix {
+namespace {
+
+constexpr std::size_t kMostRuns = 16;
+constexpr std::size_t kUsualLine = 36;  // bytes
+
+}  // namespace
 
 void TableEntries::add(std::string_view key, std::string_view value) {
     const std::size_t start = text_.size();
@@ -12,21 +19,61 @@ void TableEntries::add(std::string_view key, std::string_view value) {
         {start, static_cast<std::uint32_t>(key.size()), static_cast<std::uint32_t>(text_.size() - start)});
 }
 
-// Lines compare as their keys do: no byte that stands in a key is below the tab behind it.
+void TableEntries::reserve(std::size_t count) {
+    lines_.reserve(count);
+    text_.reserve(count * kUsualLine);
+}
+
+// Lines compare as their keys do: no byte that stands in a key is below the tab behind it. Most come sorted,
+// domain by domain, and behind them what was added since: runs that are merged cost far less than a sort.
 void TableEntries::sort() {
     const auto before = [this](const Line& a, const Line& b) { return view(a) < view(b); };
+    std::vector<std::size_t> runs{0};  // where each begins
+    for (std::size_t i = 1; i < lines_.size(); ++i)
+        if (!before(lines_[i - 1], lines_[i])) {
+            runs.push_back(i);
+            if (runs.size() > kMostRuns) break;
+        }
+    if (runs.size() == 1) return;
+    if (runs.size() > kMostRuns) {
+        // All behind the first runs is one that is sorted now.
+        const auto rest = lines_.begin() + static_cast<std::ptrdiff_t>(runs[kMostRuns / 2]);
+        std::sort(rest, lines_.end(), before);
+        runs.resize(kMostRuns / 2 + 1);
+    }
+    while (runs.size() > 1) {
+        std::vector<Line> merged;
+        merged.reserve(lines_.size());
+        std::vector<std::size_t> longer;
+        const auto at = [&](std::size_t run) {
+            return lines_.begin() +
+                   static_cast<std::ptrdiff_t>(run < runs.size() ? runs[run] : lines_.size());
+        };
+        for (std::size_t run = 0; run < runs.size(); run += 2) {
+            longer.push_back(merged.size());
+            std::merge(at(run), at(run + 1), at(run + 1), at(run + 2), std::back_inserter(merged), before);
+        }
+        lines_ = std::move(merged);
+        runs = std::move(longer);
+    }
     const auto same = [this](const Line& a, const Line& b) { return view(a) == view(b); };
-    if (std::is_sorted(lines_.begin(), lines_.end(), before) &&
-        std::adjacent_find(lines_.begin(), lines_.end(), same) == lines_.end())
-        return;
-    std::sort(lines_.begin(), lines_.end(), before);
     lines_.erase(std::unique(lines_.begin(), lines_.end(), same), lines_.end());
+    rewrite();
+}
+
+// The text in the order of the lines. What stood together before is copied together.
+void TableEntries::rewrite() {
     std::string sorted;
     sorted.reserve(text_.size());
-    for (Line& line : lines_) {
+    for (std::size_t i = 0; i < lines_.size();) {
+        const std::size_t from = lines_[i].start;
+        std::size_t end = from;
         const std::size_t start = sorted.size();
-        sorted.append(view(line));
-        line.start = start;
+        for (; i < lines_.size() && lines_[i].start == end; ++i) {
+            end += lines_[i].size;
+            lines_[i].start = start + (lines_[i].start - from);
+        }
+        sorted.append(text_, from, end - from);
     }
     text_ = std::move(sorted);
 }

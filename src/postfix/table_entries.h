@@ -22,6 +22,8 @@ struct TableEntry {
 class TableEntries {
   public:
     void add(std::string_view key, std::string_view value);
+    // For about so many.
+    void reserve(std::size_t count);
 
     // By key. Of lines that are the same one stays.
     void sort();
@@ -46,6 +48,8 @@ class TableEntries {
     std::string_view view(const Line& line) const {
         return std::string_view(text_).substr(line.start, line.size);
     }
+
+    void rewrite();
 
     std::string text_;
     std::vector<Line> lines_;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "store/publications.h"
 
+#include <sqlite3.h>
+
 #include <chrono>
+#include <memory>
 
 #include "store/questions.h"
 
@@ -61,15 +64,34 @@ void note_publication(Writer& writer, const std::string& table, const Publicatio
     note.exec();
 }
 
+// A million rows: with SQLiteCpp's columns this takes twice as long.
 void for_each_base_row(SQLite::Database& db,
                        const std::function<void(std::string_view, const std::string&)>& take) {
-    SQLite::Statement rows(db, "SELECT local, domain FROM address WHERE answer IN ('accept', 'closed')");
+    // In the order in which the rows lie: by the index of acceptances it would jump to and fro.
+    constexpr std::string_view kSql =
+        "SELECT local, domain FROM address NOT INDEXED WHERE answer IN ('accept', 'closed')";
+    sqlite3_stmt* rows = nullptr;
+    if (sqlite3_prepare_v2(db.getHandle(), kSql.data(), static_cast<int>(kSql.size()), &rows, nullptr) !=
+        SQLITE_OK)
+        throw SQLite::Exception(db.getHandle());
+    const std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)> owner(rows, sqlite3_finalize);
+    const auto text_of = [rows](int column) {
+        const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(rows, column));
+        return std::string_view(text, static_cast<std::size_t>(sqlite3_column_bytes(rows, column)));
+    };
     std::string domain;
-    while (rows.executeStep()) {
+    for (;;) {
+        const int step = sqlite3_step(rows);
+        if (step == SQLITE_DONE) return;
+        if (step != SQLITE_ROW) throw SQLite::Exception(db.getHandle(), step);
         // Those of one domain mostly stand together.
-        if (domain != rows.getColumn(1).getText()) domain = rows.getColumn(1).getString();
-        take(rows.getColumn(0).getText(), domain);
+        if (const std::string_view its = text_of(1); its != domain) domain = its;
+        take(text_of(0), domain);
     }
+}
+
+std::int64_t count_accepted(SQLite::Database& db) {
+    return db.execAndGet("SELECT coalesce(sum(addresses), 0) FROM accepted").getInt64();
 }
 
 std::vector<Row> learned_rows(SQLite::Database& db, Seq base_seq) {

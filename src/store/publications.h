@@ -37,6 +37,7 @@ struct Row {
 // Every address that is accepted now: the base. One by one: there may be a million.
 void for_each_base_row(SQLite::Database& db,
                        const std::function<void(std::string_view local, const std::string& domain)>& take);
+std::int64_t count_accepted(SQLite::Database& db);
 // Accepted since the base, and the operator's own.
 std::vector<Row> learned_rows(SQLite::Database& db, Seq base_seq);
 // Some of those that were accepted after this seq.

@@ -49,6 +49,7 @@ postfix::TableEntries to_entries(const std::vector<store::Row>& rows, std::strin
 
 postfix::TableEntries base_entries(SQLite::Database& db) {
     postfix::TableEntries entries;
+    entries.reserve(static_cast<std::size_t>(store::count_accepted(db)));
     std::string domain;
     std::vector<std::string> forms;
     std::string key;
@@ -58,7 +59,9 @@ postfix::TableEntries base_entries(SQLite::Database& db) {
             forms = mail::domain_forms(domain);
         }
         for (const std::string& form : forms) {
-            key.assign(mail::quoted_local(local)).append(1, '@').append(form);
+            key.clear();
+            mail::append_quoted_local(key, local);
+            key.append(1, '@').append(form);
             entries.add(key, "OK");
         }
     });
@@ -72,7 +75,8 @@ struct Publisher::Draft {
     postfix::TableEntries entries;
     std::optional<Time> until;
     store::Seq seq = 0;
-    bool renew = false;  // write it for its lease's sake, though no entry changed
+    bool renew = false;   // write it for its lease's sake, though no entry changed
+    bool always = false;  // the base is built only where it is due
     std::vector<std::string> changed = {};
 };
 
@@ -151,10 +155,11 @@ bool Publisher::closed_is_current(SQLite::Database& db, const Publications& befo
 Result<std::optional<Published>> Publisher::put_out(Draft draft, const Publications& before, Time now) const {
     draft.entries.sort();
     const auto found = before.find(draft.table);
-    Published published{draft.table, {.generation = 1, .seq = draft.seq, .digest = digest_of(draft.entries)}};
+    Published published{draft.table, {.generation = 1, .seq = draft.seq}};
+    if (!draft.always) published.publication.digest = digest_of(draft.entries);
     if (found != before.end()) {
         const bool intact = found->second.identity == tables_.identity(draft.table);
-        if (intact && found->second.digest == published.publication.digest && !draft.renew)
+        if (intact && found->second.digest == published.publication.digest && !draft.renew && !draft.always)
             return std::optional<Published>{};
         if (!intact) spdlog::warn("the table {} was changed by someone else; writing it again", draft.table);
         published.publication.generation = found->second.generation + 1;
@@ -225,7 +230,8 @@ Result<std::optional<Published>> Publisher::publish_base(store::Database& reader
     Publications before;
     auto draft = reader.read([&](SQLite::Database& db) {
         before = store::load_publications(db);
-        Draft base{"directory", base_entries(db), {}, 0, true};
+        Draft base{"directory", base_entries(db), {}};
+        base.always = true;
         base.seq = db.execAndGet("SELECT seq FROM sequence").getInt64();
         const store::Seq last = before.contains("directory") ? before["directory"].seq : base.seq;
         for (const store::Row& row : store::arrived_since(db, last, kMostChanged))
