@@ -22,6 +22,8 @@ from postcensus import Postcensus
 from process import Process, command, wait_for
 
 INDEX = {"hash": ".db", "btree": ".db", "lmdb": ".lmdb", "cdb": ".cdb"}
+CANNOT_WRITE = 73
+CANNOT = "No space left|disk is full|disk I/O error|Read-only file system|not writable|may this user write there"
 Entries = frozenset[str]  # `key<TAB>value`
 NONE: Entries = frozenset()
 
@@ -82,7 +84,7 @@ class Scenario:
             self.env = {**self.env, **self.faults.env, "LD_PRELOAD": f"{preloads}:{self.faults.env['LD_PRELOAD']}"}
         else:
             self.env = {**self.env, **self.faults.env}
-        self._kept = self.census.folder / "kept"
+        self._kept = self.census.maps.parent / "kept"
         self._kept.mkdir()
         self._maps = {path.name: (path.stat(), path.read_bytes()) for path in self.census.maps.iterdir()}
         for path in self.census.maps.iterdir():
@@ -112,16 +114,17 @@ class Scenario:
 
     def start(self) -> Process:
         argv = [self.census.binary, "--config", self.census.conf, *self.arguments]
-        self.said = self.census.folder / "said"
+        self.said = self.faults.folder / "said"
         self.said.unlink(missing_ok=True)
         return Process(argv, self.said, self.env)
 
-    def run(self, seconds: float = 30) -> int:
+    def run(self, seconds: float = 8) -> int:
         """The command, to its end or its death, with all that it started; returns its exit code."""
         process = self.start()
-        code = process.wait(seconds)
-        wait_for(lambda: not group_lives(process.pid), "the end of all that it started")
-        return code
+        try:
+            return process.wait(seconds)
+        finally:
+            kill_all(process)
 
     # --- what is there
 
@@ -169,49 +172,62 @@ class Scenario:
 
     # --- what must be true
 
-    def check_tables(self, at: str) -> dict[str, Table]:
-        """After a fault: each table is of a form that it has without one, and nobody is wronged."""
+    def check_tables(self, withdrawn: bool = False) -> None:
+        """After a fault: each table is of a form that it has without one (or `unknown` withdrawn), and nobody is wronged."""
         tables = self.tables()
         for name, table in tables.items():
-            assert table.index in self.forms[name], f"{at}: {name} is none of its forms: {sorted(table.index or NONE)}"
-            assert table.text is None or table.text in self.forms[name], f"{at}: the text of {name}: {sorted(table.text)}"
+            good = self.forms[name] | ({NONE} if withdrawn and name == "unknown" else set())
+            assert table.index in good, f"{name} is none of its forms: {sorted(table.index or NONE)}"
+            assert table.text is None or table.text in good, f"the text of {name}: {sorted(table.text)}"
         accepted = addresses(tables["directory"].index) | addresses(tables["learned"].index)
         if any(table.index is None for table in tables.values()):
-            return tables  # the first publication: lookups fail, all mail waits
-        assert self.always <= accepted, f"{at}: not accepted: {self.always - accepted}"
-        assert not self.always & addresses(tables["unknown"].index), f"{at}: refused"
-        return tables
+            return  # the first publication: lookups fail, all mail waits
+        assert self.always <= accepted, f"not accepted: {self.always - accepted}"
+        assert not self.always & addresses(tables["unknown"].index), "refused"
 
-    def failsafe(self, at: str) -> None:
+    def check_error(self, code: int) -> None:
+        """Either it said clearly what it could not write, or all is done."""
+        said = self.said.read_text()
+        if code == CANNOT_WRITE:
+            assert re.search(CANNOT, said), said
+        else:
+            assert code == self.code, f"exit {code}\n{said}"
+            assert self.end() == self.undisturbed, f"exit {code}, and not all is done\n{said}"
+
+    def failsafe(self) -> None:
         """It takes nobody's acceptance, and leaves only rejections that are good now."""
         before = self.tables()
         done = self.census.run("failsafe", "--maps", self.census.maps, env=self.env)
-        assert done.returncode == 0, f"{at}: {done.stderr}"
+        assert done.returncode == 0, done.stderr
         after = self.tables()
         for name in ("directory", "learned"):
-            assert after[name] == before[name], f"{at}: failsafe changed {name}"
+            assert after[name] == before[name], f"failsafe changed {name}"
         refused = addresses(after["unknown"].index)
-        assert refused <= self.refusable, f"{at}: still refused: {refused - self.refusable} {done.stdout}"
+        assert refused <= self.refusable, f"still refused: {refused - self.refusable} {done.stdout}"
         for name in ("unknown", "closed"):
-            assert (after[name].index or NONE) == (after[name].text or NONE), f"{at}: {name}: {after[name]} {done.stdout}"
+            assert (after[name].index or NONE) == (after[name].text or NONE), f"{name}: {after[name]} {done.stdout}"
 
-    def check_recovery(self, at: str) -> None:
+    def check_recovery(self) -> None:
         """The next run, undisturbed, makes all good."""
         self.faults.count()
         code = self.run()
-        assert code == self.twin_code, f"{at}: the next run: exit {code}\n{self.said.read_text()}"
+        assert code == self.twin_code, f"the next run: exit {code}\n{self.said.read_text()}"
         end = self.end()
-        assert end.tables == self.twin.tables, f"{at}: {differences(end.tables, self.twin.tables)}"
-        assert end.answers == self.twin.answers, f"{at}: {set(end.answers) ^ set(self.twin.answers)}"
+        assert end.tables == self.twin.tables, differences(end.tables, self.twin.tables)
+        assert end.answers == self.twin.answers, set(end.answers) ^ set(self.twin.answers)
 
 
 def differences(some: dict[str, Table], others: dict[str, Table]) -> str:
     return "\n".join(f"{name}: {some[name]}\nand not {others[name]}" for name in some if some[name] != others[name])
 
 
-def group_lives(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-        return True
-    except ProcessLookupError:
-        return False
+def kill_all(process: Process) -> None:
+    """With all that it started, and until nothing of it is left: a child that is just being made still holds its locks."""
+    def gone() -> bool:
+        try:
+            os.killpg(process.pid, 0)
+            return False
+        except ProcessLookupError:
+            return True
+    process.kill_group()
+    wait_for(gone, "the end of all that it started")

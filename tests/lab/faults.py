@@ -29,7 +29,7 @@ class Faults:
         shared.chmod(0o666)  # postmap opens it as the user that the program became
         with shared.open("r+b") as file:
             self._shared = mmap.mmap(file.fileno(), 0)
-        self.roots = roots
+        self.folder, self.roots = folder, roots
         self.env = {"LD_PRELOAD": str(library), "FAULTS": str(shared), "FAULT_ROOTS": ":".join(map(str, roots))}
 
     # --- what is to happen

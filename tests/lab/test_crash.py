@@ -8,14 +8,20 @@ from __future__ import annotations
 import os
 import random
 import re
+import shutil
 import signal
+import time
+from contextlib import contextmanager
 
 import pytest
 
-from crash import Scenario
+from crash import CANNOT_WRITE, Scenario, kill_all, read_index
+from disk import Disk
 from faults import Faults
 from gateway import Gateway
 from postcensus import Postcensus
+from process import LabError, Process, wait_for
+from reader import Reader
 from test_asking import accepts, learn, miss, refused
 
 SEED = os.environ.get("LAB_SEED", "1")
@@ -150,16 +156,200 @@ def steps(scenario: Scenario, most: int) -> list[int]:
     return sorted(shown + others[random.Random(SEED).randrange(every)::every])
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, indirect=True)
-def test_killed_at_a_step(scenario, request):
-    for step in steps(scenario, 25):
-        at = f"killed at step {step}, {scenario.names[step - 1]}"
+class Findings(list):
+    """What went wrong, at which step. The steps behind it have their turn all the same, as long as few go wrong."""
+
+    @contextmanager
+    def at(self, scenario: Scenario, what: str, step: int):
         scenario.restore()
-        scenario.faults.kill(step)
-        assert scenario.run() == -signal.SIGKILL, at
-        scenario.faults.heal()
-        scenario.check_tables(at)
-        if step % 2:
-            scenario.failsafe(at)
-        scenario.check_recovery(at)
-        scenario.failsafe(at)
+        try:
+            yield
+        except (AssertionError, LabError) as error:
+            self.append(f"{what} step {step}, {scenario.names[step - 1]}:\n  {str(error)[:800]}")
+            assert len(self) < 5, str(self)
+        finally:
+            scenario.faults.count()
+
+    def __str__(self) -> str:
+        return f"{len(self)} findings\n" + "\n".join(self)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, indirect=True)
+def test_killed_at_a_step(scenario):
+    findings = Findings()
+    for step in steps(scenario, 25):
+        behind = step == len(scenario.names) or step % 3 == 0
+        with findings.at(scenario, "killed behind" if behind else "killed at", step):
+            scenario.faults.kill(step, behind)
+            assert scenario.run() == -signal.SIGKILL
+            scenario.faults.heal()
+            scenario.check_tables()
+            if step % 2:
+                scenario.failsafe()
+            scenario.check_recovery()
+            scenario.failsafe()
+    assert not findings, str(findings)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, indirect=True)
+def test_a_disk_that_is_full_from_a_step_on(scenario):
+    findings, failed = Findings(), 0
+    for step in steps(scenario, 15):
+        with findings.at(scenario, "full from", step):
+            scenario.faults.full(step)
+            code = scenario.run()
+            if not scenario.faults.hits:
+                continue  # what is left to do wants no space
+            failed += code == CANNOT_WRITE
+            scenario.check_tables(withdrawn=True)
+            scenario.check_error(code)
+            scenario.failsafe()  # it wants none either
+            scenario.check_recovery()
+    assert not findings, str(findings)
+    assert failed or scenario.arguments == ["failsafe"]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, indirect=True)
+def test_a_disk_that_is_read_only_from_a_step_on(scenario):
+    findings, failed = Findings(), 0
+    for step in steps(scenario, 8):
+        with findings.at(scenario, "read-only from", step):
+            scenario.faults.read_only(step)
+            code = scenario.run()
+            if not scenario.faults.hits:
+                continue
+            failed += code == CANNOT_WRITE
+            scenario.check_tables()
+            scenario.check_error(code)
+            scenario.check_recovery()
+    assert not findings, str(findings)
+    assert failed
+
+
+# --- without a library that plays the disk
+
+@pytest.fixture
+def disk(folder) -> Disk:
+    """A real one of 8 MB, for the state and the tables."""
+    disk = Disk(folder / "disk")
+    yield disk
+    disk.unmount()
+
+
+@pytest.fixture
+def on_disk(disk, postcensus, folder, maps, request) -> Scenario:
+    """`sync` with its state and its tables there."""
+    postcensus.state, postcensus.maps = disk.folder / "state" / "state.db", disk.folder / "maps"
+    for path in (postcensus.state.parent, postcensus.maps):
+        path.mkdir()
+        shutil.chown(path, postcensus.owner)
+    listed = request.getfixturevalue("listed")
+    listed.set("general", state=listed.state, maps=listed.maps)
+    run(listed, "sync")
+    request.getfixturevalue("slapd").add("new", ["new@corp.example", "also.new@corp.example"])
+    return Scenario(listed, Faults(folder / "faults", listed.maps, listed.state.parent), ["sync", "--full"], users(*range(PEOPLE)))
+
+
+@pytest.mark.parametrize("left", [0, 4, 16, 48, 96, 160], ids="{} KB left".format)
+def test_a_disk_that_is_really_full(on_disk, disk, left):
+    on_disk.restore()
+    disk.fill(left * 1024)
+    code = on_disk.run()
+    on_disk.check_tables()
+    on_disk.check_error(code)
+    disk.free()
+    on_disk.check_recovery()
+    if not left:
+        assert code == CANNOT_WRITE
+
+
+def test_a_disk_that_is_really_read_only(on_disk, disk):
+    on_disk.restore()
+    before = on_disk.tables()
+    disk.remount("ro")
+    assert on_disk.run() == CANNOT_WRITE
+    on_disk.check_error(CANNOT_WRITE)
+    assert on_disk.tables() == before
+    disk.remount("rw")
+    on_disk.check_recovery()
+
+
+@pytest.mark.parametrize("scenario", ["sync", "watch_once", "forget"], indirect=True)
+@pytest.mark.parametrize("which", ["the state", "the state's folder", "the tables' folder"])
+def test_a_file_that_belongs_to_somebody_else(scenario, which):
+    path = {"the state": scenario.census.state, "the state's folder": scenario.census.state.parent,
+            "the tables' folder": scenario.census.maps}[which]
+    scenario.restore()
+    before = scenario.tables()
+    facts = path.stat()
+    path.chmod(0o555 if path.is_dir() else 0o444)
+    if path != scenario.census.state.parent:  # whose owner the program becomes
+        os.chown(path, 0, 0)
+    assert scenario.run() == CANNOT_WRITE, scenario.said.read_text()
+    assert re.search("not writable|may this user write|cannot (open|write)", scenario.said.read_text())
+    assert scenario.tables() == before
+    path.chmod(facts.st_mode & 0o777)
+    os.chown(path, facts.st_uid, facts.st_gid)
+    scenario.check_recovery()
+
+
+# --- a watch that lives on
+
+def keys(census, *tables: str) -> set[str]:
+    return {line.split()[0] for table in tables for line in census.table(table)}
+
+
+def journal(census) -> str:
+    return census.log.read_text()
+
+
+def test_a_watch_outlives_a_full_disk(answered, exchange, folder, faults, wall_clock):
+    answered.watch(env={**faults.env, **wall_clock.env, "LD_PRELOAD": f"{faults.env['LD_PRELOAD']}:{wall_clock.env['LD_PRELOAD']}"})
+    learn(answered, folder, "real2@corp.example")
+    before = {name: answered.table(name) for name in ("directory", "learned", "closed")}
+    faults.full()
+    miss(folder, "real3@corp.example", "made-up5@corp.example")
+    answered.wait_for(lambda: re.search("No space left|disk is full", journal(answered)), "the trouble to be told")
+    wall_clock.set(HOUR + 120)
+    answered.wait_for(lambda: not read_index("lmdb", answered.maps / "unknown"), "the refusals to end without failsafe", 25)
+    assert {name: answered.table(name) for name in before} == before
+    assert faults.hits > 3
+    faults.heal()
+    answered.wait_for(lambda: accepts(answered, "real3@corp.example") and refused(answered) == 1, "what was missed meanwhile", 20)
+    assert answered.stop() == 0
+
+
+def test_a_watch_that_is_killed_at_any_moment(listed, asked, slapd, exchange, folder):
+    """Misses and changes of the directory come all the time."""
+    chance = random.Random(SEED)
+    print(f"LAB_SEED={SEED}")
+    exchange.recipients |= {f"real{number}@corp.example" for number in range(200)}
+    del listed.sections["route.corp"]
+    listed.set("general", publish_interval="0")
+    run(listed, "sync")
+    run(listed, "watch", "--once")  # sees the log's beginning
+    always = users(*range(PEOPLE))
+    learned, made_up = set(), set()
+    kills = 0
+    with Reader("lmdb", {("learned", "directory"): {key: "OK" for key in always}}, listed.maps) as reader:
+        for number in range(18):
+            watch = listed.watch(ready=number % 3 > 0)
+            slapd.add(f"new{number}", [f"new{number}@corp.example"])
+            for rcpt in (f"real{number}@corp.example", f"made-up{number}@corp.example"):
+                miss(folder, rcpt)
+                (learned if "real" in rcpt else made_up).add(rcpt)
+            sync = Process([listed.binary, "--config", listed.conf, "sync", "--full"], folder / "sync.log")
+            end = time.monotonic() + chance.uniform(0, 0.35)
+            wait_for(lambda: time.monotonic() >= end, "the moment")
+            kills += watch.alive
+            kill_all(watch)
+            kill_all(sync)
+            run(listed, "failsafe")
+    assert reader.rounds > 50 and not reader.wrong, reader.wrong
+    assert kills > 12
+    run(listed, "sync", "--full")
+    listed.watch()
+    accepted = always | learned | {f"new{number}@corp.example" for number in range(18)}
+    wait_for(lambda: (accepted, made_up) == (keys(listed, "directory", "learned"), keys(listed, "unknown")), "the same as without a kill", 20,
+             lambda: str((accepted ^ keys(listed, "directory", "learned"), made_up ^ keys(listed, "unknown"))))
+    assert listed.stop() == 0
