@@ -7,6 +7,8 @@ import threading
 from pathlib import Path
 from typing import Mapping
 
+from process import wait_for
+
 
 class Reader:
     """Asks for the same keys again and again by `postmap -q -`, each time as a new process, while the `with` block lasts.
@@ -28,6 +30,11 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join(30)
+
+    def wait_round(self) -> None:
+        """Until it asks for no more than `known` has now."""
+        before = self.rounds
+        wait_for(lambda: self.rounds > before + 1 or self.wrong, "the reader's next round")
 
     def _read(self) -> None:
         while not self._over.is_set() and len(self.wrong) < 10:
