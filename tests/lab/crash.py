@@ -19,11 +19,12 @@ from typing import Callable, Iterable, NamedTuple
 from faults import Faults
 from gateway import TABLES
 from postcensus import Postcensus
-from process import Process, command, wait_for
+from process import LabError, Process, command, wait_for
 
 INDEX = {"hash": ".db", "btree": ".db", "lmdb": ".lmdb", "cdb": ".cdb"}
 CANNOT_WRITE = 73
-CANNOT = "No space left|disk is full|disk I/O error|Read-only file system|not writable|may this user write there"
+CANNOT = ("No space left|disk is full|Read-only file system|not writable|may this user write there|"
+          "disk I/O error|does not answer as it should")  # neither SQLite nor postmap always says more
 Entries = frozenset[str]  # `key<TAB>value`
 NONE: Entries = frozenset()
 
@@ -73,11 +74,11 @@ class Scenario:
 
     census: Postcensus
     faults: Faults
+    kind: str
     arguments: list[str]
     always: set[str]
     refusable: set[str] = field(default_factory=set)  # who may be refused at the time of the run
     env: dict[str, str] = field(default_factory=dict)
-    kind: str = "lmdb"
 
     def __post_init__(self) -> None:
         if preloads := self.env.get("LD_PRELOAD"):
@@ -123,6 +124,20 @@ class Scenario:
         process = self.start()
         try:
             return process.wait(seconds)
+        finally:
+            kill_all(process)
+
+    def run_until_healed(self) -> int:
+        """As run(). If it waits for a disk that is well again, it gets one; `waited` tells."""
+        process = self.start()
+        self.waited = False
+        try:
+            try:
+                return process.wait(3)
+            except LabError:
+                self.waited = True
+                self.faults.heal()
+                return process.wait(20)
         finally:
             kill_all(process)
 

@@ -77,29 +77,30 @@ def users(*numbers: int) -> set[str]:
 
 
 @pytest.fixture
-def first_sync(listed, faults) -> Scenario:
-    return Scenario(listed, faults, ["sync"], users(*range(PEOPLE)))
+def first_sync(listed, faults, table_type) -> Scenario:
+    return Scenario(listed, faults, table_type, ["sync"], users(*range(PEOPLE)))
 
 
 @pytest.fixture
-def sync(listed, slapd, faults) -> Scenario:
+def sync(listed, slapd, faults, table_type) -> Scenario:
     """Two more, an address less, one gone, one moved."""
     run(listed, "sync")
     slapd.add("new", ["new@corp.example", "also.new@corp.example"])
     slapd.set_addresses("cn=user1,ou=people,dc=corp,dc=example", ["user1@corp.example"])
     slapd.set_addresses("cn=user2,ou=people,dc=corp,dc=example", ["moved@corp.example", "alias0.user2@corp.example"])
     slapd.delete("cn=user3,ou=people,dc=corp,dc=example")
-    return Scenario(listed, faults, ["sync", "--full"], users(*range(4, PEOPLE), 0) | {"user1@corp.example", "alias0.user2@corp.example"})
+    return Scenario(listed, faults, table_type, ["sync", "--full"],
+                    users(*range(4, PEOPLE), 0) | {"user1@corp.example", "alias0.user2@corp.example"})
 
 
 @pytest.fixture
-def approve(listed, slapd, faults) -> Scenario:
+def approve(listed, slapd, faults, table_type) -> Scenario:
     """A domain that would lose all: held."""
     run(listed, "sync")
     for name in ("one", "two"):
         slapd.delete(f"cn={name},ou=people,dc=corp,dc=example")
     run(listed, "sync", "--full", code=1)
-    return Scenario(listed, faults, ["approve"], users(*range(PEOPLE)))
+    return Scenario(listed, faults, table_type, ["approve"], users(*range(PEOPLE)))
 
 
 @pytest.fixture
@@ -113,26 +114,27 @@ def answered(asked, folder) -> Postcensus:
 
 
 @pytest.fixture
-def watch_once(answered, folder, faults, wall_clock) -> Scenario:
+def watch_once(answered, folder, faults, wall_clock, table_type) -> Scenario:
     """Two hours later: the old refusals are over, and there are new misses."""
     wall_clock.set(2 * HOUR)
     miss(folder, "real2@corp.example", "real3@corp.example", "team@corp.example", "made-up1@corp.example", "made-up2@corp.example")
-    return Scenario(answered, faults, ["watch", "--once"], {"real0@corp.example", "real1@corp.example", "board@corp.example"},
+    return Scenario(answered, faults, table_type, ["watch", "--once"],
+                    {"real0@corp.example", "real1@corp.example", "board@corp.example"},
                     {"made-up1@corp.example", "made-up2@corp.example"}, wall_clock.env)
 
 
 @pytest.fixture
-def forget(answered, faults) -> Scenario:
-    return Scenario(answered, faults, ["forget", "real0@corp.example", "board@corp.example", "made-up0@corp.example"],
+def forget(answered, faults, table_type) -> Scenario:
+    return Scenario(answered, faults, table_type, ["forget", "real0@corp.example", "board@corp.example", "made-up0@corp.example"],
                     {"real1@corp.example"}, {"made-up0@corp.example", "made-up1@corp.example"})
 
 
 @pytest.fixture
-def failsafe(answered, faults, wall_clock) -> Scenario:
+def failsafe(answered, faults, wall_clock, table_type) -> Scenario:
     """Two days later: neither table is good any more."""
     wall_clock.set(48 * HOUR)
-    return Scenario(answered, faults, ["failsafe"], {"real0@corp.example", "real1@corp.example", "board@corp.example"}, set(),
-                    wall_clock.env)
+    return Scenario(answered, faults, table_type, ["failsafe"],
+                    {"real0@corp.example", "real1@corp.example", "board@corp.example"}, set(), wall_clock.env)
 
 
 @pytest.fixture
@@ -140,7 +142,9 @@ def scenario(request) -> Scenario:
     return request.getfixturevalue(request.param)
 
 
-SCENARIOS = ["first_sync", "sync", "approve", "watch_once", "forget", "failsafe"]
+SCENARIOS = [(name, "lmdb") for name in ("first_sync", "sync", "approve", "watch_once", "forget", "failsafe")] + [
+    ("sync", "hash"), ("watch_once", "btree"), ("forget", "cdb")]
+each_scenario = pytest.mark.parametrize("scenario, table_type", SCENARIOS, indirect=["scenario"], ids=["-".join(each) for each in SCENARIOS])
 
 
 def steps(scenario: Scenario, most: int) -> list[int]:
@@ -174,7 +178,7 @@ class Findings(list):
         return f"{len(self)} findings\n" + "\n".join(self)
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, indirect=True)
+@each_scenario
 def test_killed_at_a_step(scenario):
     findings = Findings()
     for step in steps(scenario, 25):
@@ -191,13 +195,13 @@ def test_killed_at_a_step(scenario):
     assert not findings, str(findings)
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, indirect=True)
+@each_scenario
 def test_a_disk_that_is_full_from_a_step_on(scenario):
     findings, failed = Findings(), 0
     for step in steps(scenario, 15):
         with findings.at(scenario, "full from", step):
             scenario.faults.full(step)
-            code = scenario.run()
+            code = scenario.run_until_healed()
             if not scenario.faults.hits:
                 continue  # what is left to do wants no space
             failed += code == CANNOT_WRITE
@@ -209,13 +213,13 @@ def test_a_disk_that_is_full_from_a_step_on(scenario):
     assert failed or scenario.arguments == ["failsafe"]
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, indirect=True)
+@each_scenario
 def test_a_disk_that_is_read_only_from_a_step_on(scenario):
     findings, failed = Findings(), 0
     for step in steps(scenario, 8):
         with findings.at(scenario, "read-only from", step):
             scenario.faults.read_only(step)
-            code = scenario.run()
+            code = scenario.run_until_healed()
             if not scenario.faults.hits:
                 continue
             failed += code == CANNOT_WRITE
@@ -247,7 +251,7 @@ def on_disk(disk, postcensus, folder, maps, request) -> Scenario:
     listed.set("general", state=listed.state, maps=listed.maps)
     run(listed, "sync")
     request.getfixturevalue("slapd").add("new", ["new@corp.example", "also.new@corp.example"])
-    return Scenario(listed, Faults(folder / "faults", listed.maps, listed.state.parent), ["sync", "--full"], users(*range(PEOPLE)))
+    return Scenario(listed, Faults(folder / "faults", listed.maps, listed.state.parent), "lmdb", ["sync", "--full"], users(*range(PEOPLE)))
 
 
 @pytest.mark.parametrize("left", [0, 4, 16, 48, 96, 160], ids="{} KB left".format)
