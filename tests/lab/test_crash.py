@@ -12,6 +12,7 @@ import shutil
 import signal
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -138,13 +139,16 @@ def failsafe(answered, faults, wall_clock, table_type) -> Scenario:
 
 
 @pytest.fixture
-def scenario(request) -> Scenario:
+def scenario(request, table_type) -> Scenario:
     return request.getfixturevalue(request.param)
 
 
-SCENARIOS = [(name, "lmdb") for name in ("first_sync", "sync", "approve", "watch_once", "forget", "failsafe")] + [
-    ("sync", "hash"), ("watch_once", "btree"), ("forget", "cdb")]
-each_scenario = pytest.mark.parametrize("scenario, table_type", SCENARIOS, indirect=["scenario"], ids=["-".join(each) for each in SCENARIOS])
+LMDB = [(name, "lmdb") for name in ("first_sync", "sync", "approve", "watch_once", "forget", "failsafe")]
+OTHERS = [("sync", "hash"), ("watch_once", "btree"), ("forget", "cdb")]
+
+
+def scenarios(some: list[tuple[str, str]]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("scenario, table_type", some, indirect=["scenario"], ids=["-".join(each) for each in some])
 
 
 def steps(scenario: Scenario, most: int) -> list[int]:
@@ -178,10 +182,10 @@ class Findings(list):
         return f"{len(self)} findings\n" + "\n".join(self)
 
 
-@each_scenario
+@scenarios(LMDB + OTHERS)
 def test_killed_at_a_step(scenario):
     findings = Findings()
-    for step in steps(scenario, 25):
+    for step in steps(scenario, 20):
         behind = step == len(scenario.names) or step % 3 == 0
         with findings.at(scenario, "killed behind" if behind else "killed at", step):
             scenario.faults.kill(step, behind)
@@ -195,10 +199,10 @@ def test_killed_at_a_step(scenario):
     assert not findings, str(findings)
 
 
-@each_scenario
+@scenarios(LMDB + [("sync", "hash")])
 def test_a_disk_that_is_full_from_a_step_on(scenario):
     findings, failed = Findings(), 0
-    for step in steps(scenario, 15):
+    for step in steps(scenario, 10):
         with findings.at(scenario, "full from", step):
             scenario.faults.full(step)
             code = scenario.run_until_healed()
@@ -213,10 +217,10 @@ def test_a_disk_that_is_full_from_a_step_on(scenario):
     assert failed or scenario.arguments == ["failsafe"]
 
 
-@each_scenario
+@scenarios(LMDB)
 def test_a_disk_that_is_read_only_from_a_step_on(scenario):
     findings, failed = Findings(), 0
-    for step in steps(scenario, 8):
+    for step in steps(scenario, 4):
         with findings.at(scenario, "read-only from", step):
             scenario.faults.read_only(step)
             code = scenario.run_until_healed()
@@ -278,14 +282,10 @@ def test_a_disk_that_is_really_read_only(on_disk, disk):
     on_disk.check_recovery()
 
 
-@pytest.mark.parametrize("scenario", ["sync", "watch_once", "forget"], indirect=True)
-@pytest.mark.parametrize("which", ["the state", "the state's folder", "the tables' folder"])
-def test_a_file_that_belongs_to_somebody_else(scenario, which):
-    path = {"the state": scenario.census.state, "the state's folder": scenario.census.state.parent,
-            "the tables' folder": scenario.census.maps}[which]
+def cannot_write(scenario: Scenario, path: Path) -> None:
+    """A run while `path` belongs to somebody else and lets nobody write, and one when that is over."""
     scenario.restore()
-    before = scenario.tables()
-    facts = path.stat()
+    before, facts = scenario.tables(), path.stat()
     path.chmod(0o555 if path.is_dir() else 0o444)
     if path != scenario.census.state.parent:  # whose owner the program becomes
         os.chown(path, 0, 0)
@@ -295,6 +295,46 @@ def test_a_file_that_belongs_to_somebody_else(scenario, which):
     path.chmod(facts.st_mode & 0o777)
     os.chown(path, facts.st_uid, facts.st_gid)
     scenario.check_recovery()
+
+
+@pytest.mark.parametrize("scenario", ["sync", "watch_once"], indirect=True)
+@pytest.mark.parametrize("which", ["state", "tables"])
+def test_a_folder_that_belongs_to_somebody_else(scenario, which):
+    cannot_write(scenario, scenario.census.maps if which == "tables" else scenario.census.state.parent)
+
+
+def test_a_state_that_belongs_to_somebody_else(sync):
+    """Nothing of that time is left in the way."""
+    cannot_write(sync, sync.census.state)
+
+
+# --- what is said, and when it ends
+
+@pytest.mark.parametrize("call", ["open64 STATE/state.db", "pwrite64 STATE/state.db-shm", "pwrite64 STATE/state.db-wal",
+                                  "mkdtemp MAPS/.build-*", "write MAPS/.build-*/directory"])
+def test_a_full_disk_is_named_as_such(first_sync, call):
+    first_sync.restore()
+    first_sync.faults.full(first_sync.names.index(call) + 1)
+    assert first_sync.run() == CANNOT_WRITE
+    assert re.search("No space left|disk is full", first_sync.said.read_text()), first_sync.said.read_text()
+
+
+class WhenAsked(dict):
+    """Replies of a server on which something happens when it is asked."""
+
+    def __init__(self, happens) -> None:
+        self.happens = happens
+
+    def get(self, key: str, default=None):
+        self.happens()
+        return default
+
+
+def test_watch_once_ends_where_its_answers_cannot_be_kept(watch_once, exchange):
+    """The disk is full when the server answers: it says so and ends, instead of trying for ever."""
+    watch_once.restore()
+    exchange.habits.rcpt_replies = WhenAsked(watch_once.faults.full)
+    assert watch_once.run() == CANNOT_WRITE
 
 
 # --- a watch that lives on

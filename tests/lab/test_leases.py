@@ -8,8 +8,7 @@ import pytest
 
 from crash import Scenario, read_index, read_text
 from test_asking import miss
-from test_crash import (HOUR, answered, asked, census, faults, forget, journal, run, scenario, sync, listed,  # noqa: F401 (fixtures)
-                        watch_once)
+from test_crash import HOUR, answered, asked, census, faults, forget, journal, run, scenario, watch_once  # noqa: F401 (fixtures)
 
 DAY = 24 * HOUR
 GRACE = 60
@@ -196,3 +195,21 @@ def test_a_publication_in_the_middle_of_failsafe(watch_once, wall_clock):
         except AssertionError as error:
             wrong.append(f"a publication before step {step}, {name}: {error}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_failsafe_and_a_watch_that_never_rest(answered, wall_clock, folder):
+    """Leases of a second, new refusals all the time, and failsafe in a loop: then all die, and nothing is left."""
+    leases = Leases(answered, wall_clock)
+    answered.set("general", publish_interval="0")
+    answered.set("route.exchange", unknown_expire="1s")
+    leases.watch()
+    emptied = 0
+    for number in range(60):
+        miss(folder, f"nobody{number}@corp.example")
+        emptied += "unknown" in leases.failsafe()
+        assert {"real0@corp.example", "real1@corp.example", "board@corp.example"} <= accepted(answered)
+    answered.process.kill_group()
+    wall_clock.set(2 * DAY)
+    leases.failsafe()
+    assert not leases.holds("unknown") and not leases.holds("closed")
+    assert journal(answered).count("published unknown") > 10
