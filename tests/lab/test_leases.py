@@ -37,7 +37,8 @@ class Leases:
         """And the watch has seen what it did, and has written what it thinks right."""
         changed = [f"the table {table} was changed by someone else" for table in re.findall(r"emptied \S+/(\w+):", self.failsafe())]
         before = journal(self.census)
-        self.census.wait_for(lambda: all(journal(self.census).count(line) > before.count(line) for line in changed), "the watch to look", LOOK)
+        self.census.wait_for(lambda: all(journal(self.census).count(line) > before.count(line) for line in changed),
+                             "the watch to look", LOOK)
 
     def wait_empty(self, table: str) -> None:
         self.census.wait_for(lambda: not self.holds(table), f"{table} empty", LOOK)
@@ -135,7 +136,8 @@ def test_a_spare_that_is_gone_comes_back(leases):
 def consistent(scenario: Scenario) -> None:
     for name in ("unknown", "closed"):
         path = scenario.census.maps / name
-        assert read_index(scenario.kind, path) == read_text(path), f"{name}: Postfix finds {read_index(scenario.kind, path)}, its text has {read_text(path)}"
+        found, text = read_index(scenario.kind, path), read_text(path)
+        assert found == text, f"{name}: Postfix finds {found}, its text has {text}"
 
 
 def all_over(scenario: Scenario, wall_clock) -> None:

@@ -59,8 +59,9 @@ def test_a_reader_that_loops(answered, exchange, folder, table_type):
 def test_the_reader_would_notice(answered):
     """The counter-proof: an index that is gone, an entry that is, and one that nobody can read."""
     known = {("unknown",): dict(line.split("\t", 1) for line in answered.table("unknown"))}
-    index, text = answered.maps / "unknown.lmdb", (answered.maps / "unknown.lmdb").read_bytes()
-    for spoil in (index.unlink, lambda: index.write_bytes((answered.maps / "learned.lmdb").read_bytes()), lambda: index.write_bytes(text[:5000])):
+    index, other = answered.maps / "unknown.lmdb", (answered.maps / "learned.lmdb").read_bytes()
+    text = index.read_bytes()
+    for spoil in (index.unlink, lambda: index.write_bytes(other), lambda: index.write_bytes(text[:5000])):
         spoil()
         with Reader("lmdb", known, answered.maps) as reader:
             wait_for(lambda: reader.wrong, "the reader to notice")
