@@ -29,6 +29,12 @@ class Leases:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def failsafe_of_others(self) -> str:
+        """Its steps are not counted."""
+        done = self.census.run("failsafe", "--maps", self.census.maps, env=self.clock.env)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def holds(self, table: str) -> bool:
         """Whether Postfix finds anything there."""
         return bool(read_index("lmdb", self.census.maps / table))
@@ -197,6 +203,26 @@ def test_a_publication_in_the_middle_of_failsafe(watch_once, wall_clock):
         except AssertionError as error:
             wrong.append(f"a publication before step {step}, {name}: {error}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_a_watch_that_is_frozen_in_the_middle_of_a_publication(answered, faults, wall_clock, folder):
+    """Before it renames the index, until after the end of all leases, with failsafe beside it. What it puts out then does not stay."""
+    leases = Leases(answered, wall_clock, {**faults.env, "LD_PRELOAD": f"{faults.env['LD_PRELOAD']}:{wall_clock.env['LD_PRELOAD']}"})
+    leases.watch()
+    faults.stop(1)
+    miss(folder, "made-up9@corp.example")
+    step = 1
+    while faults.wait_stopped() and not faults.name(step).endswith("-> MAPS/unknown.lmdb"):
+        step = faults.steps + 1
+        faults.go_on(step)
+    wall_clock.set(HOUR + GRACE + 5)
+    assert "emptied" in leases.failsafe_of_others()
+    assert not leases.holds("unknown")
+    faults.go_on()
+    leases.wait_empty("unknown")
+    answered.kill()
+    leases.failsafe_of_others()
+    assert not leases.holds("unknown")
 
 
 def test_failsafe_and_a_watch_that_never_rest(answered, wall_clock, folder):
