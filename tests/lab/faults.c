@@ -25,6 +25,7 @@ enum Kind { KEEPS, CHANGES, GROWS, WRITES };  // what a call wants of a disk: no
 
 struct Faults {
     _Atomic int64_t steps, mode, at, error, least, hits, stopped;
+    char wanted[NAME];  // where to stop, if not at a number
     char names[MOST_STEPS][NAME];
 };
 static struct Faults *faults;
@@ -84,7 +85,8 @@ static int64_t before(enum Kind kind, const char *call, const char *path, const 
     const int64_t mode = faults->mode;
     if (mode == COUNT || step < faults->at) return step;
     if (mode == KILL) die();
-    if (mode == STOP && step == faults->at) {
+    const char *wanted = faults->wanted;
+    if (mode == STOP && step <= MOST_STEPS && (*wanted ? strstr(faults->names[step - 1], wanted) != NULL : step == faults->at)) {
         faults->stopped = getpid();
         kill(getpid(), SIGSTOP);
     }

@@ -14,6 +14,7 @@ from process import command, need, wait_for
 
 _MOST, _NAME = 20000, 240
 _STEPS, _MODE, _AT, _ERROR, _LEAST, _HITS, _STOPPED = range(0, 56, 8)
+_WANTED, _NAMES = 56, 56 + _NAME
 _COUNT, _KILL, _KILL_BEHIND, _STOP, _FAIL = range(5)
 _CHANGES, _GROWS = 1, 2
 
@@ -25,7 +26,7 @@ class Faults:
         folder.mkdir()
         library, shared = folder / "faults.so", folder / "shared"
         command([need("gcc", "gcc"), "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", library, Path(__file__).with_suffix(".c")])
-        shared.write_bytes(bytes(56 + _MOST * _NAME))
+        shared.write_bytes(bytes(_NAMES + _MOST * _NAME))
         shared.chmod(0o666)  # postmap opens it as the user that the program became
         with shared.open("r+b") as file:
             self._shared = mmap.mmap(file.fileno(), 0)
@@ -45,6 +46,13 @@ class Faults:
     def stop(self, at: int) -> None:
         """SIGSTOP before that step: wait_stopped()."""
         self._set(0, _STOP, at)
+
+    def stop_before(self, name: str) -> None:
+        """SIGSTOP before the next step whose name holds this."""
+        for root in self.roots:
+            name = name.replace(root.name.upper(), str(root))
+        self._set(0, _STOP)
+        self._want(name)
 
     def full(self, at: int | None = None) -> None:
         """The disk takes nothing more from that step on, or from now on; the write that fills it succeeds by half."""
@@ -74,6 +82,7 @@ class Faults:
         self._put(_STOPPED, 0)
         self._put(_AT, at)
         if not at:
+            self._want("")
             self._put(_MODE, _COUNT)
         os.kill(pid, signal.SIGCONT)
 
@@ -90,7 +99,7 @@ class Faults:
 
     def name(self, step: int) -> str:
         """`rename MAPS/.build-*/unknown -> MAPS/unknown`, with the roots by their last names."""
-        start = 56 + (step - 1) * _NAME
+        start = _NAMES + (step - 1) * _NAME
         text = self._shared[start:start + _NAME].split(b"\0")[0].decode()
         for root in self.roots:
             text = text.replace(str(root), root.name.upper())
@@ -108,6 +117,9 @@ class Faults:
         self._put(_MODE, _COUNT)
         for field, value in ((_STEPS, steps), (_HITS, 0), (_STOPPED, 0), (_AT, at), (_MODE, mode)):
             self._put(field, value)
+
+    def _want(self, name: str) -> None:
+        self._shared[_WANTED:_NAMES] = name.encode().ljust(_NAMES - _WANTED, b"\0")
 
     def _put(self, where: int, value: int) -> None:
         struct.pack_into("=q", self._shared, where, value)
