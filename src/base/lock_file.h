@@ -19,6 +19,14 @@ class LockFile {
     static Result<std::optional<LockFile>> try_lock(const std::filesystem::path& path,
                                                     const std::string& content);
 
+    // Who holds it, and what the file says; nothing if nobody does. Only looks (/proc/locks): to try the
+    // lock, even for a moment, would turn away whoever wants it just then.
+    struct Holder {
+        int pid = 0;
+        std::string content;
+    };
+    static Result<std::optional<Holder>> holder(const std::filesystem::path& path);
+
     // Writes new content: the holder's facts changed.
     void rewrite(const std::string& content);
 
