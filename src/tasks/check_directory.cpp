@@ -46,15 +46,15 @@ std::string remedy_for(const directory::Settings& settings, const std::string& u
             "mend what {} of [directory.{}] names (a new secret is tried at once)\nin "
             "PowerShell, if it is locked: Unlock-ADAccount -Identity postcensus",
             settings.bind == directory::Bind::gssapi ? "keytab" : "bind-dn and password-file", settings.name);
-    std::string place = host_and_port(uri);
-    if (failure.message.find("ertificate") != std::string::npos) {
-        std::replace(place.begin(), place.end(), ' ', ':');
-        return fmt::format(
-            "openssl s_client -connect {} -showcerts </dev/null\n[directory.{}] ca-file = the "
-            "authority that it shows; uri = the name in the certificate",
-            place, settings.name);
-    }
-    return fmt::format("nc -vz {}", place);
+    const std::string place = host_and_port(uri);
+    std::string with_colon = place;
+    std::replace(with_colon.begin(), with_colon.end(), ' ', ':');
+    const std::string certificate = fmt::format(
+        "openssl s_client -connect {} -showcerts </dev/null\n[directory.{}] ca-file = the authority that it "
+        "shows; uri = the name in the certificate",
+        with_colon, settings.name);
+    if (failure.message.find("certificate is not trusted") != std::string::npos) return certificate;
+    return fmt::format("nc -vz {}", place) + (uri.starts_with("ldaps://") ? "\n" + certificate : "");
 }
 
 class DirectoryCheck {

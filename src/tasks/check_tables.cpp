@@ -65,10 +65,12 @@ void check_rights(const postfix::Snapshot& snapshot, const postfix::TableFolder&
             const auto obstacle = find_obstacle(*user, file);
             if (!obstacle || std::find(told.begin(), told.end(), obstacle->path) != told.end()) continue;
             told.push_back(obstacle->path);
-            tell(Finding::fail(
+            tell(Finding::warn(
                 kArea, obstacle->path.string(),
-                fmt::format("Postfix's user {} may not {} it", user->name,
-                            obstacle->folder ? "enter" : "read"),
+                fmt::format(
+                    "Postfix's user {} may not {} it: smtpd opens its tables as root and gets through, "
+                    "all else of Postfix does not",
+                    user->name, obstacle->folder ? "enter" : "read"),
                 fmt::format("chmod {} {}", obstacle->folder ? "a+x" : "a+r", obstacle->path.string())));
         }
     if (told.empty())

@@ -22,10 +22,8 @@ using namespace std::chrono_literals;
 
 // A server that needs longer for a command is one that does not answer, for a test that somebody waits for.
 constexpr callout::Deadlines kHurried{4s, 5s, 6s, 8s, 1s};
-constexpr auto kGoodbye = 1s;     // left for QUIT
-constexpr auto kInstant = 200ms;  // a refusal that costs nothing
-// At the end the session asks a made-up recipient again behind acceptances.
-constexpr int kOwnRefusals = 1;
+constexpr auto kGoodbye = 1s;      // left for QUIT
+constexpr auto kInstant = 200ms;   // a refusal that costs nothing
 constexpr double kOverhead = 0.3;  // seconds of a session besides its refusals
 
 struct Conversation {
@@ -38,7 +36,7 @@ struct Conversation {
 
     // Each may be refused, and each refusal takes as long as the first.
     std::size_t affordable() const {
-        const int refusals = most_refused - talk.controls.refused - kOwnRefusals;
+        const int refusals = most_refused - talk.controls.refused;
         const std::size_t most = std::min(recipients.size(), static_cast<std::size_t>(std::max(refusals, 0)));
         const Milliseconds tarpit = talk.controls.tarpit;
         if (tarpit < kInstant) return most;
