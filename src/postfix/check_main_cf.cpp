@@ -13,11 +13,12 @@ namespace postcensus::postfix {
 namespace {
 
 constexpr const char* kArea = "postfix";
+constexpr const char* kMaps = "relay_recipient_maps";
 
 // The operator's own tables stay, ours go in front.
-std::string mended_maps(const Snapshot& snapshot, const OurTables& ours) {
-    std::string line = "relay_recipient_maps = " + ours.name("directory") + ", " + ours.name("learned");
-    for (const std::string& word : split_list(snapshot.value("relay_recipient_maps")))
+std::string mended_maps(const std::string& list, const OurTables& ours) {
+    std::string line = fmt::format("{} = {}, {}", kMaps, ours.name("directory"), ours.name("learned"));
+    for (const std::string& word : split_list(list))
         if (!named_table(word, ours)) line += ", " + word;
     return line;
 }
@@ -65,40 +66,71 @@ std::string some_of(const std::vector<std::string>& names, std::size_t most) {
     return text;
 }
 
-Findings check_recipient_maps(const Snapshot& snapshot, const OurTables& ours) {
-    constexpr const char* kSubject = "relay_recipient_maps";
-    Findings findings;
-    const std::string remedy = mended_maps(snapshot, ours);
-    std::vector<std::string> named;
-    for (const std::string& word : split_list(snapshot.value(kSubject))) {
-        const auto table = named_table(word, ours);
-        if (!table) continue;
-        named.push_back(table->table);
-        if (const std::string why = why_misnamed(*table, ours); !why.empty())
-            findings.push_back(Finding::fail(kArea, kSubject, why, remedy));
-        if (table->table != "directory" && table->table != "learned")
-            findings.push_back(Finding::fail(
-                kArea, kSubject,
-                fmt::format("names {}: every recipient in that table would be accepted", shown(table->table)),
-                remedy));
+// One list: of main.cf, or of a service that has its own.
+class RecipientMaps {
+  public:
+    RecipientMaps(const Snapshot& snapshot, const OurTables& ours, const Service* service)
+        : ours_(ours),
+          list_(service == nullptr ? snapshot.value(kMaps) : snapshot.value(*service, kMaps)),
+          subject_(service == nullptr ? kMaps : shown(service->text()) + " " + kMaps),
+          remedy_(service == nullptr ? mended_maps(list_, ours)
+                                     : fmt::format("postconf -PX '{}/{}'", shown(service->text()), kMaps)) {}
+
+    Findings judge() {
+        check_names();
+        if (!missing_.empty() && ours_.present)
+            add(Level::fail,
+                fmt::format("does not name {}: what Postcensus knows is not asked", some_of(missing_)),
+                remedy_);
+        if (!missing_.empty() && !ours_.present)
+            add(Level::warn,
+                fmt::format("does not name {}, and the tables are not there yet", some_of(missing_)),
+                "postcensus sync\nthen in main.cf: " + remedy_);
+        if (missing_.empty() && !ours_.present)
+            add(Level::fail, "names tables that are not there yet: Postfix answers 451 to every recipient",
+                "postcensus sync");
+        if (findings_.empty()) add(Level::ok, "names directory and learned", "");
+        return std::move(findings_);
     }
-    std::vector<std::string> missing;
-    for (const char* table : {"directory", "learned"})
-        if (std::find(named.begin(), named.end(), table) == named.end()) missing.emplace_back(table);
-    if (!missing.empty() && ours.present)
-        findings.push_back(Finding::fail(
-            kArea, kSubject,
-            fmt::format("does not name {}: what Postcensus knows is not asked", some_of(missing)), remedy));
-    if (!missing.empty() && !ours.present)
-        findings.push_back(
-            Finding::warn(kArea, kSubject,
-                          fmt::format("does not name {}, and the tables are not there yet", some_of(missing)),
-                          "postcensus sync\nthen in main.cf: " + remedy));
-    if (missing.empty() && !ours.present)
-        findings.push_back(Finding::fail(
-            kArea, kSubject, "names tables that are not there yet: Postfix answers 451 to every recipient",
-            "postcensus sync"));
-    if (findings.empty()) findings.push_back(Finding::ok(kArea, kSubject, "names directory and learned"));
+
+  private:
+    void add(Level level, std::string words, const std::string& remedy) {
+        findings_.push_back({level, kArea, subject_, std::move(words), remedy});
+    }
+
+    void check_names() {
+        std::vector<std::string> named;
+        for (const std::string& word : split_list(list_)) {
+            const auto table = named_table(word, ours_);
+            if (!table) continue;
+            named.push_back(table->table);
+            if (const std::string why = why_misnamed(*table, ours_); !why.empty())
+                add(Level::fail, why, remedy_);
+            if (table->table != "directory" && table->table != "learned")
+                add(Level::fail,
+                    fmt::format("names {}: every recipient in that table would be accepted",
+                                shown(table->table)),
+                    remedy_);
+        }
+        for (const char* table : {"directory", "learned"})
+            if (std::find(named.begin(), named.end(), table) == named.end()) missing_.emplace_back(table);
+    }
+
+    const OurTables& ours_;
+    std::string list_, subject_, remedy_;
+    std::vector<std::string> missing_;
+    Findings findings_;
+};
+
+Findings check_recipient_maps(const Snapshot& snapshot, const OurTables& ours) {
+    Findings findings = RecipientMaps(snapshot, ours, nullptr).judge();
+    for (const Service& service : snapshot.services) {
+        if (service.program != "smtpd" || is_submission(service) || is_reinjection(snapshot, service) ||
+            !service.overrides.contains(kMaps))
+            continue;
+        for (Finding& finding : RecipientMaps(snapshot, ours, &service).judge())
+            findings.push_back(std::move(finding));
+    }
     return findings;
 }
 
@@ -164,7 +196,10 @@ Findings check_reinjection(const Snapshot& snapshot) {
         if (!is_reinjection(snapshot, service)) continue;
         const std::vector<std::string> options =
             split_list(snapshot.value(service, "receive_override_options"));
-        if (std::find(options.begin(), options.end(), "no_unknown_recipient_checks") != options.end()) {
+        // Without a list of recipients there is nothing to check by.
+        const auto maps = service.overrides.find(kMaps);
+        if (std::find(options.begin(), options.end(), "no_unknown_recipient_checks") != options.end() ||
+            (maps != service.overrides.end() && maps->second.empty())) {
             findings.push_back(Finding::ok(kArea, shown(service.text()),
                                            "takes mail back from the content filter without checking its "
                                            "recipients again"));
@@ -209,6 +244,13 @@ Findings check_transports(const Snapshot& snapshot,
                           const std::map<std::string, std::vector<std::string>>& domains) {
     Findings findings;
     for (const auto& [transport, carried] : domains) {
+        if (transport == "error" || transport == "retry" || transport == "discard") {
+            findings.push_back(Finding::fail(
+                kArea, "transport_maps",
+                fmt::format("{} goes to the transport {}: nothing is delivered", some_of(carried), transport),
+                fmt::format("transport_maps: {} relay:[HOST-OF-EXCHANGE]", shown(carried.front()))));
+            continue;
+        }
         const std::string name = shown(transport) + "_destination_recipient_limit";
         std::string limit = snapshot.value(transport + "_destination_recipient_limit");
         if (limit.empty()) limit = snapshot.value("default_destination_recipient_limit");

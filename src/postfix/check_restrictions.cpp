@@ -16,6 +16,8 @@ namespace {
 
 constexpr const char* kArea = "postfix";
 constexpr const char* kRecipient = "smtpd_recipient_restrictions";
+constexpr const char* kRelayLine =
+    "smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination";
 
 // All that is judged here; two services with the same values are one to us.
 constexpr std::array<const char*, 8> kJudged{
@@ -62,7 +64,9 @@ class Door {
         check_unlisted();
         check_hidden();
         check_closed();
-        check_own_clients();
+        check_own_clients(kRecipient, list_,
+                          mended_restrictions(snapshot_.value(service_, kRecipient), ours_));
+        check_own_clients("smtpd_relay_restrictions", expand("smtpd_relay_restrictions"), kRelayLine);
         check_earlier_lists();
         check_relaying();
         if (worst_of(findings_) == Level::ok)
@@ -77,7 +81,6 @@ class Door {
         return expand_restrictions(snapshot_, snapshot_.value(service_, name));
     }
     bool has(std::size_t at) const { return at < list_.size(); }
-    bool is_yes(const char* name) const { return snapshot_.value(service_, name) == "yes"; }
 
     // "smtpd_recipient_restrictions", or with the service that has its own.
     std::string subject(const char* parameter) const {
@@ -164,12 +167,7 @@ class Door {
             const Restriction& one = list_[i];
             const Effect effect = effect_of(one);
             const bool before = i < unlisted_;
-            if (effect == Effect::answers_first && before)
-                add(Level::fail,
-                    "asks by reject_unverified_recipient before reject_unlisted_recipient: that "
-                    "one answers for unknown recipients, and no miss is ever logged");
-            else if (effect == Effect::answers_first)
-                note_unverified(kRecipient);
+            if (effect == Effect::answers_first) note_unverified(kRecipient, before);
             // Behind what closes the list nothing comes any more.
             if (effect == Effect::answers_all && before && has(unlisted_))
                 add(Level::fail, fmt::format("has {} before reject_unlisted_recipient: nothing behind it is "
@@ -209,18 +207,23 @@ class Door {
                 "tried");
     }
 
-    void check_own_clients() {
-        const std::size_t closing = find(list_, closes);
-        if (!has(closing)) return;
-        if (networks_ > closing)
-            add(Level::fail, fmt::format("has no permit_mynetworks before {}: the site's own clients cannot "
-                                         "send outward",
-                                         list_[closing].name));
-        if (is_yes("smtpd_sasl_auth_enable") && find(list_, "permit_sasl_authenticated") > closing)
-            add(Level::fail,
-                fmt::format("has no permit_sasl_authenticated before {}, though "
-                            "smtpd_sasl_auth_enable is yes: who has logged in cannot send outward",
-                            list_[closing].name));
+    // Whoever may send outward has to be permitted before the list is closed to all others.
+    void check_own_clients(const char* parameter, const List& list, const std::string& line) {
+        const std::size_t closing = find(list, closes);
+        if (closing == list.size()) return;
+        if (find(list, "permit_mynetworks") > closing)
+            add(Level::fail, parameter,
+                fmt::format("has no permit_mynetworks before {}: the site's own clients cannot send outward",
+                            list[closing].name),
+                line);
+        if (snapshot_.value(service_, "smtpd_sasl_auth_enable") == "yes" &&
+            find(list, "permit_sasl_authenticated") > closing)
+            add(Level::fail, parameter,
+                fmt::format(
+                    "has no permit_sasl_authenticated before {}, though smtpd_sasl_auth_enable is yes: "
+                    "who has logged in cannot send outward",
+                    list[closing].name),
+                line);
     }
 
     void check_earlier_lists() {
@@ -239,7 +242,7 @@ class Door {
                         "about "
                         "it",
                         fmt::format("{}: take reject_unlisted_sender out", parameter));
-                if (effect_of(one) == Effect::answers_first) note_unverified(parameter);
+                if (effect_of(one) == Effect::answers_first) note_unverified(parameter, true);
             }
             if (defer.empty()) continue;
             add(Level::warn, parameter,
@@ -251,22 +254,23 @@ class Door {
         }
     }
 
-    void note_unverified(const char* parameter) {
-        add(Level::warn, parameter,
-            "has reject_unverified_recipient: Postfix asks the server about each recipient a second time, "
-            "and "
-            "takes an outage for an answer",
-            fmt::format("{}: take reject_unverified_recipient out, and the address_verify_* lines with it",
-                        parameter));
+    void note_unverified(const char* parameter, bool before) {
+        const std::string where = parameter == std::string_view(kRecipient)
+                                      ? mended_restrictions(snapshot_.value(service_, kRecipient), ours_)
+                                      : fmt::format("{}: take reject_unverified_recipient out", parameter);
+        add(before ? Level::fail : Level::warn, parameter,
+            before ? "has reject_unverified_recipient before reject_unlisted_recipient: that one answers for "
+                     "unknown recipients itself, and no miss is ever logged"
+                   : "has reject_unverified_recipient: Postfix asks the server about each recipient a second "
+                     "time, and takes an outage for an answer",
+            where + "\n(the address_verify_* lines can go too)");
     }
 
     void check_relaying() {
         const List relay = expand("smtpd_relay_restrictions");
         if (has(find(list_, closes)) || find(relay, closes) < relay.size()) return;
         add(Level::fail, "smtpd_relay_restrictions",
-            "neither this nor smtpd_recipient_restrictions refuses mail to other domains",
-            "smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, "
-            "defer_unauth_destination");
+            "neither this nor smtpd_recipient_restrictions refuses mail to other domains", kRelayLine);
     }
 
     const Snapshot& snapshot_;
@@ -287,6 +291,7 @@ Findings check_restrictions(const Snapshot& snapshot, const OurTables& ours) {
             is_reinjection(snapshot, service))
             continue;
         std::vector<std::string> values;
+        values.reserve(kJudged.size());
         for (const char* name : kJudged) values.push_back(snapshot.value(service, name));
         if (!judged.insert(std::move(values)).second) continue;
         for (Finding& finding : Door(snapshot, service, ours).judge()) findings.push_back(std::move(finding));

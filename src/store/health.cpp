@@ -50,6 +50,8 @@ StateHealth load_state_health(SQLite::Database& db, Time now) {
     health.unseen = number(db, "SELECT count(*) FROM object WHERE unseen_seq IS NOT NULL");
     health.misses_without_route = recent_count(db, "misses-without-route", now);
     health.misses_suppressed = recent_count(db, "misses-suppressed", now);
+    SQLite::Statement domains(db, "SELECT domain FROM domain WHERE accept_all = 1 ORDER BY domain");
+    while (domains.executeStep()) health.accept_all.push_back(domains.getColumn(0).getString());
     SQLite::Statement directories(
         db,
         "SELECT name, listed, full_at, full_good, away_since, "

@@ -38,6 +38,7 @@ struct StateHealth {
     std::int64_t unseen = 0;
     std::int64_t misses_without_route = 0;  // of today and yesterday
     std::int64_t misses_suppressed = 0;
+    std::vector<std::string> accept_all;  // domains whose server accepts every recipient
     std::map<std::string, DirectoryHealth> directories;
 };
 

@@ -28,6 +28,27 @@ std::optional<Time> parse_server_time(const std::string& text) {
     return from_unix_ms(static_cast<std::int64_t>(::timegm(&parts)) * 1000);
 }
 
+// The value of a DN's first part: "postcensus" of CN=postcensus,OU=Services,…; empty if it has none.
+std::string first_value(const std::string& dn) {
+    const std::size_t equals = dn.find('=');
+    if (equals == std::string::npos) return {};
+    return printable(dn.substr(equals + 1, dn.find(',') - equals - 1));
+}
+
+// "CORP\postcensus", as dsacls takes an account. A domain's short name mostly is its first label.
+std::string account_of(const directory::Settings& settings, const std::string& root) {
+    std::string domain = first_value(root);
+    for (char& byte : domain)
+        if (byte >= 'a' && byte <= 'z') byte = static_cast<char>(byte - 'a' + 'A');
+    const std::string name = first_value(settings.bind_dn);
+    return (domain.empty() ? "DOMAIN" : domain) + "\\" + (name.empty() ? "ACCOUNT" : name);
+}
+
+std::string grant_remedy(const directory::Settings& settings, const std::string& root) {
+    return fmt::format("dsacls \"{}\" /I:S /G \"{}:RP;proxyAddresses\"", printable(settings.base),
+                       account_of(settings, root));
+}
+
 // "dc1.corp.example 636", for nc(1).
 std::string host_and_port(const std::string& uri) {
     const bool tls = uri.starts_with("ldaps://");
@@ -44,12 +65,13 @@ std::string remedy_for(const directory::Settings& settings, const std::string& u
         failure.message.find("not tried again") != std::string::npos)
         return fmt::format(
             "mend what {} of [directory.{}] names (a new secret is tried at once)\nin "
-            "PowerShell, if it is locked: Unlock-ADAccount -Identity postcensus",
-            settings.bind == directory::Bind::gssapi ? "keytab" : "bind-dn and password-file", settings.name);
+            "PowerShell, if it is locked: Unlock-ADAccount -Identity {}",
+            settings.bind == directory::Bind::gssapi ? "keytab" : "bind-dn and password-file", settings.name,
+            first_value(settings.bind_dn));
     const std::string place = host_and_port(uri);
     std::string with_colon = place;
     std::replace(with_colon.begin(), with_colon.end(), ' ', ':');
-    const std::string certificate = fmt::format(
+    std::string certificate = fmt::format(
         "openssl s_client -connect {} -showcerts </dev/null\n[directory.{}] ca-file = the authority that it "
         "shows; uri = the name in the certificate",
         with_colon, settings.name);
@@ -139,8 +161,7 @@ class DirectoryCheck {
                               fmt::format("the login works, and no recipient is to be seen below {}: base is "
                                           "wrong, or the account may not read there",
                                           printable(settings_.base)),
-                              fmt::format("dsacls \"{}\" /I:S /G \"DOMAIN\\postcensus:RP;proxyAddresses\"",
-                                          printable(settings_.base))));
+                              grant_remedy(settings_, view.root)));
             return;
         }
         answered_ = true;
@@ -154,8 +175,7 @@ class DirectoryCheck {
                 fmt::format("{} mailboxes show no proxyAddresses to this account, for example {}: their "
                             "addresses look as if they were gone",
                             view.hidden, printable(view.hidden_example)),
-                fmt::format("dsacls \"{}\" /I:S /G \"DOMAIN\\postcensus:RP;proxyAddresses\"",
-                            printable(settings_.base))));
+                grant_remedy(settings_, view.root)));
         tell_clock(uri, view);
         tell_tombstones(view);
     }
@@ -188,8 +208,8 @@ class DirectoryCheck {
                     "may be hidden as well as deleted",
                     format_duration(settings_.sweep_interval)),
                 fmt::format("dsacls \"CN=Deleted Objects,{0}\" /takeownership\n"
-                            "dsacls \"CN=Deleted Objects,{0}\" /I:T /G \"DOMAIN\\postcensus:LCRP\"",
-                            printable(view.root))));
+                            "dsacls \"CN=Deleted Objects,{0}\" /I:T /G \"{1}:LCRP\"",
+                            printable(view.root), account_of(settings_, view.root))));
     }
 
     const CheckScene& scene_;

@@ -23,8 +23,11 @@ constexpr const char* kTimer = "postcensus-failsafe.timer";
 constexpr const char* kCronLine =
     "* * * * * postcensus /usr/local/sbin/postcensus failsafe    (a line of /etc/cron.d/postcensus)";
 
+// Whether a process is a `watch`, and not a command that decides by itself for a moment. Whose command line
+// is hidden (hidepid of /proc) counts as one.
 bool is_watch(int pid) {
     std::ifstream file(fmt::format("/proc/{}/cmdline", pid), std::ios::binary);
+    if (!file) return true;
     for (std::string word; std::getline(file, word, '\0');)
         if (word == "watch") return true;
     return false;

@@ -115,6 +115,24 @@ void check_backlog(const store::StateHealth& health, Time now, const Tell& tell)
             "if the clients are a filter or backup MX of yours: [budget] relays = ITS-NETWORK"));
 }
 
+// What `watch` met, also in domains that a session of this test does not ask about.
+void check_accepted(const config::Configuration& configuration, const std::vector<std::string>& domains,
+                    const Tell& tell) {
+    for (const std::string& domain : domains) {
+        const config::Route* route = configuration.route_of(domain);
+        if (route == nullptr || !route->asks() || route->accepts_all_of(domain)) continue;
+        tell(Finding::fail(
+            "callout", printable(domain),
+            "its server accepted a made-up recipient of it when it was last asked: nobody there is ever "
+            "proven "
+            "unknown",
+            fmt::format(
+                "Set-AcceptedDomain {0} -AddressBookEnabled $true\nSet-RecipientFilterConfig -Enabled "
+                "$true -RecipientValidationEnabled $true\na wanted catch-all: accept = @{0}",
+                printable(domain))));
+    }
+}
+
 Result<void> check_inside(const CheckScene& scene, const Tell& tell) {
     const std::filesystem::path& path = scene.configuration.state.path;
     auto state = store::Database::open(path, store::Database::Mode::read_only, kPatience);
@@ -131,6 +149,7 @@ Result<void> check_inside(const CheckScene& scene, const Tell& tell) {
                                fmt::format("postcensus sync {}", settings.name)));
     }
     check_backlog(*health, scene.now, tell);
+    check_accepted(scene.configuration, health->accept_all, tell);
     return {};
 }
 

@@ -77,6 +77,21 @@ TEST_CASE("relay_recipient_maps", "[postfix][check]") {
     }
 }
 
+TEST_CASE("relay_recipient_maps of a service", "[postfix][check]") {
+    Snapshot snapshot = good_snapshot();
+    snapshot.services.push_back({"25", "inet", "smtpd", false, {{"relay_recipient_maps", ""}}});
+    snapshot.services.push_back(
+        {"127.0.0.1:10025", "inet", "smtpd", false, {{"content_filter", ""}, {"relay_recipient_maps", ""}}});
+    const Findings findings = check_recipient_maps(snapshot, kOurs);
+    REQUIRE(findings.size() == 2);
+    CHECK(findings[0].level == Level::ok);
+    CHECK(findings[1].level == Level::fail);
+    CHECK(findings[1].subject == "25/inet relay_recipient_maps");
+    CHECK(findings[1].remedy == "postconf -PX '25/inet/relay_recipient_maps'");
+    // The classical set-up of amavis.
+    CHECK(worst_of(check_reinjection(snapshot)) == Level::ok);
+}
+
 TEST_CASE("single parameters", "[postfix][check]") {
     CHECK(worst_of(check_parameters(good_snapshot())) == Level::ok);
     struct Case {
@@ -187,6 +202,9 @@ TEST_CASE("one recipient a delivery", "[postfix][check]") {
         CHECK(findings[0].remedy == std::string(transport) + "_destination_recipient_limit = 1");
         CHECK(findings[0].words.find("a.example, b.example") != std::string::npos);
     }
+    const Findings nowhere = check_transports(snapshot, {{"error", {"corp.example"}}});
+    CHECK(gravest(nowhere, "nothing is delivered").level == Level::fail);
+    check_remedies(nowhere);
     snapshot.parameters["default_destination_recipient_limit"] = "1";
     CHECK(worst_of(check_transports(snapshot, {{"exch", {"corp.example"}}})) == Level::ok);
 }

@@ -150,7 +150,10 @@ TEST_CASE("other parameters that spoil the order", "[postfix][check]") {
              {"smtpd_sender_restrictions", "permit_mynetworks, reject_unknown_sender_domain", Level::warn,
               "before the check of"},
              {"smtpd_sender_restrictions", "reject_unlisted_sender", Level::warn, "only sends"},
-             {"smtpd_client_restrictions", "reject_unverified_recipient", Level::warn, "a second time"},
+             {"smtpd_client_restrictions", "reject_unverified_recipient", Level::fail,
+              "no miss is ever logged"},
+             {"smtpd_relay_restrictions", "permit_sasl_authenticated, reject_unauth_destination", Level::fail,
+              "no permit_mynetworks before"},
              {"smtpd_relay_restrictions", "", Level::ok, "nothing"}}) {
         CAPTURE(one.parameter, one.value);
         Snapshot snapshot = good_snapshot();

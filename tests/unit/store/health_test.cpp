@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/health.h"
 
+#include "store/domains.h"
 #include "store/state.h"
 
 using namespace postcensus;
@@ -25,11 +26,14 @@ TEST_CASE("how the state is", "[store][health]") {
         count(writer, "misses-without-route", kNoon - 24h, 4);
         count(writer, "misses-without-route", kNoon - 48h, 5);
         line_up(writer, kNoon + 3h, false);
+        replace_domains(writer, {{"corp.example", "x", {}}, {"other.example", "x", {}}});
+        set_accept_all(writer, "other.example", true);
     });
     health = state.read([](SQLite::Database& db) { return load_state_health(db, kNoon); });
     CHECK(health.misses_without_route == 7);
     CHECK(health.misses_suppressed == 0);
     CHECK(health.waiting == 3);
+    CHECK(health.accept_all == std::vector<std::string>{"other.example"});
     CHECK(health.oldest_in_line);
     const auto busiest = [&](Time since) {
         return state.read([&](SQLite::Database& db) { return busiest_hour(db, "corp.example", since); });
