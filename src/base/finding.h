@@ -22,7 +22,7 @@ struct Finding {
     std::string area;     // postfix, tables, log, directory, callout, state, service
     std::string subject;  // what was tested: a parameter, a table, a server
     std::string words;    // what was found
-    std::string remedy;   // lines of main.cf, commands; empty if it is ok
+    std::string remedy;   // lines to write or type, comments with #; empty if it is ok
     bool operator==(const Finding&) const = default;
 
     static Finding ok(std::string area, std::string subject, std::string words) {

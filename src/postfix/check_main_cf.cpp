@@ -85,7 +85,7 @@ class RecipientMaps {
         if (!missing_.empty() && !ours_.present)
             add(Level::warn,
                 fmt::format("does not name {}, and the tables are not there yet", some_of(missing_)),
-                "postcensus sync\nthen in main.cf: " + remedy_);
+                "postcensus sync\n# then in main.cf:\n" + remedy_);
         if (missing_.empty() && !ours_.present)
             add(Level::fail, "names tables that are not there yet: Postfix answers 451 to every recipient",
                 "postcensus sync");

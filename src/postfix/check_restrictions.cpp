@@ -88,7 +88,7 @@ class Door {
     }
     std::string remedy(const char* parameter, const std::string& line) const {
         if (!service_.overrides.contains(parameter)) return line;
-        return fmt::format("postconf -PX '{}/{}'\nthen in main.cf: {}", shown(service_.text()), parameter,
+        return fmt::format("postconf -PX '{}/{}'\n# then in main.cf:\n{}", shown(service_.text()), parameter,
                            line);
     }
     void add(Level level, const char* parameter, std::string words, const std::string& line) {
@@ -241,7 +241,7 @@ class Door {
                         "has reject_unlisted_sender: a mailbox that only sends gets 450, and nobody asks "
                         "about "
                         "it",
-                        fmt::format("{}: take reject_unlisted_sender out", parameter));
+                        fmt::format("# {}: take reject_unlisted_sender out", parameter));
                 if (effect_of(one) == Effect::answers_first) note_unverified(parameter, true);
             }
             if (defer.empty()) continue;
@@ -250,20 +250,23 @@ class Door {
                     "has {}: it comes before the check of the recipient, and a miss that it defers is "
                     "not logged, so nobody asks",
                     some_of(defer)),
-                fmt::format("move it from {} to the end of {}", parameter, kRecipient));
+                fmt::format("# move it from {} to the end of {}", parameter, kRecipient));
         }
     }
 
     void note_unverified(const char* parameter, bool before) {
-        const std::string where = parameter == std::string_view(kRecipient)
-                                      ? mended_restrictions(snapshot_.value(service_, kRecipient), ours_)
-                                      : fmt::format("{}: take reject_unverified_recipient out", parameter);
+        const std::string where =
+            parameter == std::string_view(kRecipient)
+                ? mended_restrictions(snapshot_.value(service_, kRecipient), ours_)
+                : fmt::format(
+                      "# {}: take reject_unverified_recipient out, and the address_verify_* lines of main.cf",
+                      parameter);
         add(before ? Level::fail : Level::warn, parameter,
             before ? "has reject_unverified_recipient before reject_unlisted_recipient: that one answers for "
                      "unknown recipients itself, and no miss is ever logged"
                    : "has reject_unverified_recipient: Postfix asks the server about each recipient a second "
                      "time, and takes an outage for an answer",
-            where + "\n(the address_verify_* lines can go too)");
+            where);
     }
 
     void check_relaying() {

@@ -59,7 +59,8 @@ class Board {
                 parts[i].area, parts[i].subject,
                 fmt::format("this test did not end within {} s: something that it asked does not answer",
                             std::chrono::seconds(kPatience).count()),
-                "see whether a server, a database or a file system hangs, and run `postcensus check` again"));
+                "# see whether a server, a database or a file system hangs, and run `postcensus check` "
+                "again"));
         }
         return checked;
     }
@@ -125,7 +126,7 @@ void run_part(const Part& part, const CheckScene& scene, const Tell& tell) {
         part.run(scene, tell);
     } catch (const std::exception& error) {
         tell(Finding::fail(part.area, part.subject, fmt::format("internal error: {}", error.what()),
-                           "report this as a bug of Postcensus"));
+                           "# report this as a bug of Postcensus"));
     }
 }
 

@@ -52,7 +52,7 @@ std::string validation_remedy(const std::string& domain) {
         "MSExchangeTransport\n"
         "Set-RecipientFilterConfig -Enabled $true -RecipientValidationEnabled $true\n"
         "Set-AcceptedDomain {0} -AddressBookEnabled $true\n"
-        "and ask port 2525, not 25; a wanted catch-all: accept = @{0}",
+        "# and ask port 2525, not 25; a wanted catch-all: accept = @{0}",
         domain);
 }
 
@@ -172,8 +172,8 @@ class CalloutCheck {
         tell_(Finding::fail(kArea, subject_, reason,
                             result.sender_accepted
                                 ? fmt::format("postcensus probe --transcript postmaster@{}", domain_)
-                                : fmt::format("nc -vz {} {}   (is it up, and does the firewall let this "
-                                              "gateway through?)",
+                                : fmt::format("nc -vz {} {}\n# is it up, and does the firewall let this "
+                                              "gateway through?",
                                               printable(target_.host), target_.port)));
         return false;
     }
@@ -184,10 +184,10 @@ class CalloutCheck {
             return fmt::format("New-AcceptedDomain -Name {0} -DomainName {0} -DomainType Authoritative",
                                domain_);
         if (reason.find("known to exist") != std::string::npos)
-            return fmt::format("[route.{}] control = an address of {} that certainly exists", route_.name,
+            return fmt::format("[route.{}]\ncontrol = ADDRESS@{}   # one that certainly exists", route_.name,
                                domain_);
         if (reason.find("refuses our connection") != std::string::npos)
-            return fmt::format("allow {} on {}", own_address_towards(target_), subject_);
+            return fmt::format("# allow {} on {}", own_address_towards(target_), subject_);
         return fmt::format("postcensus probe --transcript postmaster@{}", domain_);
     }
 
@@ -202,7 +202,7 @@ class CalloutCheck {
                 fmt::format("refuses a made-up recipient of {}, but there is no known-good one: "
                             "without it no recipient is ever proven unknown",
                             domain_),
-                fmt::format("postcensus sync\nor [route.{}] control = an address of {} that "
+                fmt::format("postcensus sync\n# or:\n[route.{}]\ncontrol = ADDRESS@{}   # one that "
                             "certainly exists",
                             route_.name, domain_)));
     }
@@ -213,7 +213,7 @@ class CalloutCheck {
         const double misses = static_cast<double>(busiest_hour_) / 3600.0;
         const std::string remedy = fmt::format(
             "Set-ReceiveConnector \"{}\\Postcensus\" -TarpitInterval 00:00:00 -MaxProtocolErrors "
-            "unlimited\n(the connector of this gateway; docs/exchange.md)",
+            "unlimited\n# on the connector of this gateway: docs/exchange.md",
             server_name(target_));
         const std::string speed =
             fmt::format("a refusal takes {:.1f} s: {:.1f} unknown recipients a second with sessions = {}",
@@ -269,9 +269,10 @@ class CalloutCheck {
                         "does not exist at {} ({}), and every domain that takes mail must have it (RFC "
                         "5321, 4.5.1){}",
                         subject_, reply, aliases ? "" : "; virtual_alias_maps could not be asked"),
-                    fmt::format("Set-Mailbox ADMINISTRATOR -EmailAddresses @{{add=\"{0}\"}}\nor an entry in "
-                                "virtual_alias_maps: {0} ADMINISTRATOR@{1}",
-                                shown, printable(outcome.recipient.domain()))));
+                    fmt::format(
+                        "Set-Mailbox ADMINISTRATOR -EmailAddresses @{{add=\"{0}\"}}\n# or an entry in "
+                        "virtual_alias_maps: {0} ADMINISTRATOR@{1}",
+                        shown, printable(outcome.recipient.domain()))));
                 return;
             }
         }
@@ -280,7 +281,7 @@ class CalloutCheck {
             fmt::format("is accepted here (accept), and does not exist at {}: mail to it "
                         "bounces ({})",
                         subject_, reply),
-            fmt::format("[route.{}] accept: take {} out, or make it in Exchange", route_.name, shown)));
+            fmt::format("# [route.{}] accept: take {} out, or make it in Exchange", route_.name, shown)));
     }
 
     void tell_extension(const census::CalloutOutcome& outcome) {
@@ -328,7 +329,7 @@ void check_callout(const CheckScene& scene, const config::Route& route, const ca
         tell(Finding::fail(
             kArea, subject,
             fmt::format("Postfix's transport tables name no host for {}", address->external()),
-            fmt::format("transport_maps: {} relay:[ex1.corp.example]:2525\nor [route.{}] callout "
+            fmt::format("# in transport_maps:\n{} relay:[ex1.corp.example]:2525\n# or:\n[route.{}]\ncallout "
                         "= ex1.corp.example:2525",
                         route.domains.front(), route.name)));
     // The others are asked only while the first one is at fault, and there is time for one.

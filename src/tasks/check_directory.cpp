@@ -64,7 +64,7 @@ std::string remedy_for(const directory::Settings& settings, const std::string& u
     if (directory::credentials_refused(failure) ||
         failure.message.find("not tried again") != std::string::npos)
         return fmt::format(
-            "mend what {} of [directory.{}] names (a new secret is tried at once)\nin "
+            "# mend what {} of [directory.{}] names; a new secret is tried at once\n# in "
             "PowerShell, if it is locked: Unlock-ADAccount -Identity {}",
             settings.bind == directory::Bind::gssapi ? "keytab" : "bind-dn and password-file", settings.name,
             first_value(settings.bind_dn));
@@ -72,7 +72,8 @@ std::string remedy_for(const directory::Settings& settings, const std::string& u
     std::string with_colon = place;
     std::replace(with_colon.begin(), with_colon.end(), ' ', ':');
     std::string certificate = fmt::format(
-        "openssl s_client -connect {} -showcerts </dev/null\n[directory.{}] ca-file = the authority that it "
+        "openssl s_client -connect {} -showcerts </dev/null\n# [directory.{}] ca-file = the authority that "
+        "it "
         "shows; uri = the name in the certificate",
         with_colon, settings.name);
     if (failure.message.find("certificate is not trusted") != std::string::npos) return certificate;
@@ -121,7 +122,7 @@ class DirectoryCheck {
             Finding::warn(kArea, settings_.name,
                           "was not asked: only the state knows whether it refused this login before, and it "
                           "cannot be opened",
-                          "mend the state first"));
+                          "# mend the state first"));
         return false;
     }
 
@@ -187,7 +188,7 @@ class DirectoryCheck {
         if (skew > kSkew)
             tell_(Finding::warn(kArea, subject(uri),
                                 fmt::format("its clock and ours are {} apart", spell_duration(skew)),
-                                "timedatectl set-ntp true   (and w32tm /query /status there)"));
+                                "timedatectl set-ntp true\n# and there: w32tm /query /status"));
     }
 
     void tell_tombstones(const directory::View& view) {

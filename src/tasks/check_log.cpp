@@ -30,14 +30,14 @@ void check_file(const std::filesystem::path& path, const CheckScene& scene, cons
     std::error_code error;
     if (!std::filesystem::exists(path, error)) {
         tell(Finding::fail(kArea, path.string(), "is not there: nothing can be followed",
-                           "[log] path, or source = journal; postconf maillog_file"));
+                           "postconf maillog_file\n# then [log] path, or source = journal"));
         return;
     }
     if (::access(path.c_str(), R_OK) != 0) {
         tell(Finding::fail(
             kArea, path.string(),
             fmt::format("the user {} cannot read it: {}", own_user(), std::generic_category().message(errno)),
-            fmt::format("adduser {} adm (or the group of the file; then restart the service)", own_user())));
+            fmt::format("adduser {} adm\n# or the group of the file; then restart the service", own_user())));
         return;
     }
     const auto written = std::filesystem::last_write_time(path, error);
@@ -46,7 +46,7 @@ void check_file(const std::filesystem::path& path, const CheckScene& scene, cons
         tell(Finding::warn(
             kArea, path.string(),
             fmt::format("its last line came {} ago: does Postfix still write there?", age_of(at, scene.now)),
-            "postconf maillog_file; systemctl status rsyslog; or [log] source = journal"));
+            "postconf maillog_file\nsystemctl status rsyslog\n# or [log] source = journal"));
     else
         tell(Finding::ok(kArea, path.string(),
                          fmt::format("can be read; last written {} ago", age_of(at, scene.now))));
@@ -71,8 +71,9 @@ void check_journal(const std::filesystem::path& folder, const CheckScene& scene,
     const auto& names = scene.configuration.log.syslog_names;
     auto journal = maillog::JournalTail::open(folder, names, {});
     if (!journal) {
-        tell(Finding::fail(kArea, "journal", journal.error().message,
-                           fmt::format("adduser {} systemd-journal (then restart the service)", own_user())));
+        tell(
+            Finding::fail(kArea, "journal", journal.error().message,
+                          fmt::format("adduser {} systemd-journal\n# then restart the service", own_user())));
         return;
     }
     if (folder.empty()) {
@@ -82,7 +83,7 @@ void check_journal(const std::filesystem::path& folder, const CheckScene& scene,
                 kArea, "journal",
                 newest ? fmt::format("its last line of Postfix came {} ago", age_of(*newest, scene.now))
                        : std::string("has no line of Postfix"),
-                "journalctl -n 5 -t postfix/smtpd; [log] source = file, if Postfix writes one"));
+                "journalctl -n 5 -t postfix/smtpd\n# or [log] source = file, if Postfix writes one"));
         else
             tell(Finding::ok(
                 kArea, "journal",
@@ -102,7 +103,7 @@ void check_log(const CheckScene& scene, const Tell& tell) {
     const auto& snapshot = scene.postfix.get();
     auto place = find_log(scene.configuration);
     if (!place) {
-        tell(Finding::fail(kArea, "source", place.error().message, "[log] source = file"));
+        tell(Finding::fail(kArea, "source", place.error().message, "[log]\nsource = file"));
         return;
     }
     const bool journal = place->kind == maillog::SourceKind::journal;

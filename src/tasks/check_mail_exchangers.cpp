@@ -102,7 +102,7 @@ void check_mail_exchangers(const CheckScene& scene, const Tell& tell) {
             fmt::format("{} takes mail for {} too, and is not this machine: what it accepts without asking "
                         "these tables bounces",
                         printable(host), printable(domains.front())),
-            fmt::format("run Postcensus on {} too; if it only hands mail on to this machine, name it in "
+            fmt::format("# run Postcensus on {} too; if it only hands mail on to this machine, name it in "
                         "[budget] relays; if it is this machine behind a NAT: proxy_interfaces = ITS-ADDRESS",
                         printable(host))));
     if (others.empty())

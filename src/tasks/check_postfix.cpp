@@ -26,8 +26,8 @@ std::vector<std::string> route_domains(const config::Configuration& configuratio
 // A table that cannot be asked is mostly one that only group postfix may read.
 void tell_unreadable(const char* subject, const Failure& failure, const Tell& tell) {
     tell(Finding::fail(kArea, subject, failure.message,
-                       fmt::format("usermod -aG postfix {}\n(tables of panels are often 0640 root:postfix; "
-                                   "restart the service afterwards)",
+                       fmt::format("usermod -aG postfix {}\n# tables of panels are often 0640 root:postfix; "
+                                   "restart the service afterwards",
                                    own_user())));
 }
 
@@ -48,7 +48,7 @@ void tell_not_relayed(const postfix::Snapshot& snapshot, const postfix::Relayed&
             tell(Finding::fail(
                 kArea, "relay_domains",
                 fmt::format("{} stands in {}: for it relay_recipient_maps is not asked", domain, other),
-                fmt::format("take {} out of {}, and put it into relay_domains", domain, other)));
+                fmt::format("# take {} out of {}, and put it into relay_domains", domain, other)));
         else if (!is_relayed)
             missing.push_back(domain);
     }
@@ -59,7 +59,7 @@ void tell_not_relayed(const postfix::Snapshot& snapshot, const postfix::Relayed&
     tell(Finding::fail(kArea, "relay_domains",
                        fmt::format("does not have {}, which routes name: Postfix takes no mail for them",
                                    postfix::some_of(missing)),
-                       relayed.in_tables ? fmt::format("add to the table that relay_domains names: {}", all)
+                       relayed.in_tables ? fmt::format("# add to the table that relay_domains names: {}", all)
                                          : fmt::format("relay_domains = {}{}{}", postfix::shown(now),
                                                        now.empty() ? "" : " ", all)));
 }
@@ -74,7 +74,7 @@ void tell_without_route(const config::Configuration& configuration, const postfi
                        fmt::format("has {}, which no route names: what no table lists there gets 450, and "
                                    "nobody asks about it",
                                    postfix::some_of(strange)),
-                       "add them to the domains of a [route.NAME], or keep a table of their own in "
+                       "# add them to the domains of a [route.NAME], or keep a table of their own in "
                        "relay_recipient_maps"));
 }
 
@@ -88,7 +88,7 @@ void check_postfix(const CheckScene& scene, const Tell& tell) {
     }
     auto ours = our_tables(scene);
     if (!ours) {
-        tell(Finding::fail(kArea, "main.cf", ours.error().message, "[general] table-type = lmdb"));
+        tell(Finding::fail(kArea, "main.cf", ours.error().message, "[general]\ntable-type = lmdb"));
         return;
     }
     tell_all(tell, postfix::check_recipient_maps(*snapshot, *ours));

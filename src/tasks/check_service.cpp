@@ -21,7 +21,7 @@ using namespace std::chrono_literals;
 constexpr const char* kArea = "service";
 constexpr const char* kTimer = "postcensus-failsafe.timer";
 constexpr const char* kCronLine =
-    "* * * * * postcensus /usr/local/sbin/postcensus failsafe    (a line of /etc/cron.d/postcensus)";
+    "# a line of /etc/cron.d/postcensus:\n* * * * * postcensus /usr/local/sbin/postcensus failsafe";
 
 // Whether a process is a `watch`, and not a command that decides by itself for a moment. Whose command line
 // is hidden (hidepid of /proc) counts as one.

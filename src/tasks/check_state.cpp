@@ -33,7 +33,7 @@ void check_space(const std::filesystem::path& folder, const Tell& tell) {
         return;
     }
     const std::string words = fmt::format("{} MB are free", space.available / kMegabyte);
-    const std::string remedy = fmt::format("make room: df -h {}", folder.string());
+    const std::string remedy = fmt::format("df -h {}", folder.string());
     if (space.available < kNone)
         tell(Finding::fail(kArea, folder.string(), words + ": nothing can be written or published", remedy));
     else if (space.available < kScarce || space.available < space.capacity / 20)
@@ -87,32 +87,32 @@ void check_backlog(const store::StateHealth& health, Time now, const Tell& tell)
             kArea, "unseen objects",
             fmt::format("{} objects are not found any more, and nothing says that they are gone",
                         health.unseen),
-            "postcensus report\n(let the account read Deleted Objects)"));
+            "postcensus report\n# let the account read Deleted Objects: docs/directory.md"));
     if (health.undecided > kMuchUndecided)
         tell(Finding::warn(kArea, "undecided",
                            fmt::format("{} addresses wait to be decided", health.undecided),
-                           "journalctl -u postcensus (is `watch` busy, or in trouble?)"));
+                           "journalctl -u postcensus\n# is `watch` busy, or in trouble?"));
     if (health.oldest_in_line && now - *health.oldest_in_line > kLongInLine)
         tell(Finding::warn(
             kArea, "questions",
             fmt::format("{} questions stand in line, the oldest for {}: the servers answer more slowly than "
                         "mail comes, or not at all",
                         health.waiting, spell_duration(now - *health.oldest_in_line)),
-            "postcensus report\n[route.NAME] sessions, TarpitInterval of Exchange's connector"));
+            "postcensus report\n# [route.NAME] sessions, TarpitInterval of Exchange's connector"));
     if (health.misses_without_route > 0)
         tell(Finding::warn(
             kArea, "misses without a route",
             fmt::format("{} since yesterday, for domains that Postfix relays and no route names (subdomains "
                         "too, while parent_domain_matches_subdomains has relay_domains)",
                         health.misses_without_route),
-            "add the domains to a [route.NAME]; the log names them: grep 'User unknown in relay recipient "
-            "table'"));
+            "grep 'User unknown in relay recipient table' /var/log/mail.log\n# add the domains to a "
+            "[route.NAME]"));
     if (health.misses_suppressed > 0)
         tell(Finding::warn(
             kArea, "misses suppressed",
             fmt::format("{} since yesterday went over the [budget] and were not asked about",
                         health.misses_suppressed),
-            "if the clients are a filter or backup MX of yours: [budget] relays = ITS-NETWORK"));
+            "# if the clients are a filter or backup MX of yours:\n[budget]\nrelays = ITS-NETWORK"));
 }
 
 // What `watch` met, also in domains that a session of this test does not ask about.
@@ -128,7 +128,7 @@ void check_accepted(const config::Configuration& configuration, const std::vecto
             "unknown",
             fmt::format(
                 "Set-AcceptedDomain {0} -AddressBookEnabled $true\nSet-RecipientFilterConfig -Enabled "
-                "$true -RecipientValidationEnabled $true\na wanted catch-all: accept = @{0}",
+                "$true -RecipientValidationEnabled $true\n# a wanted catch-all: accept = @{0}",
                 printable(domain))));
     }
 }
@@ -170,7 +170,7 @@ void check_state(const CheckScene& scene, const Tell& tell) {
         tell(Finding::warn(kArea, path.string(),
                            fmt::format("was made by an older version (schema {}, this one knows {})",
                                        version->found, version->newest),
-                           "postcensus sync (brings it up to date; keep a copy for the way back)"));
+                           "postcensus sync\n# brings it up to date; keep a copy for the way back"));
         return;
     }
     if (auto inside = version ? check_inside(scene, tell) : fail(version.error()); !inside)

@@ -47,7 +47,7 @@ void check_type(const postfix::Snapshot& snapshot, const postfix::OurTables& our
     }
     tell(Finding::fail(kArea, "table-type",
                        fmt::format("this Postfix has no tables of the type {} (postconf -m)", ours.type),
-                       fmt::format("apt-get install postfix-{}\nor [general] table-type = {}", ours.type,
+                       fmt::format("apt-get install postfix-{}\n# or:\n[general]\ntable-type = {}", ours.type,
                                    postfix::shown(snapshot.value("default_database_type")))));
 }
 
@@ -78,7 +78,7 @@ void check_rights(const postfix::Snapshot& snapshot, const postfix::TableFolder&
 }
 
 void check_table(const postfix::TableFolder& tables, const std::string& name, const Tell& tell) {
-    const char* mend = "postcensus sync\n(a running `watch` writes it again by itself)";
+    const char* mend = "postcensus sync\n# a running `watch` writes it again by itself";
     if (!present(tables.text_path(name)) || !present(tables.index_path(name))) {
         tell(Finding::fail(kArea, name,
                            fmt::format("{} is missing: Postfix answers 451 where main.cf names it",
