@@ -14,6 +14,7 @@ import time
 import pytest
 
 import habits
+from process import command
 from samba_ad import STAFF
 
 ROUTE = {"domains": "corp.example", "callout": "127.0.0.1:2525"}
@@ -359,6 +360,20 @@ def test_the_log(census, gateway):
     Found(census).has("fail", "syslog_name", "does not cover", "syslog-name = strange postfix")
 
 
+def test_the_journal(census, folder):
+    journal = folder / "journal"
+    journal.mkdir()
+    census.set("log", source="journal", path=journal)
+    found = Found(census)
+    found.has("ok", "journal", "can be read in")
+    found.has("ok", "RateLimitBurst", "10000 messages in 30 s")
+    found.has("warn", "maillog_file", "[log] follows the journal", "source = file")
+    secret = journal / "system.journal"
+    secret.write_bytes(b"x")
+    secret.chmod(0o600)
+    Found(census).has("fail", "journal", "Permission denied", "adduser daemon systemd-journal")
+
+
 def test_the_state(census):
     kept = census.state.read_bytes()
 
@@ -409,6 +424,24 @@ def test_the_services(watched):
     found = Found(watched)
     found.has("fail", "watch", "does not run", "systemctl enable --now postcensus")
     found.has("warn", "failsafe", "no line of cron", "failsafe")
+
+
+def test_the_timer_of_failsafe(census, folder):
+    """A systemd is played by its folder and a systemctl: in the lab none runs."""
+    programs = folder / "programs"
+    programs.mkdir()
+    systemctl = programs / "systemctl"
+    env = {"PATH": f"{programs}:{os.environ['PATH']}"}
+    command(["mount", "-t", "tmpfs", "none", "/run"])
+    try:
+        os.makedirs("/run/systemd/system")
+        for code, level, words in ((0, "ok", "is active"), (3, "warn", "is not active")):
+            systemctl.write_text(f'#!/bin/sh\n[ "$*" = "is-active postcensus-failsafe.timer" ] && exit {code}\nexit 4\n')
+            systemctl.chmod(0o755)
+            Found(census, env=env).has(level, "postcensus-failsafe.timer", words,
+                                       "systemctl enable --now postcensus-failsafe.timer" if code else "")
+    finally:
+        command(["umount", "/run"])
 
 
 def test_a_lease_that_nobody_tends(watched, gateway, exchange):
