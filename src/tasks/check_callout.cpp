@@ -11,6 +11,7 @@
 #include "store/health.h"
 #include "tasks/check_parts.h"
 #include "tasks/destinations.h"
+#include "tasks/exchange_remedies.h"
 #include "tasks/probe.h"
 #include "tasks/talk_to_server.h"
 
@@ -26,35 +27,6 @@ constexpr auto kPatience = 2s;
 constexpr Milliseconds kTarpit{1000};
 constexpr std::size_t kMostRecipients = 20;
 constexpr std::size_t kMostDomains = 200;  // whose misses are counted
-
-// "EX1", for PowerShell.
-std::string server_name(const callout::Target& target) {
-    const std::string label = target.host.substr(0, target.host.find('.'));
-    if (label.empty() || label.find_first_not_of("0123456789:") == std::string::npos) return "SERVER";
-    std::string name;
-    for (const char byte : label)
-        name += byte >= 'a' && byte <= 'z' ? static_cast<char>(byte - 'a' + 'A') : byte;
-    return printable(name);
-}
-
-std::string connector_remedy(const callout::Target& target) {
-    const std::string own = own_address_towards(target);
-    return fmt::format(
-        "New-ReceiveConnector -Name \"Postcensus\" -Server {0} -TransportRole HubTransport -Usage Custom "
-        "-Bindings 0.0.0.0:{1} -RemoteIPRanges {2} -PermissionGroups AnonymousUsers -AuthMechanism Tls\n"
-        "Set-ReceiveConnector \"{0}\\Postcensus\" -TarpitInterval 00:00:00 -MaxProtocolErrors unlimited",
-        server_name(target), target.port, own.empty() ? "THIS-GATEWAYS-ADDRESS" : own);
-}
-
-std::string validation_remedy(const std::string& domain) {
-    return fmt::format(
-        "& $env:ExchangeInstallPath\\Scripts\\Install-AntiSpamAgents.ps1; Restart-Service "
-        "MSExchangeTransport\n"
-        "Set-RecipientFilterConfig -Enabled $true -RecipientValidationEnabled $true\n"
-        "Set-AcceptedDomain {0} -AddressBookEnabled $true\n"
-        "# and ask port 2525, not 25; a wanted catch-all: accept = @{0}",
-        domain);
-}
 
 class CalloutCheck {
   public:
@@ -100,7 +72,7 @@ class CalloutCheck {
     }
 
   private:
-    enum class Why { postmaster, accept, extension };
+    enum class Why { postmaster, accept, extension, made_up };
     struct Asked {
         mail::Address address;
         Why why;
@@ -140,7 +112,12 @@ class CalloutCheck {
         }
         add("postmaster@" + domain_, Why::postmaster);
         for (const mail::Address& address : route_.accept) add(address.text(), Why::accept);
-        for (const std::string& domain : route_.domains) add("postmaster@" + domain, Why::postmaster);
+        // Whether a server validates recipients is a setting of each domain.
+        for (const std::string& domain : route_.domains) {
+            if (asked_.size() >= kMostRecipients) break;
+            if (domain != domain_) add(callout::make_random_control(domain).text(), Why::made_up);
+            add("postmaster@" + domain, Why::postmaster);
+        }
     }
 
     // False: nothing more can be said.
@@ -180,9 +157,7 @@ class CalloutCheck {
 
     std::string remedy_for_fault(const std::string& reason) const {
         if (reason.find("receive connector") != std::string::npos) return connector_remedy(target_);
-        if (reason.find("accepted domain") != std::string::npos)
-            return fmt::format("New-AcceptedDomain -Name {0} -DomainName {0} -DomainType Authoritative",
-                               domain_);
+        if (reason.find("accepted domain") != std::string::npos) return accepted_domain_remedy(domain_);
         if (reason.find("known to exist") != std::string::npos)
             return fmt::format("[route.{}]\ncontrol = ADDRESS@{}   # one that certainly exists", route_.name,
                                domain_);
@@ -211,10 +186,7 @@ class CalloutCheck {
         const Milliseconds tarpit = talk.controls.tarpit;
         const double answers = answers_per_second(route_.callout.sessions, pace_.most_refused, tarpit);
         const double misses = static_cast<double>(busiest_hour_) / 3600.0;
-        const std::string remedy = fmt::format(
-            "Set-ReceiveConnector \"{}\\Postcensus\" -TarpitInterval 00:00:00 -MaxProtocolErrors "
-            "unlimited\n# on the connector of this gateway: docs/exchange.md",
-            server_name(target_));
+        const std::string remedy = tarpit_remedy(target_);
         const std::string speed =
             fmt::format("a refusal takes {:.1f} s: {:.1f} unknown recipients a second with sessions = {}",
                         std::chrono::duration<double>(tarpit).count(), answers, route_.callout.sessions);
@@ -234,6 +206,7 @@ class CalloutCheck {
                                         [&](const Asked& one) { return one.address == outcome.recipient; });
         if (asked == asked_.end()) return;
         if (asked->why == Why::extension) return tell_extension(outcome);
+        if (asked->why == Why::made_up) return tell_made_up(outcome);
         const std::string address = outcome.recipient.external();
         const std::string shown = printable(address);
         if (outcome.klass == CalloutClass::deliverable) {
@@ -282,6 +255,24 @@ class CalloutCheck {
                         "bounces ({})",
                         subject_, reply),
             fmt::format("# [route.{}] accept: take {} out, or make it in Exchange", route_.name, shown)));
+    }
+
+    void tell_made_up(const census::CalloutOutcome& outcome) {
+        const std::string domain = printable(outcome.recipient.domain());
+        if (outcome.klass == CalloutClass::unknown)
+            tell_(Finding::ok(kArea, domain, fmt::format("{} refuses a made-up recipient of it", subject_)));
+        else if (outcome.klass == CalloutClass::deliverable &&
+                 !route_.accepts_all_of(std::string(outcome.recipient.domain())))
+            tell_(
+                Finding::fail(kArea, domain,
+                              fmt::format("{} accepts a made-up recipient of it: nobody there is ever proven "
+                                          "unknown",
+                                          subject_),
+                              validation_remedy(domain)));
+        else if (outcome.klass == CalloutClass::fault)
+            tell_(Finding::fail(kArea, domain,
+                                fmt::format("{} refuses it: {}", subject_, printable(outcome.reply)),
+                                accepted_domain_remedy(domain)));
     }
 
     void tell_extension(const census::CalloutOutcome& outcome) {

@@ -34,14 +34,14 @@ struct Conversation {
     Talk talk;
     bool begun = false;
 
-    // Each may be refused, and each refusal takes as long as the first.
+    // Where a refusal takes time each may be refused. Else the session itself ends when it had its refusals.
     std::size_t affordable() const {
-        const int refusals = most_refused - talk.controls.refused;
-        const std::size_t most = std::min(recipients.size(), static_cast<std::size_t>(std::max(refusals, 0)));
         const Milliseconds tarpit = talk.controls.tarpit;
-        if (tarpit < kInstant) return most;
+        if (tarpit < kInstant) return recipients.size();
+        const auto refusals = static_cast<std::size_t>(std::max(most_refused - talk.controls.refused, 0));
         const auto left = deadline - std::chrono::steady_clock::now() - kGoodbye;
-        return left < tarpit ? 0 : std::min(most, static_cast<std::size_t>(left / tarpit));
+        if (left < tarpit) return 0;
+        return std::min({recipients.size(), refusals, static_cast<std::size_t>(left / tarpit)});
     }
 };
 

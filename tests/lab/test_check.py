@@ -595,6 +595,20 @@ def test_postmaster_and_what_is_accepted(census, gateway, exchange):
     Found(census).has("warn", "postmaster@corp.example", "refuses senders from outside", "-RequireSenderAuthenticationEnabled $false")
 
 
+def test_each_domain_of_a_route(census, gateway, exchange):
+    change(gateway, recipient_delimiter="", relay_domains="corp.example b.example c.example d.example")
+    census.set("route.exchange", domains="corp.example b.example c.example d.example")
+    exchange.recipients.add("postmaster@b.example")
+    exchange.habits = habits.Habits(accept_domains={"c.example"}, foreign={"d.example"})
+    found = Found(census)
+    found.has("ok", "b.example", "refuses a made-up recipient of it")
+    found.has("ok", "postmaster@b.example", "is deliverable")
+    found.has("fail", "c.example", "accepts a made-up recipient of it", "Set-AcceptedDomain c.example -AddressBookEnabled $true")
+    found.has("fail", "d.example", "Unable to relay", "New-AcceptedDomain -Name d.example")
+    census.set("route.exchange", accept="@c.example")
+    assert "accepts a made-up" not in Found(census).done.stdout
+
+
 def test_no_known_good_recipient(postcensus, gateway, exchange):
     postcensus.configure({**gateway.sections(), "route.exchange": ROUTE})
     Found(postcensus).has("warn", "127.0.0.1:2525", "there is no known-good one", "[route.exchange]\ncontrol = ")
