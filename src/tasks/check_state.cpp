@@ -7,6 +7,7 @@
 #include "base/printable.h"
 #include "store/health.h"
 #include "tasks/check_parts.h"
+#include "tasks/exchange_remedies.h"
 
 namespace postcensus::tasks {
 namespace {
@@ -121,15 +122,11 @@ void check_accepted(const config::Configuration& configuration, const std::vecto
     for (const std::string& domain : domains) {
         const config::Route* route = configuration.route_of(domain);
         if (route == nullptr || !route->asks() || route->accepts_all_of(domain)) continue;
-        tell(Finding::fail(
-            "callout", printable(domain),
-            "its server accepted a made-up recipient of it when it was last asked: nobody there is ever "
-            "proven "
-            "unknown",
-            fmt::format(
-                "Set-AcceptedDomain {0} -AddressBookEnabled $true\nSet-RecipientFilterConfig -Enabled "
-                "$true -RecipientValidationEnabled $true\n# a wanted catch-all: accept = @{0}",
-                printable(domain))));
+        tell(Finding::fail("callout", printable(domain),
+                           "its server accepted a made-up recipient of it when it was last asked: nobody "
+                           "there is ever proven "
+                           "unknown",
+                           validation_remedy(printable(domain))));
     }
 }
 
