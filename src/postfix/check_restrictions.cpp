@@ -104,9 +104,11 @@ class Door {
             const auto named = named_table(one.argument, ours_);
             if (!named) continue;
             if (!ours_.present)
-                add(Level::fail, fmt::format("names {}, which is not there yet: Postfix answers 451 to every "
-                                             "recipient; run `postcensus sync` first",
-                                             shown(named->table)));
+                findings_.push_back(Finding::fail(
+                    kArea, subject(kRecipient),
+                    fmt::format("names {}, which is not there yet: Postfix answers 451 to every recipient",
+                                shown(named->table)),
+                    "postcensus sync"));
             if (named->proxied)
                 add(Level::fail,
                     fmt::format(
