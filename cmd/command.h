@@ -25,13 +25,12 @@ struct Command {
     const char* arguments;  // as --help shows them
     const char* summary;
     const char* log_level;  // unless --log-level says otherwise
-    // Nothing: the command comes with a later version.
     Result<ExitCode> (*run)(const Globals& globals, const Arguments& arguments);
     void (*add_options)(boost::program_options::options_description& options);
     const char* positional;  // the option that words without a name go to, or nothing
 };
 
-extern const Command kSync, kWatch, kFailsafe, kReport, kExplain, kProbe, kScan, kApprove, kForget;
+extern const Command kSync, kWatch, kFailsafe, kReport, kExplain, kProbe, kScan, kCheck, kApprove, kForget;
 
 // Loads the configuration as root if we are root (it names secrets), then becomes the owner of the state's
 // folder.

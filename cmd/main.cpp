@@ -20,16 +20,6 @@ namespace {
 
 namespace po = boost::program_options;
 
-// What a later version brings: listed, so that scripts and people know the names, and refused with exit
-// code 69.
-constexpr Command kCheck{"check",
-                         "[--format text|json]",
-                         "test configuration, directory, callout target, tables and main.cf",
-                         "warning",
-                         nullptr,
-                         nullptr,
-                         nullptr};
-
 const std::array<const Command*, 10> kCommands{&kSync,    &kWatch, &kFailsafe, &kProbe,   &kReport,
                                                &kExplain, &kScan,  &kCheck,    &kApprove, &kForget};
 
@@ -39,8 +29,7 @@ std::string general_help() {
         "Keeps a census of the mailboxes behind a Postfix gateway, and publishes it as lookup "
         "tables.\n\nCommands:\n";
     for (const Command* command : kCommands)
-        text += fmt::format("  {:<9} {}{}\n", command->name, command->summary,
-                            command->run == nullptr ? " (not available yet)" : "");
+        text += fmt::format("  {:<9} {}\n", command->name, command->summary);
     text +=
         "\nOptions:\n"
         "  --config FILE      the configuration (default /etc/postcensus/postcensus.conf)\n"
@@ -71,15 +60,6 @@ Result<ExitCode> run_command(const Command& command, const Globals& globals,
     if (command.positional != nullptr) {
         all.add_options()(command.positional, po::value<std::vector<std::string>>());
         positional.add(command.positional, -1);
-    }
-    if (command.run == nullptr) {
-        for (const std::string& word : rest)
-            if (word == "--help") {
-                std::cout << visible << "\nThis command is not available yet.\n";
-                return ExitCode::done;
-            }
-        return fail(ExitCode::unavailable,
-                    fmt::format("{} is not available yet; a later version brings it", command.name));
     }
     po::variables_map arguments;
     try {

@@ -3,9 +3,12 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <fstream>
+#include <sstream>
 
 #include "base/file.h"
 
@@ -30,6 +33,33 @@ Result<std::optional<LockFile>> LockFile::hold(UniqueFd fd, const std::filesyste
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return std::optional<LockFile>(LockFile(std::move(fd)));
     if (errno == EWOULDBLOCK) return std::optional<LockFile>{};
     return fail(ExitCode::cannot_write, describe_errno("cannot lock", path, errno));
+}
+
+// "1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF"; a "->" in front of FLOCK waits. The inode is enough: the
+// device that stands there is not always the one that stat(2) gives (overlayfs, btrfs).
+Result<std::optional<LockFile::Holder>> LockFile::holder(const std::filesystem::path& path) {
+    struct stat facts {};
+    if (::stat(path.c_str(), &facts) != 0) {
+        if (errno == ENOENT) return std::optional<Holder>{};
+        return fail(ExitCode::cannot_write, describe_errno("cannot look at the lock", path, errno));
+    }
+    std::ifstream locks("/proc/locks");
+    if (!locks) return fail(ExitCode::unavailable, "cannot read /proc/locks");
+    const std::string inode = ":" + std::to_string(facts.st_ino);
+    for (std::string line; std::getline(locks, line);) {
+        std::istringstream words(line);
+        std::string number;
+        std::string kind;
+        std::string mode;
+        std::string access;
+        std::string place;
+        Holder holder;
+        if (!(words >> number >> kind >> mode >> access >> holder.pid >> place)) continue;
+        if (kind != "FLOCK" || !place.ends_with(inode)) continue;
+        holder.content = read_file(path, 4096).value_or("");
+        return std::optional(std::move(holder));
+    }
+    return std::optional<Holder>{};
 }
 
 void LockFile::rewrite(const std::string& content) {

@@ -22,6 +22,14 @@ class LockFile {
     // The same for a folder, which says nothing of who holds it.
     static Result<std::optional<LockFile>> try_lock_folder(const std::filesystem::path& folder);
 
+    // Who holds it, and what the file says; nothing if nobody does. Only looks (/proc/locks): to try the
+    // lock, even for a moment, would turn away whoever wants it just then.
+    struct Holder {
+        int pid = 0;
+        std::string content;
+    };
+    static Result<std::optional<Holder>> holder(const std::filesystem::path& path);
+
     // Writes new content: the holder's facts changed.
     void rewrite(const std::string& content);
 

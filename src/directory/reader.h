@@ -29,6 +29,17 @@ enum class Fate {
     present,  // it is there after all; its values are given
 };
 
+// What an account may see at a server, from a look at the first objects.
+struct View {
+    std::string server_time;     // "20261124084425.0Z"; empty if the server does not say
+    std::size_t recipients = 0;  // objects with recipients, counted up to a thousand
+    std::size_t hidden = 0;      // mailboxes whose address attribute this account does not see
+    std::string hidden_example;  // one of them
+    bool tombstones = false;     // AD: the container of deleted objects can be read
+    bool at_root = true;         // base is the whole domain
+    std::string root;
+};
+
 class Reader {
   public:
     // Called for each object, in the server's order. What was taken counts only if the reading succeeds.
@@ -68,6 +79,9 @@ class Reader {
     // Looks for objects that a reading did not meet. Those that `take` does not get were not found, which
     // proves nothing: a lost permission looks the same.
     Result<void> find(const std::vector<std::string>& guids, const TakeFate& take);
+
+    // For a test: asks for a page or two, and changes nothing.
+    Result<View> view();
 
     // The objects that list one of these addresses now.
     Result<void> look_up(const std::vector<mail::Address>& addresses, const TakeObject& take);

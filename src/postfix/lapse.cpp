@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <optional>
+#include <utility>
 
 #include "base/file.h"
 #include "base/process.h"
@@ -55,14 +56,17 @@ void set_times(const std::filesystem::path& path, const timespec& time) {
     ::utimensat(AT_FDCWD, path.c_str(), times, 0);
 }
 
-// A publication that was killed between its two renames leaves a new text beside an old index: the text says
-// nothing about it.
-bool torn(const std::filesystem::path& text, const std::filesystem::path& index) {
+enum class Age { older, same, newer, unknown };
+
+// The index beside its text.
+Age age_of(const std::filesystem::path& index, const std::filesystem::path& text) {
     struct stat text_facts {};
     struct stat index_facts {};
-    if (::stat(text.c_str(), &text_facts) != 0 || ::stat(index.c_str(), &index_facts) != 0) return false;
+    if (::stat(text.c_str(), &text_facts) != 0 || ::stat(index.c_str(), &index_facts) != 0)
+        return Age::unknown;
     const timespec &a = index_facts.st_mtim, &b = text_facts.st_mtim;
-    return a.tv_sec != b.tv_sec ? a.tv_sec < b.tv_sec : a.tv_nsec < b.tv_nsec;
+    if (a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec) return Age::same;
+    return std::pair(a.tv_sec, a.tv_nsec) < std::pair(b.tv_sec, b.tv_nsec) ? Age::older : Age::newer;
 }
 
 // Berkeley DB's two kinds share an ending; each has its magic number at offset 12, in the machine's byte
@@ -97,6 +101,26 @@ Result<void> build_empty(const std::filesystem::path& maps, const std::string& n
     return rename_file(index, maps / (name + suffix));
 }
 
+timespec current_time() {
+    timespec time{};
+    ::clock_gettime(CLOCK_REALTIME, &time);
+    return time;
+}
+
+Result<void> replace_index(const std::filesystem::path& maps, const std::string& name,
+                           const std::string& suffix, const timespec& time) {
+    // Where its own spare is gone, the other table's is as empty.
+    for (const char* other : {name.c_str(), name == "unknown" ? "closed" : "unknown"}) {
+        const std::filesystem::path spare = maps / fmt::format("{}.empty{}", other, suffix);
+        if (!present(spare)) continue;
+        set_times(spare, time);
+        return rename_file(spare, maps / (name + suffix));
+    }
+    if (auto built = build_empty(maps, name, suffix); !built) return built;
+    set_times(maps / (name + suffix), time);
+    return {};
+}
+
 // No spare of the text. In place it takes no disk space; a file that is another's can only be replaced.
 Result<void> empty_text(const std::filesystem::path& path) {
     if (write_file(path, "", 0644)) return {};
@@ -111,26 +135,16 @@ Result<void> empty_text(const std::filesystem::path& path) {
 
 Result<void> empty_index(const std::filesystem::path& maps, const std::string& name,
                          const std::string& suffix) {
-    timespec time{};
-    ::clock_gettime(CLOCK_REALTIME, &time);
-    // Where its own spare is gone, the other table's is as empty.
-    for (const char* other : {name.c_str(), name == "unknown" ? "closed" : "unknown"}) {
-        const std::filesystem::path spare = maps / fmt::format("{}.empty{}", other, suffix);
-        if (!present(spare)) continue;
-        set_times(spare, time);
-        return rename_file(spare, maps / (name + suffix));
-    }
-    return build_empty(maps, name, suffix);
+    return replace_index(maps, name, suffix, current_time());
 }
 
 Result<void> empty_table(const std::filesystem::path& maps, const std::string& name) {
-    timespec time{};
-    ::clock_gettime(CLOCK_REALTIME, &time);
+    const timespec time = current_time();
     // The index first, then the text: until both are done, Postfix answers from an index that is empty
     // already.
     for (const std::string& suffix : index_suffixes()) {
         if (!present(maps / (name + suffix))) continue;
-        if (auto emptied = empty_index(maps, name, suffix); !emptied) return emptied;
+        if (auto emptied = replace_index(maps, name, suffix, time); !emptied) return emptied;
     }
     const std::filesystem::path spare = maps / (name + ".empty");
     set_times(spare, time);
@@ -150,11 +164,16 @@ Result<std::vector<Lapsed>> lapse_tables(const std::filesystem::path& maps, Time
     for (const std::string name : {"unknown", "closed"}) {
         const auto text = read_file(maps / name, kLargestText);
         bool any_index = false;
-        bool half = true;  // an older index of another type is none of this text's
+        // A publication that was killed between its two renames leaves a new text beside an old index: the
+        // text says nothing about it. An older index of another type is none of this text's.
+        bool half = true;
+        bool emptied = true;  // by empty_table(): one time for all
         for (const std::string& suffix : index_suffixes()) {
             if (!present(maps / (name + suffix))) continue;
             any_index = true;
-            half = half && torn(maps / name, maps / (name + suffix));
+            const Age age = age_of(maps / (name + suffix), maps / name);
+            half = half && age == Age::older;
+            emptied = emptied && age == Age::same;
         }
         if (!any_index) continue;
         std::optional<std::string> why;
@@ -164,11 +183,14 @@ Result<std::vector<Lapsed>> lapse_tables(const std::filesystem::path& maps, Time
             why = "its index is older than its text: a publication was broken off";
         else if (has_entries(*text))
             why = why_over(*text, now);
+        // While this process emptied it, a publication may have put out its own index.
+        else if (!emptied && !parse_head(*text))
+            why = "its index is not that of an empty table";
         if (!why) continue;
-        if (auto emptied = empty_table(maps, name); emptied)
+        if (auto done = empty_table(maps, name); done)
             lapsed.push_back({name, *why});
         else if (!first)
-            first = emptied.error();
+            first = done.error();
     }
     if (first) return fail(*first);
     return lapsed;

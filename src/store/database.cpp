@@ -1,19 +1,27 @@
 // SPDX-License-Identifier: MIT
 #include "store/database.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <string_view>
 #include <system_error>
+
+#include "base/unique_fd.h"
 
 #include "store/migrations.h"
 
 namespace postcensus::store {
 namespace {
 
-Failure describe(const std::filesystem::path& path, const SQLite::Exception& error) {
+// `reason`: what the system said, where SQLite keeps it (errno).
+Failure describe(const std::filesystem::path& path, const SQLite::Exception& error, int reason) {
     const std::string state = "the state " + path.string();
-    switch (error.getErrorCode()) {
+    const int code = reason == ENOSPC || reason == EDQUOT ? SQLITE_FULL : error.getErrorCode();
+    switch (code) {
         case SQLITE_BUSY:
         case SQLITE_LOCKED:
             return {ExitCode::try_again, state + " is locked by another process; try again", error.what()};
@@ -40,8 +48,32 @@ Failure describe(const std::filesystem::path& path, const SQLite::Exception& err
                     " is damaged; restore a copy, or move it away and sync again (published tables are kept)",
                 error.what()};
         default:
-            return {ExitCode::cannot_write, "cannot use " + state + ": " + error.what(), {}};
+            return {
+                ExitCode::cannot_write,
+                fmt::format("cannot use {}: {}{}", state, error.what(),
+                            reason == 0 ? "" : fmt::format(" ({})", std::generic_category().message(reason))),
+                {}};
     }
+}
+
+// Before SQLite touches anything: it would leave files beside a state that is another's, and would not say
+// why it cannot make one. An existing file is not opened here: closing it would drop the locks that this
+// process has on it (fcntl(2)).
+Result<void> check_writable(const std::filesystem::path& path, bool create) {
+    if (path == ":memory:") return {};
+    if (::access(path.c_str(), F_OK) != 0 && create) {
+        const UniqueFd made(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640));
+        if (made || errno == EEXIST) return {};
+    } else if (::access(path.c_str(), R_OK | W_OK) == 0) {
+        return {};
+    }
+    const int reason = errno;
+    std::string_view remedy = "it has to belong to the user that runs Postcensus, and so has its folder";
+    if (reason == ENOSPC || reason == EDQUOT) remedy = "make room; the published tables stay as they are";
+    if (reason == EROFS) remedy = "mount it writable; the published tables stay as they are";
+    if (reason == ENOENT) remedy = "make its folder";
+    return fail(ExitCode::cannot_write, fmt::format("cannot write the state {}: {}; {}", path.string(),
+                                                    std::generic_category().message(reason), remedy));
 }
 
 // SQLite counts its memory under a lock, for nobody here: a tenth of a large load. Before its first use.
@@ -60,6 +92,9 @@ Result<Database> Database::open(const std::filesystem::path& path, Mode mode,
         return fail(
             ExitCode::configuration,
             fmt::format("there is no state {} yet; `postcensus sync` or `watch` makes it", path.string()));
+    if (mode != Mode::read_only)
+        if (auto writable = check_writable(path, mode == Mode::create); !writable)
+            return fail(writable.error());
     try {
         int flags = SQLite::OPEN_READWRITE;
         if (mode == Mode::read_only) flags = SQLite::OPEN_READONLY;
@@ -68,15 +103,20 @@ Result<Database> Database::open(const std::filesystem::path& path, Mode mode,
         auto db =
             std::make_unique<SQLite::Database>(path.string(), flags, static_cast<int>(patience.count()));
         Database database(path, std::move(db));
-        if (mode == Mode::create) database.db_->exec("PRAGMA journal_mode = WAL");
-        // FULL: after a power loss the state must not lag behind the tables that were published from it.
-        database.db_->exec(
-            "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY; "
-            "PRAGMA cache_size = -16384");
-        if (auto migrated = database.migrate(); !migrated) return fail(migrated.error());
+        Result<void> migrated;
+        const auto failure = database.guarded([&] {
+            if (mode == Mode::create) database.db_->exec("PRAGMA journal_mode = WAL");
+            // FULL: after a power loss the state must not lag behind the tables that were published from it.
+            database.db_->exec(
+                "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY; "
+                "PRAGMA cache_size = -16384");
+            migrated = database.migrate(mode);
+        });
+        if (failure) return fail(*failure);
+        if (!migrated) return fail(migrated.error());
         return database;
     } catch (const SQLite::Exception& error) {
-        return fail(describe(path, error));
+        return fail(describe(path, error, 0));
     }
 }
 
@@ -85,7 +125,7 @@ std::optional<Failure> Database::guarded(const std::function<void()>& body) {
         body();
         return std::nullopt;
     } catch (const SQLite::Exception& error) {
-        return describe(path_, error);
+        return describe(path_, error, sqlite3_system_errno(db_->getHandle()));
     } catch (const Abort& abort) {
         return abort.failure;
     }
@@ -99,7 +139,7 @@ Seq Database::next_seq() {
     return seq;
 }
 
-Result<void> Database::migrate() {
+Result<void> Database::migrate(Mode mode) {
     const auto newest = static_cast<int>(migrations().size());
     const int version = db_->execAndGet("PRAGMA user_version").getInt();
     if (version == newest) return {};
@@ -113,6 +153,11 @@ Result<void> Database::migrate() {
             ExitCode::configuration,
             fmt::format("{} is a database, but not of Postcensus; name another file in [general] state",
                         path_.string()));
+    if (mode == Mode::read_only)
+        return fail(ExitCode::try_again,
+                    fmt::format("the state {} was made by an older Postcensus (schema {}); start `postcensus "
+                                "watch`, or run `postcensus sync`, which bring it up to date",
+                                path_.string(), version));
     SQLite::Transaction transaction(*db_, SQLite::TransactionBehavior::EXCLUSIVE);
     // Another process may have migrated while this one waited for the lock.
     for (int next = db_->execAndGet("PRAGMA user_version").getInt(); next < newest; ++next) {

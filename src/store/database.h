@@ -95,7 +95,7 @@ class Database {
         : path_(std::move(path)), db_(std::move(db)) {}
     std::optional<Failure> guarded(const std::function<void()>& body);
     Seq next_seq();
-    Result<void> migrate();
+    Result<void> migrate(Mode mode);
 
     std::filesystem::path path_;
     std::unique_ptr<SQLite::Database> db_;

@@ -159,4 +159,11 @@ Result<directory::Reader> open_for_questions(store::Database& state, const direc
     });
 }
 
+Result<directory::Reader> open_server(store::Database* state, const directory::Settings& settings,
+                                      const std::string& uri, directory::Interrupt* interrupt) {
+    if (state == nullptr) return directory::Reader::open(settings, uri, interrupt);
+    return guarded(*state, settings,
+                   [&](const std::string&) { return directory::Reader::open(settings, uri, interrupt); });
+}
+
 }  // namespace postcensus::tasks

@@ -24,4 +24,8 @@ Result<directory::Reader> open_directory(store::Database& state, const directory
 Result<directory::Reader> open_for_questions(store::Database& state, const directory::Settings& settings,
                                              directory::Interrupt* interrupt);
 
+// Opens this server and no other, for a test of it. Without a state there is nowhere to remember a refusal.
+Result<directory::Reader> open_server(store::Database* state, const directory::Settings& settings,
+                                      const std::string& uri, directory::Interrupt* interrupt);
+
 }  // namespace postcensus::tasks

@@ -38,23 +38,6 @@ callout::SessionResult run_to_end(callout::Questions asked) {
     return result;
 }
 
-std::vector<mail::Address> controls_for(const config::Route& route, store::Database* state,
-                                        const mail::Address& asked) {
-    std::vector<mail::Address> found;
-    if (route.callout.control && route.callout.control->domain() == asked.domain())
-        found.push_back(*route.callout.control);
-    if (state != nullptr) {
-        auto known = state->read([&](SQLite::Database& db) {
-            return store::known_good(db, std::string(asked.domain()), kMostControls + 1);
-        });
-        if (known) found.insert(found.end(), known->begin(), known->end());
-    }
-    // Nobody vouches for himself.
-    std::erase(found, asked);
-    if (found.size() > kMostControls) found.erase(found.begin() + kMostControls, found.end());
-    return found;
-}
-
 CalloutClass class_of(callout::Health health) {
     switch (health) {
         case callout::Health::accept_all:
@@ -108,6 +91,23 @@ Result<Probed> ask_one(const config::Configuration& configuration, const config:
 }
 
 }  // namespace
+
+std::vector<mail::Address> controls_for(const config::Route& route, store::Database* state,
+                                        const mail::Address& asked) {
+    std::vector<mail::Address> found;
+    if (route.callout.control && route.callout.control->domain() == asked.domain())
+        found.push_back(*route.callout.control);
+    if (state != nullptr) {
+        auto known = state->read([&](SQLite::Database& db) {
+            return store::known_good(db, std::string(asked.domain()), kMostControls + 1);
+        });
+        if (known) found.insert(found.end(), known->begin(), known->end());
+    }
+    // Nobody vouches for himself.
+    std::erase(found, asked);
+    if (found.size() > kMostControls) found.erase(found.begin() + kMostControls, found.end());
+    return found;
+}
 
 std::string meaning_of(const Probed& probed) {
     switch (probed.klass) {

@@ -26,6 +26,10 @@ struct Probed {
 // What a class means for the recipient, in one line.
 std::string meaning_of(const Probed& probed);
 
+// Known-good controls for questions about this address, itself left out.
+std::vector<mail::Address> controls_for(const config::Route& route, store::Database* state,
+                                        const mail::Address& asked);
+
 // Failures are mistakes of the caller: an address in no route, or in one that asks nobody. `state`: for
 // known-good controls; there may be none yet.
 Result<std::vector<Probed>> probe(const config::Configuration& configuration, store::Database* state,

@@ -129,7 +129,8 @@ Publisher::Draft Publisher::draft_learned(SQLite::Database& db, store::Seq base_
 Publisher::Draft Publisher::draft_closed(SQLite::Database& db, Time now) const {
     Draft draft{"closed", {}, {}};
     for (const store::ClosedRow& row : store::closed_rows(db)) {
-        if (!row.confirmed) continue;
+        // Dated far after now, its clock was wrong, and it says nothing of now.
+        if (!row.confirmed || *row.confirmed > now + kClockTolerance) continue;
         const Time until = std::min(*row.confirmed, now) + kClosedLease;
         if (until <= now) continue;
         draft.until = std::min(draft.until.value_or(until), until);

@@ -354,6 +354,10 @@ boost::asio::awaitable<void> Asker::take_result(Call& call, const callout::Quest
         if (stored) break;
         // What was answered counts: it is kept until the state takes it.
         const bool busy = stored.error().code == ExitCode::try_again;
+        if (!busy && !call.stay) {
+            failure_ = stored.error();
+            break;
+        }
         if (!busy) log_failure(stored.error());
         boost::asio::steady_timer timer(executor_, busy ? Milliseconds(20) : Milliseconds(5000));
         co_await timer.async_wait(boost::asio::use_awaitable);

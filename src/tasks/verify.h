@@ -41,6 +41,8 @@ class Asker {
     // Starts sessions for what is due and can be asked now. Never waits. Returns when to call again at the
     // latest. `stay`: sessions stay open when they have nothing to ask.
     Result<Clock::time_point> start_due(bool stay);
+    // Without `stay`: what was answered could not be stored, and is asked again by the next run.
+    const std::optional<Failure>& failure() const { return failure_; }
 
     // Sessions that run.
     std::size_t active() const { return calls_.size() + (destinations_.asking() ? 1 : 0); }
@@ -116,6 +118,7 @@ class Asker {
     std::size_t taken_ = 0;
     std::string served_;     // the domain that a session began for last
     bool lined_up_ = false;  // once after the start
+    std::optional<Failure> failure_;
 };
 
 }  // namespace postcensus::tasks

@@ -405,6 +405,7 @@ class Watch {
             if (auto next = asker_.start_due(false); !next) co_return fail(next.error());
             if (asker_.active() == 0) break;
             while (asker_.active() > 0) co_await questions_.wait_for(1min);
+            if (asker_.failure()) co_return fail(*asker_.failure());
         }
         co_return decider_->settle(state_, now());
     }

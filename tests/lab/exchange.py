@@ -229,6 +229,7 @@ class _Handler:
             return UNABLE_TO_RELAY["RCPT"]
         reply = habits.rcpt_replies.get(key) or (
             OK if habits.accept_all or habits.check_at_end or key in self.stand_in.recipients
+            or key.rpartition("@")[2] in habits.accept_domains
             else habits.closed if key in self.stand_in.closed else habits.unknown)
         if reply.startswith("2"):
             envelope.rcpt_tos.append(address)

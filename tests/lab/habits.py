@@ -30,6 +30,7 @@ class Habits:
     unknown: str = NOT_FOUND
     closed: str = AUTH_REQUIRED
     accept_all: bool = False
+    accept_domains: set[str] = field(default_factory=set)  # of which it accepts all (AddressBookEnabled is off)
     tarpit: float = 0.0  # seconds before each refused RCPT; Exchange's default is 5
     max_errors: int = 0  # the error of that number is answered 421 and the session closed (Exchange: 5); 0: no limit
     max_sessions: int = 0  # more at a time are turned away (Exchange: 20); 0: no limit

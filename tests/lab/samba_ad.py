@@ -145,6 +145,10 @@ class SambaAD(Server):
         """Takes the service account's right to see an object and all below it, until allow()."""
         self._prepend(dn, f"(D;OICI;{what};;;{self._sid()})")
 
+    def hide_addresses(self, dn: str) -> None:
+        """Takes the service account's right to read proxyAddresses, and only that, below an object, until allow()."""
+        self._prepend(dn, f"(OD;OICI;RP;bf967a06-0de6-11d0-a285-00aa003049e2;;{self._sid()})")
+
     def allow(self, dn: str) -> None:
         self._aces().modify_sd_on_dn(dn, self._descriptors.pop(dn), SHOW_DELETED)
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "base/lock_file.h"
 
+#include <unistd.h>
+
 #include <optional>
 #include <utility>
 
@@ -50,4 +52,21 @@ TEST_CASE("a lock that cannot be opened is a failure", "[base][lock_file]") {
     REQUIRE_FALSE(lock);
     CHECK(lock.error().code == ExitCode::cannot_write);
     CHECK(lock.error().message.find("/nonexistent/decider") != std::string::npos);
+}
+
+TEST_CASE("who holds a lock is seen without touching it", "[base][lock_file]") {
+    const TempFolder folder = TempFolder::create(std::filesystem::temp_directory_path(), "lock").value();
+    const auto path = folder.path() / "lock";
+    CHECK_FALSE(*LockFile::holder(path));
+    {
+        auto lock = LockFile::try_lock(path, "12 abc\n");
+        REQUIRE(lock);
+        REQUIRE(*lock);
+        const auto held = LockFile::holder(path);
+        REQUIRE(held);
+        REQUIRE(*held);
+        CHECK((*held)->pid == ::getpid());
+        CHECK((*held)->content == "12 abc\n");
+    }
+    CHECK_FALSE(*LockFile::holder(path));
 }

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "base/duration.h"
+#include "base/printable.h"
+#include "store/health.h"
+#include "tasks/check_parts.h"
+#include "tasks/exchange_remedies.h"
+
+namespace postcensus::tasks {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* kArea = "state";
+constexpr auto kPatience = 2s;
+constexpr std::uintmax_t kMegabyte = 1024UL * 1024;
+// Less than this and the next base does not fit beside the old one.
+constexpr std::uintmax_t kScarce = 200 * kMegabyte;
+constexpr std::uintmax_t kNone = 20 * kMegabyte;
+constexpr auto kStale = 24h;      // a reading, where nothing asks more often
+constexpr auto kFullStale = 48h;  // `sync` reads everything once a day
+constexpr auto kLongInLine = 1h;
+constexpr std::int64_t kMuchUndecided = 1000;
+
+void check_space(const std::filesystem::path& folder, const Tell& tell) {
+    std::error_code error;
+    const auto space = std::filesystem::space(folder, error);
+    if (error) {
+        tell(Finding::fail(kArea, folder.string(), error.message(),
+                           fmt::format("install -d -o {} -m 0755 {}", own_user(), folder.string())));
+        return;
+    }
+    const std::string words = fmt::format("{} MB are free", space.available / kMegabyte);
+    const std::string remedy = fmt::format("df -h {}", folder.string());
+    if (space.available < kNone)
+        tell(Finding::fail(kArea, folder.string(), words + ": nothing can be written or published", remedy));
+    else if (space.available < kScarce || space.available < space.capacity / 20)
+        tell(Finding::warn(kArea, folder.string(), words, remedy));
+    else
+        tell(Finding::ok(kArea, folder.string(), words));
+}
+
+void check_reading(const directory::Settings& settings, const store::DirectoryHealth& health, Time now,
+                   const Tell& tell) {
+    const std::string subject = "readings of " + settings.name;
+    const std::string remedy = fmt::format("postcensus --log-level info sync {}", settings.name);
+    const Time last = *health.last_good;
+    const auto age = std::max(now - last, Milliseconds(0));
+    if (last > now + 5min)
+        tell(Finding::warn(
+            kArea, subject,
+            fmt::format("the last one was at {}, in the future: was the clock set back?", format_time(last)),
+            "timedatectl status"));
+    if (health.full_failed)
+        tell(Finding::warn(
+            kArea, subject,
+            fmt::format("the last full one was not applied: {}", printable(health.last_outcome)), remedy));
+    else if (age > std::max<Milliseconds>(kStale, 3 * settings.poll_interval))
+        tell(Finding::warn(
+            kArea, subject,
+            fmt::format("the last good one was {} ago: nobody reads the changes", spell_duration(age)),
+            remedy + "\nsystemctl list-timers 'postcensus*'"));
+    else if (health.full_at && now - *health.full_at > kFullStale)
+        tell(Finding::warn(kArea, subject,
+                           fmt::format("the last full one was {} ago: no `sync` runs",
+                                       spell_duration(now - *health.full_at)),
+                           "systemctl list-timers 'postcensus*'"));
+    else if (health.away_since)
+        tell(Finding::warn(kArea, subject,
+                           fmt::format("the server whose changes are followed has been away since {}",
+                                       format_time(*health.away_since)),
+                           remedy + " --full"));
+    else
+        tell(Finding::ok(kArea, subject,
+                         fmt::format("the last good one was {} ago; {} addresses listed", spell_duration(age),
+                                     health.listed)));
+}
+
+void check_backlog(const store::StateHealth& health, Time now, const Tell& tell) {
+    if (health.held > 0)
+        tell(Finding::warn(kArea, "holds", fmt::format("{} removals wait for an operator", health.held),
+                           "postcensus report\npostcensus approve"));
+    if (health.unseen > 0)
+        tell(Finding::warn(
+            kArea, "unseen objects",
+            fmt::format("{} objects are not found any more, and nothing says that they are gone",
+                        health.unseen),
+            "postcensus report\n# let the account read Deleted Objects: docs/directory.md"));
+    if (health.undecided > kMuchUndecided)
+        tell(Finding::warn(kArea, "undecided",
+                           fmt::format("{} addresses wait to be decided", health.undecided),
+                           "journalctl -u postcensus\n# is `watch` busy, or in trouble?"));
+    if (health.oldest_in_line && now - *health.oldest_in_line > kLongInLine)
+        tell(Finding::warn(
+            kArea, "questions",
+            fmt::format("{} questions stand in line, the oldest for {}: the servers answer more slowly than "
+                        "mail comes, or not at all",
+                        health.waiting, spell_duration(now - *health.oldest_in_line)),
+            "postcensus report\n# [route.NAME] sessions, TarpitInterval of Exchange's connector"));
+    if (health.misses_without_route > 0)
+        tell(Finding::warn(
+            kArea, "misses without a route",
+            fmt::format("{} since yesterday, for domains that Postfix relays and no route names (subdomains "
+                        "too, while parent_domain_matches_subdomains has relay_domains)",
+                        health.misses_without_route),
+            "grep 'User unknown in relay recipient table' /var/log/mail.log\n# add the domains to a "
+            "[route.NAME]"));
+    if (health.misses_suppressed > 0)
+        tell(Finding::warn(
+            kArea, "misses suppressed",
+            fmt::format("{} since yesterday went over the [budget] and were not asked about",
+                        health.misses_suppressed),
+            "# if the clients are a filter or backup MX of yours:\n[budget]\nrelays = ITS-NETWORK"));
+}
+
+// What `watch` met, also in domains that a session of this test does not ask about.
+void check_accepted(const config::Configuration& configuration, const std::vector<std::string>& domains,
+                    const Tell& tell) {
+    for (const std::string& domain : domains) {
+        const config::Route* route = configuration.route_of(domain);
+        if (route == nullptr || !route->asks() || route->accepts_all_of(domain)) continue;
+        tell(Finding::fail("callout", printable(domain),
+                           "its server accepted a made-up recipient of it when it was last asked: nobody "
+                           "there is ever proven "
+                           "unknown",
+                           validation_remedy(printable(domain))));
+    }
+}
+
+Result<void> check_inside(const CheckScene& scene, const Tell& tell) {
+    const std::filesystem::path& path = scene.configuration.state.path;
+    auto state = store::Database::open(path, store::Database::Mode::read_only, kPatience);
+    if (!state) return fail(state.error());
+    auto health = state->read([&](SQLite::Database& db) { return store::load_state_health(db, scene.now); });
+    if (!health) return fail(health.error());
+    tell(Finding::ok(kArea, path.string(), "can be read"));
+    for (const directory::Settings& settings : scene.configuration.directories) {
+        const auto found = health->directories.find(settings.name);
+        if (found != health->directories.end() && found->second.last_good)
+            check_reading(settings, found->second, scene.now, tell);
+        else
+            tell(Finding::warn(kArea, "readings of " + settings.name, "it was never read",
+                               fmt::format("postcensus sync {}", settings.name)));
+    }
+    check_backlog(*health, scene.now, tell);
+    check_accepted(scene.configuration, health->accept_all, tell);
+    return {};
+}
+
+}  // namespace
+
+void check_state(const CheckScene& scene, const Tell& tell) {
+    const std::filesystem::path& path = scene.configuration.state.path;
+    check_space(path.parent_path(), tell);
+    if (scene.configuration.postfix.maps.parent_path() != path.parent_path())
+        check_space(scene.configuration.postfix.maps, tell);
+    std::error_code ignored;
+    if (!std::filesystem::exists(path, ignored)) {
+        tell(Finding::warn(kArea, path.string(), "there is no state yet", "postcensus sync"));
+        return;
+    }
+    auto version = store::schema_version(path);
+    if (version && version->found < version->newest) {
+        tell(Finding::warn(kArea, path.string(),
+                           fmt::format("was made by an older version (schema {}, this one knows {})",
+                                       version->found, version->newest),
+                           "postcensus sync\n# brings it up to date; keep a copy for the way back"));
+        return;
+    }
+    if (auto inside = version ? check_inside(scene, tell) : fail(version.error()); !inside)
+        tell(
+            Finding::fail(kArea, path.string(), inside.error().message,
+                          fmt::format("ls -l {} (it belongs to {}); see operations.md, Backup, restore, lost "
+                                      "state",
+                                      path.string(), own_user())));
+}
+
+}  // namespace postcensus::tasks
