@@ -76,8 +76,8 @@ BaseAge base_age(SQLite::Database& db, Seq base_seq);
 // many were new to the state.
 std::int64_t adopt(Writer& writer, const std::vector<mail::Address>& addresses, Time now);
 
-// A state that is older than the tables does not know what ended its rejections since: they end, and the next
-// miss asks again.
+// The rejections of a state that is not the tables' own were proved elsewhere: they end, and the next miss
+// asks again.
 void end_rejections(Writer& writer);
 
 // After a good full reading of all directories: who is listed need not be asked about any more; in these

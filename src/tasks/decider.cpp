@@ -134,16 +134,18 @@ Result<void> Decider::recover(store::Database& state, Time now) {
     if (!state_id) return fail(state_id.error());
     const postfix::TableFolder& tables = publisher_.tables();
 
-    bool foreign = false;
+    bool newer = false;
+    bool of_another = false;
     std::vector<mail::Address> accepted;
     for (const char* table : {"unknown", "closed", "directory", "learned"}) {
         auto keys = foreign_keys(tables, table, *state_id, *known);
         if (!keys) return fail(keys.error());
         if (!*keys) continue;
-        foreign = true;
+        newer = true;
+        const auto head = tables.head(table);
+        of_another = of_another || !head || head->state_id != *state_id;
         // What this state has no evidence for is nobody's to refuse.
         if (const std::string name = table; name == "unknown" || name == "closed") {
-            spdlog::warn("the table {} is newer than this state, or of another one; it is emptied", name);
             if (auto emptied = postfix::empty_table(configuration_.postfix.maps, name); !emptied)
                 return emptied;
             continue;
@@ -153,19 +155,21 @@ Result<void> Decider::recover(store::Database& state, Time now) {
     }
     const auto adopted = state.write([&](store::Writer& writer) -> std::int64_t {
         store::replace_domains(writer, domain_policies(configuration_));
-        if (!foreign) return 0;
-        // A state that is older than the tables may be older than the directory's tombstones, too, and than
-        // what ended its rejections.
+        if (!newer) return 0;
+        // A state that is older than the tables may be older than the directory's tombstones, too.
         store::forget_positions(writer);
-        store::end_rejections(writer);
+        // What another state refused it proved elsewhere.
+        if (of_another) store::end_rejections(writer);
         return store::adopt(writer, accepted, now);
     });
     if (!adopted) return fail(adopted.error());
-    if (foreign)
+    if (newer)
         spdlog::warn(
-            "the tables are newer than this state, or of another one: {} recipients in them that it does not "
-            "know stay accepted until a callout or a full reading says otherwise; the next `sync` reads in "
-            "full",
+            "the tables are {}: {} recipients in them that it does not know stay accepted until a callout or "
+            "a "
+            "full reading says otherwise; the next `sync` reads in full",
+            of_another ? "of another state than this one"
+                       : "newer than this state (it was restored, or a publication was broken off)",
             *adopted);
     return {};
 }

@@ -311,7 +311,7 @@ def test_a_state_that_belongs_to_somebody_else(sync):
 
 # --- what is said, and when it ends
 
-@pytest.mark.parametrize("call", ["open64 STATE/state.db", "pwrite64 STATE/state.db-shm", "pwrite64 STATE/state.db-wal",
+@pytest.mark.parametrize("call", ["open STATE/state.db", "pwrite64 STATE/state.db-shm", "pwrite64 STATE/state.db-wal",
                                   "mkdtemp MAPS/.build-*", "write MAPS/.build-*/directory"])
 def test_a_full_disk_is_named_as_such(first_sync, call):
     first_sync.restore()
