@@ -17,6 +17,7 @@ namespace postcensus::tasks {
 namespace {
 
 constexpr std::size_t kPiece = 500;
+constexpr Milliseconds kClosedRefresh = std::chrono::hours{12};
 constexpr std::size_t kShown = 5;  // of the held ones in the log
 
 census::Verdict decide_one(const config::Configuration& configuration, SQLite::Database& db,
@@ -93,10 +94,14 @@ void Decision::queue_follow_up(store::Writer& writer, store::AnswerWriter& answe
     if (is_removal(pending, verdict) && verdict.reason == census::Reason::no_evidence) {
         store::ask(writer, pending.id, "listing-ended", now, now);
         ++sum.doubted;
-    } else if (verdict.reason == census::Reason::proven && !callouts.empty())
+    } else if (verdict.reason == census::Reason::proven && !callouts.empty()) {
         store::ask(writer, pending.id, "refresh", now, callouts.back().at + route->deliverable_refresh);
-    else if (verdict.reason == census::Reason::listed && !callouts.empty() &&
-             callouts.back().klass == census::CalloutClass::unknown)
+    } else if (verdict.reason == census::Reason::closed_callout) {
+        // Strangers are refused for it only as long as that is confirmed, within a day.
+        store::ask(writer, pending.id, "refresh", now,
+                   callouts.back().at + std::min(route->deliverable_refresh, kClosedRefresh));
+    } else if (verdict.reason == census::Reason::listed && !callouts.empty() &&
+               callouts.back().klass == census::CalloutClass::unknown)
         store::ask(writer, pending.id, "contested", now,
                    callouts.back().at + route->policy.confirmation_interval);
 }
