@@ -21,6 +21,6 @@ def run(folder: Path) -> None:
         with subprocess.Popen([program, folder / kind, kind, *SIZES], stdout=subprocess.PIPE, text=True) as child:
             for line in child.stdout:
                 what, ours, peer, note = line.rstrip("\n").split("\t")
-                row(what, float(ours), float(peer), note)
+                row(f"{what} ({note})" if note else what, float(ours) * 1000, float(peer) * 1000, "ms")
         if child.returncode:
             raise LabError(f"{program} ended with {child.returncode}")
