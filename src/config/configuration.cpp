@@ -281,6 +281,7 @@ bool Configuration::asks_postfix_for_domains() const {
 }
 
 void Configuration::set_postfix_domains(const std::vector<std::string>& domains) {
+    postfix_domains = domains;
     for (std::size_t i = 0; i < routes.size(); ++i) {
         if (!routes[i].ask_postfix_for_domains) continue;
         for (const std::string& domain : domains)

@@ -47,6 +47,7 @@ struct Configuration {
     maillog::Settings log;
     std::vector<directory::Settings> directories;
     std::vector<Route> routes;
+    std::vector<std::string> postfix_domains;  // as set_postfix_domains() had them
     census::Budget budget;
     std::map<std::string, std::size_t, std::less<>> route_by_domain;
 

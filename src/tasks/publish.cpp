@@ -77,6 +77,7 @@ struct Publisher::Draft {
     store::Seq seq = 0;
     bool renew = false;   // write it for its lease's sake, though no entry changed
     bool always = false;  // the base is built only where it is due
+    bool complete = true;
     std::vector<std::string> changed = {};
 };
 
@@ -130,9 +131,12 @@ Publisher::Draft Publisher::draft_closed(SQLite::Database& db, Time now) const {
     Draft draft{"closed", {}, {}};
     for (const store::ClosedRow& row : store::closed_rows(db)) {
         // Dated far after now, its clock was wrong, and it says nothing of now.
-        if (!row.confirmed || *row.confirmed > now + kClockTolerance) continue;
-        const Time until = std::min(*row.confirmed, now) + kClosedLease;
-        if (until <= now) continue;
+        const bool known = row.confirmed && *row.confirmed <= now + kClockTolerance;
+        const Time until = known ? std::min(*row.confirmed, now) + kClosedLease : now;
+        if (until <= now) {
+            draft.complete = false;
+            continue;
+        }
         draft.until = std::min(draft.until.value_or(until), until);
         add_entries(draft.entries, row.address, kClosedText);
         add_extensions(db, draft, row.address);
@@ -145,12 +149,13 @@ bool Publisher::closed_is_current(SQLite::Database& db, const Publications& befo
     if (!closed_ || out == before.end() || out->second.identity != tables_.identity("closed")) return false;
     if (store::last_closed_change(db) > closed_->seq) return false;
     if (store::extensions_changed(db, closed_->seq, delimiters_)) return false;
-    if (out->second.entries == 0) return true;
-    // A lease is renewed at half time; where that is not possible yet it is tried again now and then.
-    const bool fresh = out->second.until && now < *out->second.until - kClosedLease / 2;
-    const bool tried = now >= closed_->at && now < closed_->at + kClosedPause && out->second.until &&
-                       now < *out->second.until;
-    return fresh || tried;
+    // A lease is renewed at half time. Where that is not possible yet, and for those that were left out, it
+    // is tried again now and then.
+    const std::optional<Time>& until = out->second.until;
+    if (closed_->complete && (out->second.entries == 0 || (until && now < *until - kClosedLease / 2)))
+        return true;
+    const bool over = out->second.entries > 0 && (!until || now >= *until);
+    return !over && now >= closed_->at && now < closed_->at + kClosedPause;
 }
 
 Result<std::optional<Published>> Publisher::put_out(Draft draft, const Publications& before, Time now) const {
@@ -198,7 +203,7 @@ Result<void> Publisher::publish_overlays(store::Database& reader, Time now,
         const store::Seq seq = db.execAndGet("SELECT seq FROM sequence").getInt64();
         if (!closed_is_current(db, before, now)) {
             all.push_back(draft_closed(db, now));
-            drafted = Drafted{seq, now};
+            drafted = Drafted{seq, now, all.back().complete};
         }
         for (Draft& draft : all) draft.seq = seq;
         return all;

@@ -61,6 +61,7 @@ class Publisher {
     struct Drafted {
         store::Seq seq = 0;
         Time at;
+        bool complete = true;  // no closed recipient was left out, unconfirmed for a day
     };
     std::optional<Drafted> closed_;
 };

@@ -50,6 +50,7 @@ constexpr auto kLogPoll = 1s;   // where inotify is not to be had
 constexpr auto kGather = 50ms;
 constexpr auto kDomainsCheck = 60s;
 constexpr auto kDomainsPause = 2s;
+constexpr auto kDomainsPace = 50ms;  // they may be rows of a database
 constexpr auto kHousekeeping = 24h;
 constexpr std::size_t kMostStrangers = 100'000;  // 70 MB
 constexpr std::size_t kStrangersAtOnce = 1000;
@@ -277,23 +278,25 @@ class Watch {
 
     // --- domains = postfix ---
     awaitable<void> follow_domains() {
-        const std::vector<std::string> ours = [this] {
-            auto known = state_.read([](SQLite::Database& db) { return store::load_relay_domains(db); });
-            return known.value_or(std::vector<std::string>{});
-        }();
+        Clock::time_point all_due = Clock::now() + kDomainsCheck;
         for (;;) {
-            co_await domains_.wait_for(kDomainsCheck);
-            auto questions = domains_to_ask(state_, log_->take_strange_domains());
-            if (questions) co_await ask_for_domains(*questions);
+            co_await domains_.wait_until(all_due);
+            // Strangers name domains as they like: they alone are asked about, and only so often.
+            DomainQuestions questions{.known = {}, .strange = log_->take_strange_domains()};
+            if (Clock::now() >= all_due) {
+                auto all = domains_to_ask(state_, questions.strange);
+                if (all) questions = *std::move(all);
+                all_due = Clock::now() + kDomainsCheck + questions.known.size() * kDomainsPace;
+            }
+            if (!questions.known.empty() || !questions.strange.empty()) co_await ask_for_domains(questions);
             auto known = state_.read([](SQLite::Database& db) { return store::load_relay_domains(db); });
-            if (known && *known != ours) {
+            if (known && *known != configuration_.postfix_domains) {
                 spdlog::info("Postfix relays other domains now: {}, and {} before", known->size(),
-                             ours.size());
+                             configuration_.postfix_domains.size());
                 notify_reloading();
                 stop(WatchEnd::domains);
                 co_return;
             }
-            // Strangers name domains as they like.
             asio::steady_timer timer(io_, kDomainsPause);
             co_await timer.async_wait(asio::use_awaitable);
         }

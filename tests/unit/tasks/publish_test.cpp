@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// With the real postmap(1).
+#include "tasks/publish.h"
+
+#include "postfix/maps.h"
+#include "tasks/town.h"
+
+using namespace postcensus;
+using namespace postcensus::tasks;
+using namespace std::chrono_literals;
+using census::Answer;
+using census::CalloutClass;
+using census::Reason;
+
+namespace {
+
+// A town whose tables are put out.
+class Printer : public Town {
+  public:
+    Printer() : maps("lmdb"), publisher(configuration, maps.tables, *state.database().state_id(), "+") {}
+
+    // What was put out, in its order.
+    Texts publish() {
+        REQUIRE(decide_all(state.database(), configuration, now));
+        std::vector<Published> out;
+        const auto done = publisher.publish_overlays(state.database(), now, out);
+        REQUIRE(done);
+        REQUIRE(note_published(state.database(), out));
+        Texts tables;
+        for (const Published& one : out) tables.push_back(one.table);
+        return tables;
+    }
+
+    postfix::Maps maps;
+    Publisher publisher;
+};
+
+}  // namespace
+
+TEST_CASE("only what has changed is put out", "[tasks][publish]") {
+    Printer town;
+    town.list({"a@c.example"});
+    town.list({"x@c.example"}, true);
+    CHECK(town.publish() == Texts{"unknown", "learned", "closed"});
+    CHECK(town.publish().empty());
+    town.state.miss("r@c.example", town.now);
+    town.state.callout("r@c.example", CalloutClass::unknown, town.now);
+    CHECK(town.publish() == Texts{"unknown"});
+    CHECK(town.maps.find("unknown", "r@c.example").starts_with("550 5.1.1 "));
+    // Out of unknown first.
+    town.list({"r@c.example"});
+    CHECK(town.publish() == Texts{"unknown", "learned"});
+    town.list({"x@c.example"});
+    CHECK(town.publish() == Texts{"closed"});
+    CHECK(town.maps.find("closed", "x@c.example") == "-");
+}
+
+TEST_CASE("an extension is named beside who is refused without it", "[tasks][publish]") {
+    Printer town;
+    town.list({"x@c.example", "x+in@c.example"}, true);
+    town.publish();
+    CHECK(town.maps.find("closed", "x+in@c.example").starts_with("550 5.7.1 "));
+    CHECK(town.maps.find("closed", "x+out@c.example") == "-");  // postmap -q asks for nothing else
+    town.list({"x+out@c.example"});
+    town.publish();
+    CHECK(town.maps.find("closed", "x+out@c.example") == "DUNNO");
+    town.unlist({"x+out@c.example"});
+    town.publish();
+    CHECK(town.maps.find("closed", "x+out@c.example") == "-");
+}
+
+TEST_CASE("a closed recipient is refused as long as something confirms it", "[tasks][publish]") {
+    Printer town;
+    town.list({"x@c.example"}, true);
+    town.state.callout("y@c.example", CalloutClass::policy, town.now + 20h);
+    town.publish();
+    const auto closed = [&](const char* text) { return town.maps.find("closed", text).starts_with("550"); };
+    const auto out_at = [&](Time time) {
+        town.now = time;
+        town.publish();
+        return std::pair(closed("x@c.example"), closed("y@c.example"));
+    };
+    using Both = std::pair<bool, bool>;
+    CHECK(out_at(kNoon + 13h) == Both{true, false});  // that callout was in the future
+    CHECK(out_at(kNoon + 20h) == Both{true, true});
+    CHECK(town.maps.tables.head("closed")->until == kNoon + 24h);
+    CHECK(out_at(kNoon + 24h) == Both{false, true});
+    // The directory is read again, and nothing in it has changed.
+    town.state.apply("corp", {}, town.now);
+    CHECK(out_at(kNoon + 24h + 2min) == Both{true, true});
+    CHECK(out_at(kNoon + 60h) == Both{false, false});
+    town.state.apply("corp", {}, town.now);
+    CHECK(out_at(kNoon + 60h + 2min) == Both{true, false});
+    // The clock is set back a day and a half: no reading says anything of now.
+    CHECK(out_at(kNoon + 24h) == Both{false, true});
+}
+
+TEST_CASE("no clock makes a rejection longer", "[tasks][publish]") {
+    Printer town;
+    town.configuration.routes[0].policy.unknown_expire = 1h;
+    town.state.miss("r@c.example", town.now);
+    town.state.callout("r@c.example", CalloutClass::unknown, town.now);
+    town.publish();
+    CHECK(town.maps.tables.head("unknown")->until == kNoon + 1h + 1min);
+    town.now -= 48h;
+    CHECK(town.publish() == Texts{"unknown"});
+    CHECK(town.maps.find("unknown", "r@c.example") == "-");
+    town.now += 48h + 1h;
+    town.publish();
+    CHECK(town.maps.find("unknown", "r@c.example") == "-");
+}
