@@ -24,16 +24,17 @@ void add_options(po::options_description& options) {
 // Those of a domain go piece by piece, so that `watch` is not kept from writing.
 Result<int> forget_domain(store::Database& state, const std::string& domain, const std::string& user) {
     int count = 0;
-    for (store::AddressId after = 0;;) {
+    for (std::string after;;) {
         auto piece = state.write([&](store::Writer& writer) {
-            const auto ids = store::asked_addresses(writer.db, domain, after, kPiece);
+            std::string next = after;
+            const auto ids = store::asked_addresses(writer.db, domain, next, kPiece);
             for (const store::AddressId id : ids) store::forget(writer, id, user, now());
-            return ids;
+            return std::pair(ids.size(), next);
         });
         if (!piece) return fail(piece.error());
-        if (piece->empty()) break;
-        after = piece->back();
-        count += static_cast<int>(piece->size());
+        if (piece->first == 0) break;
+        after = piece->second;
+        count += static_cast<int>(piece->first);
     }
     auto noted = state.write([&](store::Writer& writer) {
         store::note_command(writer, {"forget", user, fmt::format("--domain {}: {} addresses", domain, count)},

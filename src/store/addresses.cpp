@@ -355,18 +355,22 @@ Seq last_closed_change(SQLite::Database& db) {
         .getInt64();
 }
 
-std::vector<AddressId> asked_addresses(SQLite::Database& db, const std::string& domain, AddressId after,
+std::vector<AddressId> asked_addresses(SQLite::Database& db, const std::string& domain, std::string& after,
                                        std::size_t most) {
     SQLite::Statement asked(
         db,
-        "SELECT id FROM address WHERE domain = ? AND id > ? AND (EXISTS (SELECT 1 FROM callout WHERE "
+        "SELECT id, local FROM address WHERE domain = ? AND local > ? AND (EXISTS (SELECT 1 FROM callout "
+        "WHERE "
         "address_id = address.id) OR EXISTS (SELECT 1 FROM absence WHERE address_id = address.id)) ORDER BY "
-        "id LIMIT ?");
+        "local LIMIT ?");
     asked.bind(1, domain);
     asked.bind(2, after);
     asked.bind(3, static_cast<std::int64_t>(most));
     std::vector<AddressId> ids;
-    while (asked.executeStep()) ids.push_back(asked.getColumn(0).getInt64());
+    while (asked.executeStep()) {
+        ids.push_back(asked.getColumn(0).getInt64());
+        after = asked.getColumn(1).getString();
+    }
     return ids;
 }
 

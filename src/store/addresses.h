@@ -131,8 +131,9 @@ void note_closed_change(Writer& writer);
 // The seq of the last such change.
 Seq last_closed_change(SQLite::Database& db);
 
-// Up to `most` addresses of a domain, behind `after`, of which a callout or a lookup has said something.
-std::vector<AddressId> asked_addresses(SQLite::Database& db, const std::string& domain, AddressId after,
+// Up to `most` addresses of a domain of which a callout or a lookup has said something, behind the local part
+// `after`, which moves on.
+std::vector<AddressId> asked_addresses(SQLite::Database& db, const std::string& domain, std::string& after,
                                        std::size_t most);
 // Drops what callouts said of an address, so that it is asked anew; its history says who wanted that.
 void forget(Writer& writer, AddressId id, const std::string& user, Time now);

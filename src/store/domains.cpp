@@ -73,11 +73,12 @@ void set_accept_all(Writer& writer, const std::string& domain, bool accept_all) 
     update.bind(3, accept_all ? 1 : 0);
     if (update.exec() == 0) return;
     // What is accepted stays so; only rejections hang on this fact, those that are and those that may be.
-    exec_with(writer,
-              "INSERT INTO undecided (address_id, rank) SELECT id, 1 FROM address WHERE domain = ?1 AND "
-              "reason = 'accept-all' UNION SELECT id, 1 FROM address WHERE until IS NOT NULL AND domain = ?1 "
-              "ON CONFLICT (address_id) DO NOTHING",
-              domain);
+    exec_with(
+        writer,
+        "INSERT INTO undecided (address_id, rank) SELECT id, 1 FROM address WHERE domain = ?1 AND "
+        "reason = 'accept-all' UNION SELECT id, 1 FROM address WHERE until IS NOT NULL AND +domain = ?1 "
+        "ON CONFLICT (address_id) DO NOTHING",
+        domain);
 }
 
 std::vector<std::string> load_relay_domains(SQLite::Database& db) {

@@ -16,6 +16,8 @@ std::vector<AddressId> ids_of(SQLite::Statement& statement) {
     return ids;
 }
 
+// The joins and conditions below are such that SQLite begins with what is short: the last day, the holds,
+// what was accepted since the last publication. By its domain it would look at every address.
 std::int64_t count_of(SQLite::Statement& statement) {
     statement.executeStep();
     return statement.getColumn(0).getInt64();
@@ -27,13 +29,14 @@ std::int64_t count_published(SQLite::Database& db, const std::string& domain) {
     SQLite::Statement accepted(
         db,
         "SELECT coalesce((SELECT addresses FROM accepted WHERE domain = ?1), 0) - (SELECT count(*) FROM hold "
-        "JOIN address ON address.id = address_id WHERE approved = 1 AND domain = ?1 AND answer IN ('accept', "
+        "CROSS JOIN address ON address.id = address_id WHERE approved = 1 AND domain = ?1 AND answer IN "
+        "('accept', "
         "'closed'))");
     accepted.bind(1, domain);
-    SQLite::Statement arrived(
-        db,
-        "SELECT count(*) FROM address WHERE answer IN ('accept', 'closed') AND domain = ? AND accepted_seq > "
-        "(SELECT max(seq) FROM publication WHERE name IN ('directory', 'learned'))");
+    SQLite::Statement arrived(db,
+                              "SELECT count(*) FROM address WHERE answer IN ('accept', 'closed') AND +domain "
+                              "= ? AND accepted_seq > "
+                              "(SELECT max(seq) FROM publication WHERE name IN ('directory', 'learned'))");
     arrived.bind(1, domain);
     return count_of(accepted) - count_of(arrived);
 }
@@ -41,7 +44,7 @@ std::int64_t count_published(SQLite::Database& db, const std::string& domain) {
 std::int64_t count_lost(SQLite::Database& db, const std::string& domain, Time since) {
     SQLite::Statement lost(
         db,
-        "SELECT count(DISTINCT address_id) FROM event JOIN address ON address.id = event.address_id "
+        "SELECT count(DISTINCT address_id) FROM event CROSS JOIN address ON address.id = event.address_id "
         "WHERE event.at > ? AND domain = ? AND approved = 0 AND from_answer IN ('accept', 'closed') "
         "AND to_answer NOT IN ('accept', 'closed') AND answer NOT IN ('accept', 'closed')");
     lost.bind(1, to_unix_ms(since));
@@ -52,7 +55,8 @@ std::int64_t count_lost(SQLite::Database& db, const std::string& domain, Time si
 std::int64_t count_held(SQLite::Database& db, const std::string& domain) {
     SQLite::Statement held(
         db,
-        "SELECT count(*) FROM hold JOIN address ON address.id = address_id WHERE cause = 'gate' AND approved "
+        "SELECT count(*) FROM hold CROSS JOIN address ON address.id = address_id WHERE cause = 'gate' AND "
+        "approved "
         "= 0 AND domain = ? AND answer IN ('accept', 'closed') AND NOT EXISTS (SELECT 1 FROM undecided WHERE "
         "undecided.address_id = hold.address_id AND rank = 2)");
     held.bind(1, domain);
@@ -89,7 +93,8 @@ std::vector<census::DomainLosses> count_losses(SQLite::Database& db, Time now) {
     std::vector<census::DomainLosses> all;
     SQLite::Statement losing(
         db,
-        "SELECT domain, count(*) FROM undecided JOIN address ON address.id = undecided.address_id LEFT JOIN "
+        "SELECT domain, count(*) FROM undecided CROSS JOIN address ON address.id = undecided.address_id LEFT "
+        "JOIN "
         "hold ON hold.address_id = address.id WHERE rank = 2 AND coalesce(approved, 0) = 0 GROUP BY domain");
     while (losing.executeStep())
         all.push_back({.domain = losing.getColumn(0).getString(), .losing = losing.getColumn(1).getInt64()});
