@@ -73,23 +73,6 @@ class EvidenceReader {
     SQLite::Statement callouts_;
 };
 
-// What stands behind an answer, in words for its event: which reading of which directory's object, which
-// callout with which reply, which command of an operator.
-class CauseReader {
-  public:
-    explicit CauseReader(SQLite::Database& db);
-    std::string describe(const Pending& pending, census::Reason reason);
-
-  private:
-    std::string describe_evidence(AddressId id, census::Reason reason);
-
-    SQLite::Statement listing_;
-    SQLite::Statement ended_;
-    SQLite::Statement callout_;
-    SQLite::Statement absence_;
-    SQLite::Statement command_;
-};
-
 // How many addresses of a domain are accepted or closed: whoever writes an answer keeps it right.
 class AcceptedCount {
   public:

@@ -9,6 +9,7 @@
 #include "census/gate.h"
 #include "store/absences.h"
 #include "store/addresses.h"
+#include "store/causes.h"
 #include "store/domains.h"
 #include "store/holds.h"
 #include "store/questions.h"

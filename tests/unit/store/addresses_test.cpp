@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "store/addresses.h"
+#include "store/causes.h"
 
 #include "store/domains.h"
 #include "store/holds.h"
