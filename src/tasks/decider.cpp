@@ -68,7 +68,8 @@ Result<std::string> delimiters_of(const config::Configuration& configuration) {
 }
 
 // What was put out is noted, whatever became of the rest.
-Result<void> note_all(store::Database& state, const std::vector<Published>& published, Result<void> outcome) {
+Result<void> note_all(store::Database& state, const std::vector<Published>& published,
+                      const Result<void>& outcome) {
     auto noted = note_published(state, published);
     return outcome ? noted : outcome;
 }
@@ -189,7 +190,7 @@ Result<void> Decider::publish(store::Database& state, Time now) {
     const auto put_out_overlays = [&] {
         std::vector<Published> out;
         auto done = publisher_.publish_overlays(state, now, out);
-        return note_all(state, out, std::move(done));
+        return note_all(state, out, done);
     };
     if (auto done = put_out_overlays(); !done) return done;
     auto due = publisher_.base_due(state, now);

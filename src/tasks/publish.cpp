@@ -210,7 +210,7 @@ Result<void> Publisher::publish_overlays(store::Database& reader, Time now,
     });
     if (!drafts) return fail(drafts.error());
     // A full disk must not stand before a withdrawal.
-    const auto spares = tables_.ensure_spares();
+    auto spares = tables_.ensure_spares();
     for (Draft& draft : *drafts) {
         const std::string table = draft.table;
         if (const auto found = before.find(table); draft.until && found != before.end())
