@@ -115,7 +115,7 @@ Verdict decide_unheld(const Evidence& evidence, const Policy& policy, Time now) 
         if (is_unknown && !(is_absent && *absent->until > *verdict.until)) return verdict;
         if (!is_absent && !in_conflict) return verdict;
     }
-    if (is_absent) return *absent;
+    if (absent && (is_absent || (last == nullptr && !in_conflict))) return *absent;
     if (in_conflict) return {Answer::unsure, Reason::contested, {}};
     return {Answer::unsure, evidence.accept_all ? Reason::accept_all : Reason::no_evidence, {}};
 }

@@ -10,7 +10,8 @@ std::vector<DomainLosses> stopped_by_gate(const std::vector<DomainLosses>& losse
         const std::int64_t lost = domain.lost_today + domain.losing;
         const std::int64_t before = domain.published + domain.lost_today;
         const bool too_many = lost > limits.always && lost * 100 > before * limits.percent;
-        const bool all = domain.losing == domain.published && lost >= 2;
+        // What was accepted after the last publication, or adopted, is lost too, and is not in `published`.
+        const bool all = domain.losing >= domain.published && lost >= 2;
         if (too_many || all) stopped.push_back(domain);
     }
     return stopped;

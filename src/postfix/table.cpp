@@ -87,19 +87,19 @@ Result<void> TableFolder::make_folder() const {
     return {};
 }
 
-// An empty table is built. Where that fails for another reason than its type (a full disk) the usual name is
-// as good: what is out stays, and the next publication says what is wrong.
-Result<std::string> TableFolder::find_suffix() const {
+// An empty table is built. Nothing where that fails for another reason than its type (a full disk).
+Result<std::optional<std::string>> TableFolder::find_suffix() const {
+    using Suffix = std::optional<std::string>;
     auto folder = TempFolder::create(settings_.maps, kBuildPrefix);
-    if (!folder) return suffix_;
+    if (!folder) return Suffix{};
     const std::filesystem::path path = folder->path() / "empty";
-    if (auto written = write_file(path, "", kTableMode); !written) return suffix_;
+    if (auto written = write_file(path, "", kTableMode); !written) return Suffix{};
     auto ran =
         run_process({"postmap", "-c", settings_.config_dir.string(), type_ + ":" + path.string()}, {}, 60s);
     if (!ran) return fail(ran.error());
     for (const std::string& suffix : index_suffixes())
-        if (std::filesystem::exists(path.string() + suffix)) return suffix;
-    if (ran->errors.find("dictionary type") == std::string::npos) return suffix_;
+        if (std::filesystem::exists(path.string() + suffix)) return Suffix(suffix);
+    if (ran->errors.find("dictionary type") == std::string::npos) return Suffix{};
     return fail(
         ExitCode::configuration,
         fmt::format("this Postfix has no tables of type {}; take one that `postconf -m` names, in main.cf "
@@ -115,7 +115,15 @@ Result<void> TableFolder::prepare() {
             std::filesystem::remove_all(entry.path(), error);
     auto suffix = find_suffix();
     if (!suffix) return fail(suffix.error());
-    suffix_ = *suffix;
+    if (!*suffix) {
+        // That of the index that lies there is more likely than the usual one; nothing is emptied on a guess.
+        for (const std::string& other : index_suffixes())
+            if (!std::filesystem::exists(index_path("directory")) &&
+                std::filesystem::exists(settings_.maps / ("directory" + other)))
+                suffix_ = other;
+        return {};
+    }
+    suffix_ = **suffix;
     // After a change of table-type nobody tends the old type's overlays any more, and main.cf may still name
     // them.
     for (const char* name : {"unknown", "closed"})

@@ -67,7 +67,7 @@ class TableFolder {
     Result<void> check(const std::filesystem::path& folder, const TableContent& content) const;
     Result<void> put_out(const std::filesystem::path& folder, const std::string& name) const;
     std::string identity_of(const std::filesystem::path& text, const std::filesystem::path& index) const;
-    Result<std::string> find_suffix() const;
+    Result<std::optional<std::string>> find_suffix() const;
     Result<std::string> read_index(const std::string& name) const;
 
     Settings settings_;

@@ -140,6 +140,7 @@ Result<Decision::Piece> Decision::next_piece() {
 Result<void> Decision::decide_piece(const Piece& piece, Time now) {
     if (piece.ids.empty()) return {};
     Decided sum = decided_;
+    const auto number = hold_number_;
     auto settled = state_.write([&](store::Writer& writer) {
         store::AnswerWriter answers(writer, now);
         store::CauseReader causes(writer.db);
@@ -165,7 +166,7 @@ Result<void> Decision::decide_piece(const Piece& piece, Time now) {
         }
     });
     if (!settled) {
-        hold_number_.reset();
+        hold_number_ = number;
         return settled;
     }
     decided_ = sum;
@@ -194,6 +195,7 @@ Result<bool> Decision::settle_removals(Time now) {
         return true;
     }
     Decided sum = decided_;
+    const auto number = hold_number_;
     auto settled = state_.write([&](store::Writer& writer) {
         store::AnswerWriter answers(writer, now);
         store::CauseReader causes(writer.db);
@@ -218,7 +220,7 @@ Result<bool> Decision::settle_removals(Time now) {
         }
     });
     if (!settled) {
-        hold_number_.reset();
+        hold_number_ = number;
         return fail(settled.error());
     }
     decided_ = sum;

@@ -18,6 +18,7 @@ namespace {
 
 constexpr auto kTableCheck = 10s;  // how soon a table that somebody changed is written again
 constexpr int kBasePause = 10;     // times the last build's duration
+constexpr auto kLastPatience = 3s;
 
 }  // namespace
 
@@ -48,7 +49,7 @@ void Publication::set_decided(store::Seq seq) {
 awaitable<void> Publication::publish_overlays() {
     while (!stopping_) {
         const store::Seq decided = decided_;
-        ++busy_;
+        std::optional<Busy> busy(*this);
         auto done = co_await in_worker(workers_, [this] { return build_overlays(); });
         const Clock::time_point ended = Clock::now();
         co_await note(done.published);
@@ -59,7 +60,8 @@ awaitable<void> Publication::publish_overlays() {
             base_.notify();
         else if (waited_for_ > 0 && decided >= waited_for_)
             tell_settled(decided);
-        if (idle_again()) co_return;
+        busy.reset();
+        if (stopping_) co_return;
         co_await answers_.wait_for(pause);
         // Whatever comes in, an overlay is published at most once in this time.
         if (!done.published.empty() && configuration_.publish_interval > 0ms) {
@@ -74,7 +76,7 @@ awaitable<void> Publication::publish_base() {
         const bool wanted = co_await base_.wait_for(kTableCheck);
         if (!wanted) continue;
         const Clock::time_point begun = Clock::now();
-        ++busy_;
+        std::optional<Busy> busy(*this);
         auto done =
             co_await in_worker(workers_, [this] { return publisher_.publish_base(base_reader_, now()); });
         Clock::duration pause = (Clock::now() - begun) * kBasePause;
@@ -83,7 +85,8 @@ awaitable<void> Publication::publish_base() {
         else if (*done)
             co_await note(std::vector<Published>(1, **done));
         answers_.notify();  // what the base holds now leaves `learned`
-        if (idle_again()) co_return;
+        busy.reset();
+        if (stopping_) co_return;
         asio::steady_timer timer(executor_, pause);
         co_await timer.async_wait(asio::use_awaitable);
     }
@@ -102,11 +105,13 @@ Publication::Overlays Publication::build_overlays() {
     return done;
 }
 
-// Until it is noted, what is out looks like somebody else's work: this has to get through.
+// Until it is noted, what is out looks like somebody else's work: this has to get through. But not for ever,
+// once all ends: the next decider writes such a table again.
 awaitable<void> Publication::note(const std::vector<Published>& published) {
+    const Clock::time_point begun = Clock::now();
     for (;;) {
         auto noted = note_published(state_, published);
-        if (noted) co_return;
+        if (noted || (stopping_ && Clock::now() - begun > kLastPatience)) co_return;
         asio::steady_timer timer(executor_, trouble_(noted.error()));
         co_await timer.async_wait(asio::use_awaitable);
     }
@@ -120,11 +125,8 @@ void Publication::tell_settled(store::Seq seq) {
         answers_.notify();  // try again
 }
 
-// A worker has come back. True if all ends here.
-bool Publication::idle_again() {
-    --busy_;
-    if (stopping_ && busy_ == 0) on_idle_();
-    return stopping_;
+Publication::Busy::~Busy() {
+    if (--owner_.busy_ == 0 && owner_.stopping_) owner_.on_idle_();
 }
 
 }  // namespace postcensus::tasks

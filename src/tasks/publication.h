@@ -9,6 +9,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,17 @@ class Publication {
     void join() { workers_.join(); }
 
   private:
+    // While a worker runs, and until what it put out is noted, whatever becomes of it.
+    class Busy {
+      public:
+        explicit Busy(Publication& owner) : owner_(owner) { ++owner_.busy_; }
+        ~Busy();
+        Busy(const Busy&) = delete;
+        Busy& operator=(const Busy&) = delete;
+
+      private:
+        Publication& owner_;
+    };
     struct Overlays {
         std::vector<Published> published;
         Result<std::string> base_due;
@@ -52,7 +64,6 @@ class Publication {
     boost::asio::awaitable<void> note(const std::vector<Published>& published);
     Overlays build_overlays();
     void tell_settled(store::Seq seq);
-    bool idle_again();
 
     boost::asio::any_io_executor executor_;
     const config::Configuration& configuration_;

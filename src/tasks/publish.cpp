@@ -78,6 +78,7 @@ struct Publisher::Draft {
     bool renew = false;   // write it for its lease's sake, though no entry changed
     bool always = false;  // the base is built only where it is due
     bool complete = true;
+    std::optional<Time> future = {};  // something is confirmed by a clock that was ahead
     std::vector<std::string> changed = {};
 };
 
@@ -129,9 +130,13 @@ Publisher::Draft Publisher::draft_learned(SQLite::Database& db, store::Seq base_
 // stays empty until there is new evidence.
 Publisher::Draft Publisher::draft_closed(SQLite::Database& db, Time now) const {
     Draft draft{"closed", {}, {}};
-    for (const store::ClosedRow& row : store::closed_rows(db)) {
-        // Dated far after now, its clock was wrong, and it says nothing of now.
-        const bool known = row.confirmed && *row.confirmed <= now + kClockTolerance;
+    const std::vector<store::ClosedRow> rows = store::closed_rows(db);
+    for (const store::ClosedRow& row : rows)
+        if (row.confirmed && *row.confirmed > now + kClockTolerance)
+            draft.future = std::max(draft.future.value_or(*row.confirmed), *row.confirmed);
+    const std::optional<Time> stale = std::max(stale_, draft.future);
+    for (const store::ClosedRow& row : rows) {
+        const bool known = row.confirmed && (!stale || *row.confirmed > *stale);
         const Time until = known ? std::min(*row.confirmed, now) + kClosedLease : now;
         if (until <= now) {
             draft.complete = false;
@@ -146,7 +151,9 @@ Publisher::Draft Publisher::draft_closed(SQLite::Database& db, Time now) const {
 
 bool Publisher::closed_is_current(SQLite::Database& db, const Publications& before, Time now) const {
     const auto out = before.find("closed");
-    if (!closed_ || out == before.end() || out->second.identity != tables_.identity("closed")) return false;
+    if (!closed_ || now + kClockTolerance < closed_->at || out == before.end() ||
+        out->second.identity != tables_.identity("closed"))
+        return false;
     if (store::last_closed_change(db) > closed_->seq) return false;
     if (store::extensions_changed(db, closed_->seq, delimiters_)) return false;
     // A lease is renewed at half time. Where that is not possible yet, and for those that were left out, it
@@ -192,6 +199,7 @@ Result<void> Publisher::publish_overlays(store::Database& reader, Time now,
                                          std::vector<Published>& published) {
     Publications before;
     std::optional<Drafted> drafted;
+    std::optional<Time> future;
     auto drafts = reader.read([&](SQLite::Database& db) {
         before = store::load_publications(db);
         std::vector<Draft> all;
@@ -204,11 +212,15 @@ Result<void> Publisher::publish_overlays(store::Database& reader, Time now,
         if (!closed_is_current(db, before, now)) {
             all.push_back(draft_closed(db, now));
             drafted = Drafted{seq, now, all.back().complete};
+            future = all.back().future;
+        } else {
+            closed_->seq = seq;
         }
         for (Draft& draft : all) draft.seq = seq;
         return all;
     });
     if (!drafts) return fail(drafts.error());
+    if (future) stale_ = std::max(stale_.value_or(*future), *future);
     // A full disk must not stand before a withdrawal.
     auto spares = tables_.ensure_spares();
     for (Draft& draft : *drafts) {

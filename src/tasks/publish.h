@@ -64,6 +64,8 @@ class Publisher {
         bool complete = true;  // no closed recipient was left out, unconfirmed for a day
     };
     std::optional<Drafted> closed_;
+    // The clock was set back: what was confirmed up to then says nothing any more, wherever the clock goes.
+    std::optional<Time> stale_;
 };
 
 // Notes what is out. One transaction.

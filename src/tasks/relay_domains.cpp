@@ -1,10 +1,28 @@
 // SPDX-License-Identifier: MIT
 #include "tasks/relay_domains.h"
 
+#include <algorithm>
+
 #include "base/log.h"
+#include "postfix/table.h"
 #include "store/domains.h"
 
 namespace postcensus::tasks {
+namespace {
+
+constexpr const char* kNobodys = "postcensus.invalid";  // RFC 2606: no domain is called so
+
+std::vector<std::string> published_domains(const config::Configuration& configuration) {
+    std::vector<std::string> domains;
+    const postfix::TableFolder tables(configuration.postfix, "");
+    for (const char* table : {"directory", "learned"})
+        if (const auto head = tables.head(table))
+            for (const auto& [domain, count] : head->counts)
+                if (auto valid = mail::valid_domain(domain)) domains.push_back(*std::move(valid));
+    return domains;
+}
+
+}  // namespace
 
 Result<void> take_relay_domains(config::Configuration& configuration, store::Database& state) {
     if (!configuration.asks_postfix_for_domains()) return {};
@@ -18,6 +36,9 @@ Result<void> learn_relay_domains(config::Configuration& configuration, store::Da
     if (!configuration.asks_postfix_for_domains()) return {};
     auto questions = domains_to_ask(state, {});
     if (!questions) return fail(questions.error());
+    // A state that was lost or restored does not know the domains of the tables that are out.
+    const std::vector<std::string> published = published_domains(configuration);
+    questions->known.insert(questions->known.end(), published.begin(), published.end());
     const auto answers = ask_postfix(configuration, *questions);
     if (answers.failure) log_failure(*answers.failure);
     // Without a first whole answer there is none that could stay: a domain that is not known yet would look
@@ -25,6 +46,13 @@ Result<void> learn_relay_domains(config::Configuration& configuration, store::Da
     auto knows = state.read([](SQLite::Database& db) { return store::knows_relay_domains(db); });
     if (!knows) return fail(knows.error());
     if (!*knows && answers.failure) return fail(*answers.failure);
+    auto before = state.read([](SQLite::Database& db) { return store::load_relay_domains(db); });
+    if (!before) return fail(before.error());
+    for (const std::string& domain : published)
+        if (answers.failure && !answers.relayed.contains(domain) &&
+            configuration.route_of(domain) == nullptr &&
+            std::find(before->begin(), before->end(), domain) == before->end())
+            return fail(*answers.failure);
     auto noted = note_answers(state, answers, now);
     if (!noted && (!*knows || noted.error().code != ExitCode::try_again)) return fail(noted.error());
     return take_relay_domains(configuration, state);
@@ -42,7 +70,9 @@ postfix::RelayDomains::Answers ask_postfix(const config::Configuration& configur
     if (!domains) return {.relayed = {}, .failure = domains.error()};
     std::vector<std::string> known = questions.known;
     known.insert(known.end(), domains->named().begin(), domains->named().end());
+    known.emplace_back(kNobodys);  // no table is left out
     auto answers = domains->ask(known, postfix::RelayDomains::Match::as_postfix);
+    answers.relayed.erase(kNobodys);
     if (questions.strange.empty()) return answers;
     auto strange = domains->ask(questions.strange, postfix::RelayDomains::Match::exact);
     for (const auto& [domain, relayed] : strange.relayed)
@@ -51,8 +81,7 @@ postfix::RelayDomains::Answers ask_postfix(const config::Configuration& configur
 }
 
 Result<bool> note_answers(store::Database& state, const postfix::RelayDomains::Answers& answers, Time now) {
-    // Tables that were asked for nothing have not shown that they answer.
-    const bool whole = !answers.failure && !answers.relayed.empty();
+    const bool whole = !answers.failure;
     // Mostly nothing has changed, and nothing is written.
     auto differs = state.read([&](SQLite::Database& db) {
         return store::relay_domains_differ(db, answers.relayed) || (whole && !store::knows_relay_domains(db));

@@ -160,8 +160,10 @@ class Watch {
 
     // A table that a worker is about to put out is put out and noted first.
     void stop(WatchEnd reason) {
-        end_reason_ = reason;
+        // Nothing is stronger than an end; and what comes now waits for whoever listens next.
+        if (!stopping_ || reason == WatchEnd::stopped) end_reason_ = reason;
         stopping_ = true;
+        hold_signals(true);
         directories_.stop();
         publication_.stop();
         if (!publication_.busy()) io_.stop();
@@ -279,7 +281,7 @@ class Watch {
     // --- domains = postfix ---
     awaitable<void> follow_domains() {
         Clock::time_point all_due = Clock::now() + kDomainsCheck;
-        for (;;) {
+        while (!stopping_) {
             co_await domains_.wait_until(all_due);
             // Strangers name domains as they like: they alone are asked about, and only so often.
             DomainQuestions questions{.known = {}, .strange = log_->take_strange_domains()};

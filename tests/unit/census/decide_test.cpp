@@ -103,12 +103,14 @@ Verdict expected(const Evidence& evidence, const Policy& policy, Time now) {
             return {Answer::accept, unseen ? Reason::unseen : Reason::listed, {}};
         }
         std::optional<Time> absent_until;
+        bool absence_over = false;
         if (policy.directory_complete && may_reject && evidence.absence && evidence.listings == 0 &&
             !evidence.directory_doubtful && evidence.absence->first_began >= *evidence.missed &&
             evidence.absence->first_began >= evidence.listed_at &&
             evidence.absence->last_at - evidence.absence->first_at >= policy.confirmation_interval)
-            absent_until = lease(evidence.absence->last_at);
+            absence_over = !(absent_until = lease(evidence.absence->last_at));
         if (last == nullptr && absent_until) return {Answer::reject, Reason::proven_absent, absent_until};
+        if (last == nullptr && absence_over) return {Answer::unsure, Reason::lease_over, {}};
         if (last == nullptr)
             return {Answer::unsure, evidence.accept_all ? Reason::accept_all : Reason::no_evidence, {}};
         const bool after_miss = evidence.missed && last->began >= *evidence.missed;
