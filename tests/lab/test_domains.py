@@ -128,3 +128,21 @@ def test_two_noes_end_a_domain_through_the_gate(census, gateway, panel, wall_clo
     panel.add("corp.example")
     assert census.run("sync", env=wall_clock.env).returncode == 0
     assert len(census.table("directory")) == 3
+
+
+def test_a_lost_state_beside_a_panel_that_does_not_answer(census, gateway, panel):
+    """Domains of tables that are out are asked about, and "don't know" takes nobody away, not the only one of a domain either."""
+    gateway.reload(relay_domains=f"corp.example, proxy:{panel.name}")
+    panel.add("branch.example")
+    assert census.run("sync").returncode == 0
+    everybody = ("anna@corp.example", "ben@corp.example", "zoe@branch.example")
+    for path in census.state.parent.iterdir():
+        path.unlink()
+    panel.for_postfix_alone()
+    for words in (["sync"], ["watch", "--once"]):
+        failed = census.run(*words)
+        assert failed.returncode == 69 and "must be able to read it" in failed.stderr
+        assert [answer(gateway, rcpt) for rcpt in everybody] == ["250"] * 3
+    panel.map.chmod(0o644)
+    assert census.run("watch", "--once").returncode == 0
+    assert [answer(gateway, rcpt) for rcpt in everybody] == ["250"] * 3

@@ -40,6 +40,12 @@ TEST_CASE("the gate lets a few go and stops many", "[census][gate]") {
     }
 }
 
+TEST_CASE("all of a domain is lost, though some of it is not published yet", "[census][gate]") {
+    CHECK(stopped_by_gate({{"c.example", 3, 0, 5}}, {}).size() == 1);
+    CHECK(stopped_by_gate({{"d.example", 0, 0, 2}}, {}).size() == 1);
+    CHECK(stopped_by_gate({{"d.example", 0, 0, 1}}, {}).empty());
+}
+
 TEST_CASE("the limits are the operator's", "[census][gate]") {
     const std::vector<DomainLosses> losses{{"a", 1000, 0, 300}};
     CHECK(stopped_by_gate(losses, {.percent = 30}).empty());
