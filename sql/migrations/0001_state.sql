@@ -247,12 +247,6 @@ CREATE TABLE command (
 ) STRICT;
 CREATE INDEX command_by_time ON command (at);
 
--- When an answer last became or ceased to be this one. Only `closed` is kept: its table is built anew only then.
-CREATE TABLE answer_change (
-    answer TEXT PRIMARY KEY,
-    seq    INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-
 -- What should be out: one row a table.
 CREATE TABLE publication (
     name       TEXT PRIMARY KEY,              -- directory, learned, closed, unknown

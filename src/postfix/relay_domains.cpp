@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kLargestFile = 16UL * 1024 * 1024;
 constexpr std::string_view kProxy = "proxy:";
+constexpr const char* kNobodys = "postcensus.invalid";  // RFC 2606: no domain is called so
 
 // The domain as it is, then, where parents match, each domain above it; else those with their dot in front.
 std::vector<std::string> keys_of(const std::string& domain, bool parents_match) {
@@ -84,17 +85,19 @@ std::vector<std::string> RelayDomains::tables() const {
 RelayDomains::Answers RelayDomains::ask(const std::vector<std::string>& domains, Match match) const {
     Answers answers;
     std::vector<std::string> open = domains;
+    open.emplace_back(kNobodys);
     for (const Pattern& pattern : patterns_) {
         auto found = matched(pattern, open, match);
         if (!found) {
             answers.failure = found.error();
+            answers.relayed.erase(kNobodys);
             return answers;
         }
         for (const std::string& domain : *found) answers.relayed[domain] = !pattern.negated;
         std::erase_if(open, [&](const std::string& domain) { return answers.relayed.contains(domain); });
-        if (open.empty()) break;
     }
     for (const std::string& domain : open) answers.relayed[domain] = false;
+    answers.relayed.erase(kNobodys);
     return answers;
 }
 

@@ -27,7 +27,8 @@ class RelayDomains {
         std::map<std::string, bool> relayed;
         std::optional<Failure> failure;
     };
-    // Domains in their ASCII form; each is asked for in its UTF-8 form, too.
+    // Domains in their ASCII form; each is asked for in its UTF-8 form, too. Every table is asked, even for
+    // none: one that does not answer is a failure.
     Answers ask(const std::vector<std::string>& domains, Match match) const;
 
     // The domains that stand in main.cf, or in a file that it names, as they are.

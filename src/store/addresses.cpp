@@ -260,14 +260,13 @@ void AnswerWriter::hold_unseen(const Pending& pending, std::int64_t number) {
 }
 
 void note_closed_change(Writer& writer) {
-    SQLite::Statement note(writer.db,
-                           "INSERT OR REPLACE INTO answer_change (answer, seq) VALUES ('closed', ?)");
-    note.bind(1, writer.seq);
+    SQLite::Statement note(writer.db, "INSERT OR REPLACE INTO meta (key, value) VALUES ('closed', ?)");
+    note.bind(1, std::to_string(writer.seq));
     note.exec();
 }
 
 Seq last_closed_change(SQLite::Database& db) {
-    return db.execAndGet("SELECT coalesce((SELECT seq FROM answer_change WHERE answer = 'closed'), 0)")
+    return db.execAndGet("SELECT coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'closed'), 0)")
         .getInt64();
 }
 

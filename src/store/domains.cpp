@@ -103,9 +103,9 @@ bool note_relay_domains(Writer& writer, const std::map<std::string, bool>& answe
     SQLite::Statement add(writer.db, "INSERT INTO relay_domain (domain) VALUES (?) ON CONFLICT DO NOTHING");
     SQLite::Statement yes(writer.db,
                           "UPDATE relay_domain SET no_at = NULL WHERE domain = ? AND no_at IS NOT NULL");
-    SQLite::Statement no(writer.db, "UPDATE relay_domain SET no_at = ? WHERE domain = ? AND no_at IS NULL");
-    SQLite::Statement end(writer.db,
-                          "DELETE FROM relay_domain WHERE domain = ? AND (no_at <= ? OR no_at > ?)");
+    SQLite::Statement no(
+        writer.db, "UPDATE relay_domain SET no_at = ?1 WHERE domain = ?2 AND (no_at IS NULL OR no_at > ?1)");
+    SQLite::Statement end(writer.db, "DELETE FROM relay_domain WHERE domain = ? AND no_at <= ?");
     bool changed = false;
     for (const auto& [domain, relayed] : answers) {
         for (SQLite::Statement* statement : {&add, &yes, &no, &end}) statement->reset();
@@ -118,7 +118,6 @@ bool note_relay_domains(Writer& writer, const std::map<std::string, bool>& answe
         }
         end.bind(1, domain);
         end.bind(2, to_unix_ms(now - kBetweenNoes));
-        end.bind(3, to_unix_ms(now));  // the clock was set back
         changed = end.exec() > 0 || changed;
         no.bind(1, to_unix_ms(now));
         no.bind(2, domain);

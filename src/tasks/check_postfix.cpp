@@ -15,7 +15,6 @@ namespace postcensus::tasks {
 namespace {
 
 constexpr const char* kArea = "postfix";
-constexpr const char* kNoDomain = "postcensus.invalid";
 constexpr std::size_t kMostDomains = 200;  // Postfix's tables may be databases
 
 std::vector<std::string> route_domains(const config::Configuration& configuration) {
@@ -109,8 +108,7 @@ void check_relay_domains(const CheckScene& scene, const postfix::Snapshot& snaps
     const auto list = postfix::RelayDomains::open(scene.configuration.postfix.config_dir);
     if (!list) return tell_unreadable("relay_domains", list.error(), tell);
     // Where no domain is known yet, its tables have to answer all the same.
-    const std::vector<std::string> asked = domains.empty() ? std::vector<std::string>{kNoDomain} : domains;
-    const auto answers = list->ask(asked, postfix::RelayDomains::Match::as_postfix);
+    const auto answers = list->ask(domains, postfix::RelayDomains::Match::as_postfix);
     if (answers.failure) return tell_unreadable("relay_domains", *answers.failure, tell);
     if (domains.empty()) {
         tell(Finding::warn(kArea, "relay_domains",

@@ -137,40 +137,49 @@ Result<Decision::Piece> Decision::next_piece() {
     });
 }
 
-Result<void> Decision::decide_piece(const Piece& piece, Time now) {
-    if (piece.ids.empty()) return {};
-    Decided sum = decided_;
+// One transaction over these addresses, each with the evidence of now. Undone, nothing has been counted.
+Result<void> Decision::look_at(const std::vector<store::AddressId>& ids, Time now, const Settle& settle) {
+    Look look{.sum = decided_};
     const auto number = hold_number_;
-    auto settled = state_.write([&](store::Writer& writer) {
+    auto looked = state_.write([&](store::Writer& writer) {
         store::AnswerWriter answers(writer, now);
         store::CauseReader causes(writer.db);
         store::EvidenceReader reader(writer.db);
         store::GateQueue gate(writer);
-        for (const store::AddressId id : piece.ids) {
+        look.writer = &writer;
+        look.answers = &answers;
+        look.gate = &gate;
+        for (const store::AddressId id : ids) {
             auto pending = reader.load(id);
             if (!pending) {
                 answers.drop_undecided(id);  // the address has gone
                 continue;
             }
-            ++sum.looked_at;
             const census::Verdict verdict = decide_one(configuration_, writer.db, *pending, now);
-            if (is_removal(*pending, verdict)) {
-                gate.add(id);
-                continue;
-            }
+            if (settle(look, *pending, verdict)) continue;
             const bool changed = verdict.answer != pending->evidence.answered;
             answers.settle(*pending, verdict,
                            changed ? causes.describe(*pending, verdict.reason) : std::string{});
-            queue_follow_up(writer, answers, *pending, verdict, now, sum);
-            if (changed) ++sum.changed;
+            queue_follow_up(writer, answers, *pending, verdict, now, look.sum);
+            if (changed) ++look.sum.changed;
         }
     });
-    if (!settled) {
+    if (looked)
+        decided_ = look.sum;
+    else
         hold_number_ = number;
-        return settled;
-    }
-    decided_ = sum;
-    return {};
+    return looked;
+}
+
+Result<void> Decision::decide_piece(const Piece& piece, Time now) {
+    if (piece.ids.empty()) return {};
+    return look_at(piece.ids, now,
+                   [](Look& look, const store::Pending& pending, const census::Verdict& verdict) {
+                       ++look.sum.looked_at;
+                       if (!is_removal(pending, verdict)) return false;
+                       look.gate->add(pending.id);
+                       return true;
+                   });
 }
 
 Result<bool> Decision::ask_gate(Time now) {
@@ -194,36 +203,16 @@ Result<bool> Decision::settle_removals(Time now) {
         if (!ended) return fail(ended.error());
         return true;
     }
-    Decided sum = decided_;
-    const auto number = hold_number_;
-    auto settled = state_.write([&](store::Writer& writer) {
-        store::AnswerWriter answers(writer, now);
-        store::CauseReader causes(writer.db);
-        store::EvidenceReader reader(writer.db);
-        for (const store::AddressId id : *ids) {
-            auto pending = reader.load(id);
-            if (!pending) {
-                answers.drop_undecided(id);
-                continue;
-            }
+    auto settled =
+        look_at(*ids, now, [this](Look& look, const store::Pending& pending, const census::Verdict& verdict) {
             // Evidence may have come since it was looked at.
-            const census::Verdict verdict = decide_one(configuration_, writer.db, *pending, now);
-            if (is_removal(*pending, verdict) && !pending->approved && stopped_) {
-                if (sum.held < kShown) spdlog::error("held: {}", pending->address.external());
-                answers.hold(*pending, hold_number(writer));
-                ++sum.held;
-                continue;
-            }
-            answers.settle(*pending, verdict, causes.describe(*pending, verdict.reason));
-            queue_follow_up(writer, answers, *pending, verdict, now, sum);
-            if (verdict.answer != pending->evidence.answered) ++sum.changed;
-        }
-    });
-    if (!settled) {
-        hold_number_ = number;
-        return fail(settled.error());
-    }
-    decided_ = sum;
+            if (!is_removal(pending, verdict) || pending.approved || !stopped_) return false;
+            if (look.sum.held < kShown) spdlog::error("held: {}", pending.address.external());
+            look.answers->hold(pending, hold_number(*look.writer));
+            ++look.sum.held;
+            return true;
+        });
+    if (!settled) return fail(settled.error());
     return false;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -45,6 +46,17 @@ class Decision {
         std::string after;
         bool last = false;  // nothing is left but what waits at the gate
     };
+    // What is at hand while a transaction runs.
+    struct Look {
+        store::Writer* writer = nullptr;
+        store::AnswerWriter* answers = nullptr;
+        store::GateQueue* gate = nullptr;
+        Decided sum;
+    };
+    // True: it has dealt with this one; else it gets the verdict for its answer.
+    using Settle =
+        std::function<bool(Look& look, const store::Pending& pending, const census::Verdict& verdict)>;
+    Result<void> look_at(const std::vector<store::AddressId>& ids, Time now, const Settle& settle);
     Result<Piece> next_piece();
     Result<void> decide_piece(const Piece& piece, Time now);
     Result<bool> ask_gate(Time now);

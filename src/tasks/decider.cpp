@@ -51,6 +51,11 @@ Result<std::optional<std::vector<std::string>>> foreign_keys(
         !std::filesystem::exists(tables.index_path(table), ignored))
         return Keys{};
     const auto head = tables.head(table);
+    // One that cannot be read may be newer than this state: that is no sign that somebody touched it.
+    if (const auto text = tables.text_path(table);
+        !head && std::filesystem::exists(text, ignored) && ::access(text.c_str(), R_OK) != 0)
+        return fail(ExitCode::cannot_write, describe_errno("cannot read the table", text, errno) +
+                                                "; give it back to the user that runs Postcensus");
     const auto publication = known.find(table);
     if (publication != known.end() &&
         (!head || (head->state_id == state_id && head->generation <= publication->second.generation)))

@@ -10,8 +10,6 @@
 namespace postcensus::tasks {
 namespace {
 
-constexpr const char* kNobodys = "postcensus.invalid";  // RFC 2606: no domain is called so
-
 std::vector<std::string> published_domains(const config::Configuration& configuration) {
     std::vector<std::string> domains;
     const postfix::TableFolder tables(configuration.postfix, "");
@@ -70,9 +68,7 @@ postfix::RelayDomains::Answers ask_postfix(const config::Configuration& configur
     if (!domains) return {.relayed = {}, .failure = domains.error()};
     std::vector<std::string> known = questions.known;
     known.insert(known.end(), domains->named().begin(), domains->named().end());
-    known.emplace_back(kNobodys);  // no table is left out
     auto answers = domains->ask(known, postfix::RelayDomains::Match::as_postfix);
-    answers.relayed.erase(kNobodys);
     if (questions.strange.empty()) return answers;
     auto strange = domains->ask(questions.strange, postfix::RelayDomains::Match::exact);
     for (const auto& [domain, relayed] : strange.relayed)

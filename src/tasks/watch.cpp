@@ -375,7 +375,6 @@ class Watch {
         asio::signal_set signals(io_, SIGTERM, SIGINT, SIGHUP);
         hold_signals(false);
         const int signal = co_await signals.async_wait(asio::use_awaitable);
-        hold_signals(true);
         spdlog::info("{}", signal == SIGHUP ? "reloading" : "ending");
         if (signal == SIGHUP)
             notify_reloading();

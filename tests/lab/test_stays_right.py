@@ -93,6 +93,20 @@ def test_a_table_that_somebody_touched_is_written_again(census, gateway, touch, 
     assert census.stop() == 0
 
 
+def test_a_table_that_cannot_be_read_may_be_newer(census, gateway):
+    """So nothing is concluded from it."""
+    text = census.maps / "directory"
+    shutil.chown(text, "root")
+    text.chmod(0o600)
+    before = text.read_bytes()
+    for words in (["sync"], ["watch"]):
+        failed = census.run(*words)
+        assert failed.returncode == 73 and f"cannot read the table {text}" in failed.stderr
+    assert text.read_bytes() == before and answer(gateway, "anna@corp.example") == "250"
+    shutil.chown(text, census.owner)
+    assert census.run("sync").returncode == 0
+
+
 # --- one decider ---
 
 def test_commands_beside_a_watch_of_another_configuration(census, gateway):
