@@ -28,6 +28,8 @@ CREATE TABLE address (
     accepted_seq INTEGER,                     -- when it last became accepted (or closed)
     left_seq     INTEGER,                     -- when it last stopped being so
     missed_seq   INTEGER,                     -- its first miss after that
+    waits_since  INTEGER,                     -- since it has been unsure: its first miss
+    waits_last   INTEGER,                     -- and its last one
     asked_at     INTEGER,                     -- when its rejection was last used
     last_object  INTEGER,                     -- whose listing of it ended last
     configured   INTEGER NOT NULL DEFAULT 0,  -- named by a route's accept
@@ -40,12 +42,31 @@ CREATE INDEX address_by_left     ON address (left_seq) WHERE left_seq IS NOT NUL
 CREATE INDEX address_configured  ON address (id) WHERE configured = 1;
 CREATE INDEX address_strangers   ON address (id) WHERE accepted_seq IS NULL;
 CREATE INDEX address_accept_all  ON address (domain) WHERE reason = 'accept-all';
+-- For the audit: mail waits for these; a callout knew those, and no directory; a directory lists those, and the
+-- server refuses them.
+CREATE INDEX address_waiting     ON address (waits_last) WHERE waits_last >= waits_since + 3600000;
+CREATE INDEX address_proven      ON address (accepted_seq) WHERE reason = 'proven' OR reason = 'closed-callout';
+CREATE INDEX address_contested   ON address (id) WHERE reason = 'contested';
 
--- How many addresses of a domain are accepted or closed: what the gate measures a loss by.
-CREATE TABLE accepted (
-    domain    TEXT PRIMARY KEY,
-    addresses INTEGER NOT NULL
+-- How many addresses of a domain have which answer, and why. Those that are unsure are not counted: strangers
+-- make them.
+CREATE TABLE census (
+    domain    TEXT NOT NULL,
+    answer    TEXT NOT NULL,
+    reason    TEXT NOT NULL,
+    addresses INTEGER NOT NULL,
+    PRIMARY KEY (domain, answer, reason)
 ) STRICT, WITHOUT ROWID;
+
+-- The size of the census, once an hour.
+CREATE TABLE census_size (
+    hour     INTEGER PRIMARY KEY,             -- hours since the epoch
+    listed   INTEGER NOT NULL,
+    learned  INTEGER NOT NULL,
+    other    INTEGER NOT NULL,                -- accepted for another reason
+    closed   INTEGER NOT NULL,                -- of all these
+    rejected INTEGER NOT NULL
+) STRICT;
 
 -- The domains that the decider's configuration relays, and a digest of what else in it decides.
 CREATE TABLE domain (
@@ -155,6 +176,22 @@ CREATE TABLE bounce (
     host       TEXT NOT NULL,
     reply      TEXT NOT NULL
 ) STRICT;
+CREATE INDEX bounce_by_time ON bounce (last_at);
+
+-- The last delivery to each address that a callout or a directory can speak of; written once an hour at most.
+CREATE TABLE delivery (
+    address_id INTEGER PRIMARY KEY REFERENCES address (id),
+    at         INTEGER NOT NULL,
+    host       TEXT NOT NULL
+) STRICT;
+
+-- Networks that missed more than their budget: who harvests. A few for each hour.
+CREATE TABLE harvest (
+    hour       INTEGER NOT NULL,
+    network    TEXT NOT NULL,
+    suppressed INTEGER NOT NULL,              -- misses that became no question
+    PRIMARY KEY (hour, network)
+) STRICT, WITHOUT ROWID;
 
 -- The queue: what is to be asked, and nobody waits for.
 CREATE TABLE question (
@@ -181,6 +218,15 @@ CREATE TABLE target (
     limit_at     INTEGER,                      -- the refusal at which the server ended one, if it has
     limit_met    INTEGER,                      -- when
     tarpit       INTEGER NOT NULL DEFAULT 0    -- ms that it takes for a refusal
+) STRICT, WITHOUT ROWID;
+
+-- Callouts that are stopped at the moment: of a server, or of one domain at it.
+CREATE TABLE breaker (
+    target TEXT NOT NULL,
+    domain TEXT NOT NULL,                     -- empty: of all domains
+    since  INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (target, domain)
 ) STRICT, WITHOUT ROWID;
 
 -- Live lookups that found a listed control of the domain, and not this address: the first and the last of a run
@@ -231,8 +277,10 @@ CREATE TABLE event (
     to_answer   TEXT NOT NULL,
     reason      TEXT NOT NULL,
     cause       TEXT NOT NULL,
-    approved    INTEGER NOT NULL DEFAULT 0
+    approved    INTEGER NOT NULL DEFAULT 0,
+    waited      INTEGER                       -- an acceptance: ms since its first miss
 ) STRICT;
+CREATE INDEX event_learned ON event (at) WHERE waited IS NOT NULL;
 CREATE INDEX event_by_address ON event (address_id, at);
 CREATE INDEX event_by_time ON event (at);
 
@@ -264,10 +312,19 @@ CREATE TABLE log_mark (
     mark   TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Counts for the report: one row a name and day.
+-- Counts for the report: one row an hour, name and label (a server, a table).
 CREATE TABLE counter (
+    hour  INTEGER NOT NULL,                   -- hours since the epoch
     name  TEXT NOT NULL,
-    day   INTEGER NOT NULL,                   -- days since the epoch
+    label TEXT NOT NULL,
     value INTEGER NOT NULL,
-    PRIMARY KEY (name, day)
+    PRIMARY KEY (hour, name, label)
+) STRICT, WITHOUT ROWID;
+
+-- The same since this state was made, for the metrics: they never fall.
+CREATE TABLE total (
+    name  TEXT NOT NULL,
+    label TEXT NOT NULL,
+    value INTEGER NOT NULL,
+    PRIMARY KEY (name, label)
 ) STRICT, WITHOUT ROWID;

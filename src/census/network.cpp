@@ -76,6 +76,20 @@ std::vector<ClientNetwork> networks_of(std::string_view client) {
     return {{name_of(*address, 8), 1}, {name_of(*address, 6), 4}, {name_of(*address, 4), 16}};
 }
 
+std::string spell_network_of(std::string_view client) {
+    auto address = Network::address(client);
+    if (!address) return "unknown";
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    if (is_ipv4(*address)) {
+        address->bytes[15] = 0;
+        ::inet_ntop(AF_INET, &address->bytes[12], text.data(), text.size());
+        return std::string(text.data()) + "/24";
+    }
+    std::fill(address->bytes.begin() + 8, address->bytes.end(), std::uint8_t{0});
+    ::inet_ntop(AF_INET6, address->bytes.data(), text.data(), text.size());
+    return std::string(text.data()) + "/64";
+}
+
 std::vector<Network> parse_mynetworks(std::string_view text) {
     std::vector<Network> networks;
     constexpr std::string_view kBetween = ", \t\r\n";

@@ -33,6 +33,9 @@ struct ClientNetwork {
 // no address (Postfix says "unknown"): one network of all such.
 std::vector<ClientNetwork> networks_of(std::string_view client);
 
+// The one that is told to people: "192.0.2.0/24", "2001:db8:0:1::/64"; "unknown" for what is no address.
+std::string spell_network_of(std::string_view client);
+
 // The plain networks in Postfix's mynetworks; what it takes from tables and files is left out, as is what a
 // "!" excludes with all that follows.
 std::vector<Network> parse_mynetworks(std::string_view text);

@@ -3,6 +3,8 @@
 
 #include <stdexcept>
 
+#include "store/history.h"
+
 namespace postcensus::store {
 namespace {
 
@@ -83,7 +85,7 @@ std::optional<AddressId> find_address(SQLite::Database& db, const mail::Address&
 EvidenceReader::EvidenceReader(SQLite::Database& db)
     : address_(db,
                "SELECT address.address, answer, reason, until, listed_seq, left_seq, missed_seq, configured, "
-               "coalesce(domain.accept_all, 0) AS accept_all, hold.cause AS hold_cause, "
+               "waits_since, coalesce(domain.accept_all, 0) AS accept_all, hold.cause AS hold_cause, "
                "coalesce(hold.approved, 0) AS approved, first_at, first_seq, last_at "
                "FROM address LEFT JOIN domain USING (domain) LEFT JOIN hold ON hold.address_id = address.id "
                "LEFT JOIN absence ON absence.address_id = address.id WHERE address.id = ?"),
@@ -106,6 +108,8 @@ std::optional<Pending> EvidenceReader::load(AddressId id) {
         census::parse_reason(address_.getColumn("reason").getString()).value_or(census::Reason::no_evidence);
     if (const auto until = address_.getColumn("until"); !until.isNull())
         pending.until = from_unix_ms(until.getInt64());
+    if (const auto since = address_.getColumn("waits_since"); !since.isNull())
+        pending.waits_since = from_unix_ms(since.getInt64());
     pending.evidence.listed_at = address_.getColumn("listed_seq").getInt64();
     const auto left = optional_seq(address_.getColumn("left_seq"));
     const auto missed = optional_seq(address_.getColumn("missed_seq"));
@@ -146,15 +150,19 @@ std::optional<Pending> EvidenceReader::load(AddressId id) {
     return pending;
 }
 
-AcceptedCount::AcceptedCount(Writer& writer)
+CensusCount::CensusCount(Writer& writer)
     : add_(writer.db,
-           "INSERT INTO accepted (domain, addresses) VALUES (?, ?) ON CONFLICT (domain) DO UPDATE SET "
-           "addresses = addresses + excluded.addresses") {}
+           "INSERT INTO census (domain, answer, reason, addresses) VALUES (?, ?, ?, ?) ON CONFLICT (domain, "
+           "answer, reason) DO UPDATE SET addresses = addresses + excluded.addresses") {}
 
-void AcceptedCount::add(std::string_view domain, std::int64_t change) {
+void CensusCount::add(std::string_view domain, census::Answer answer, census::Reason reason,
+                      std::int64_t change) {
+    if (answer == census::Answer::unsure) return;
     add_.reset();
     add_.bind(1, std::string(domain));
-    add_.bind(2, change);
+    add_.bind(2, std::string(census::name_of(answer)));
+    add_.bind(3, std::string(census::name_of(reason)));
+    add_.bind(4, change);
     add_.exec();
 }
 
@@ -165,11 +173,13 @@ AnswerWriter::AnswerWriter(Writer& writer, Time now)
               "UPDATE address SET answer = :answer, reason = :reason, until = :until, "
               "accepted_seq = CASE WHEN :came THEN :seq ELSE accepted_seq END, "
               "left_seq = CASE WHEN :went THEN :seq ELSE left_seq END, "
-              "missed_seq = CASE WHEN :over THEN NULL ELSE missed_seq END WHERE id = :id"),
+              "missed_seq = CASE WHEN :over THEN NULL ELSE missed_seq END, "
+              "waits_since = CASE WHEN :answer = 'unsure' THEN waits_since END, "
+              "waits_last = CASE WHEN :answer = 'unsure' THEN waits_last END WHERE id = :id"),
       event_(writer.db,
-             "INSERT INTO event (address_id, seq, at, from_answer, to_answer, reason, cause, approved) "
-             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
-      accepted_(writer),
+             "INSERT INTO event (address_id, seq, at, from_answer, to_answer, reason, cause, approved, waited) "
+             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+      census_(writer),
       decided_(writer.db, "DELETE FROM undecided WHERE address_id = ?"),
       unhold_(writer.db, "DELETE FROM hold WHERE address_id = ?"),
       hold_(writer.db,
@@ -206,7 +216,10 @@ void AnswerWriter::settle(const Pending& pending, const census::Verdict& verdict
         update_.bind(":seq", writer_.seq);
         update_.bind(":id", pending.id);
         update_.exec();
-        if (was != is) accepted_.add(pending.address.domain(), is ? 1 : -1);
+        if (verdict.answer != pending.evidence.answered || verdict.reason != pending.reason) {
+            census_.add(pending.address.domain(), pending.evidence.answered, pending.reason, -1);
+            census_.add(pending.address.domain(), verdict.answer, verdict.reason, 1);
+        }
     }
     if (verdict.answer != pending.evidence.answered) {
         if (!closed_noted_ && (verdict.answer == census::Answer::closed ||
@@ -214,16 +227,7 @@ void AnswerWriter::settle(const Pending& pending, const census::Verdict& verdict
             note_closed_change(writer_);
             closed_noted_ = true;
         }
-        event_.reset();
-        event_.bind(1, pending.id);
-        event_.bind(2, writer_.seq);
-        event_.bind(3, to_unix_ms(now_));
-        event_.bind(4, std::string(census::name_of(pending.evidence.answered)));
-        event_.bind(5, std::string(census::name_of(verdict.answer)));
-        event_.bind(6, std::string(census::name_of(verdict.reason)));
-        event_.bind(7, cause);
-        event_.bind(8, pending.approved ? 1 : 0);
-        event_.exec();
+        write_event(pending, verdict, cause);
     }
     const bool waits_on = (pending.hold == HoldCause::gate && verdict.reason == census::Reason::held) ||
                           (pending.hold == HoldCause::unseen && census::exists(verdict.answer) &&
@@ -236,6 +240,27 @@ void AnswerWriter::settle(const Pending& pending, const census::Verdict& verdict
     decided_.reset();
     decided_.bind(1, pending.id);
     decided_.exec();
+}
+
+void AnswerWriter::write_event(const Pending& pending, const census::Verdict& verdict,
+                               const std::string& cause) {
+    event_.reset();
+    event_.bind(1, pending.id);
+    event_.bind(2, writer_.seq);
+    event_.bind(3, to_unix_ms(now_));
+    event_.bind(4, std::string(census::name_of(pending.evidence.answered)));
+    event_.bind(5, std::string(census::name_of(verdict.answer)));
+    event_.bind(6, std::string(census::name_of(verdict.reason)));
+    event_.bind(7, cause);
+    event_.bind(8, pending.approved ? 1 : 0);
+    if (pending.waits_since && census::exists(verdict.answer)) {
+        const Milliseconds waited = std::max<Milliseconds>(now_ - *pending.waits_since, Milliseconds(0));
+        event_.bind(9, static_cast<std::int64_t>(waited.count()));
+        count_learned(writer_, waited, now_);
+    } else {
+        event_.bind(9);
+    }
+    event_.exec();
 }
 
 void AnswerWriter::write_hold(AddressId id, std::int64_t number, HoldCause cause) {

@@ -59,6 +59,7 @@ struct Pending {
     bool configured = false;                              // named by a route's accept
     census::Reason reason = census::Reason::no_evidence;  // of the last answer
     std::optional<Time> until;
+    std::optional<Time> waits_since;  // it is unsure, and a sender has waited since
 };
 
 // Loads evidence, with its statements kept prepared.
@@ -73,11 +74,11 @@ class EvidenceReader {
     SQLite::Statement callouts_;
 };
 
-// How many addresses of a domain are accepted or closed: whoever writes an answer keeps it right.
-class AcceptedCount {
+// How many addresses of a domain have which answer, and why: whoever writes an answer keeps it right.
+class CensusCount {
   public:
-    explicit AcceptedCount(Writer& writer);
-    void add(std::string_view domain, std::int64_t change);
+    explicit CensusCount(Writer& writer);
+    void add(std::string_view domain, census::Answer answer, census::Reason reason, std::int64_t change);
 
   private:
     SQLite::Statement add_;
@@ -97,12 +98,13 @@ class AnswerWriter {
 
   private:
     void write_hold(AddressId id, std::int64_t number, HoldCause cause);
+    void write_event(const Pending& pending, const census::Verdict& verdict, const std::string& cause);
 
     Writer& writer_;
     Time now_;
     SQLite::Statement update_;
     SQLite::Statement event_;
-    AcceptedCount accepted_;
+    CensusCount census_;
     SQLite::Statement decided_;
     SQLite::Statement unhold_;
     SQLite::Statement hold_;

@@ -23,7 +23,7 @@ Arrivals::Arrivals(Writer& writer, ListedAnswer answer, std::function<void(Addre
       known_(std::move(known)),
       no_addresses_(writer.db.execAndGet("SELECT NOT EXISTS (SELECT 1 FROM address)").getInt() != 0),
       book_(writer),
-      accepted_(writer),
+      census_(writer),
       find_(writer.db, "SELECT id FROM address WHERE domain = ? AND local = ?"),
       insert_(writer.db,
               "INSERT INTO address (id, local, domain, listed_seq, answer, reason, accepted_seq) "
@@ -114,11 +114,11 @@ void Arrivals::store_one(Run from, Run to) {
 }
 
 AddressId Arrivals::add_new(std::string local, Run from, Run to) {
-    const Answer& listed =
+    Answer& listed =
         answer(std::all_of(from, to, [](const Arrival& listing) { return listing.closed; }));
     const AddressId id = ++last_id_;
     ++added_;
-    if (listed.accepted) ++accepted_here_;
+    ++listed.addresses;
     any_closed_ = any_closed_ || listed.answer == "closed";
     if (!listed.decided) book_.mark_undecided(id, AddressBook::Rank::other);
     new_.push_back({id, std::move(local), &listed});
@@ -183,20 +183,19 @@ void Arrivals::store_listings() {
     listings_.clear();
 }
 
-const Arrivals::Answer& Arrivals::answer(bool closed) {
+Arrivals::Answer& Arrivals::answer(bool closed) {
     Answer& kept = answers_[closed ? 1 : 0];
     if (kept.known) return kept;
     const auto verdict = answer_ ? answer_(domain_, closed) : std::nullopt;
     const census::Verdict stored = verdict.value_or(census::Verdict{});
-    kept = {true, verdict.has_value(), census::exists(stored.answer),
-            std::string(census::name_of(stored.answer)), std::string(census::name_of(stored.reason))};
+    kept = {true, verdict.has_value(), census::exists(stored.answer), stored, std::string(census::name_of(stored.answer)), std::string(census::name_of(stored.reason))};
     return kept;
 }
 
 void Arrivals::leave_domain() {
     store_new();
-    if (accepted_here_ > 0) accepted_.add(domain_, accepted_here_);
-    accepted_here_ = 0;
+    for (const Answer& one : answers_)
+        if (one.addresses > 0) census_.add(domain_, one.verdict.answer, one.verdict.reason, one.addresses);
     answers_ = {};
     domain_.clear();
 }

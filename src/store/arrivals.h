@@ -43,7 +43,9 @@ class Arrivals {
         bool known = false;
         bool decided = false;
         bool accepted = false;
-        std::string answer, reason;
+        census::Verdict verdict;
+        std::string answer, reason;  // their names
+        std::int64_t addresses = 0;  // that have it, and are not counted yet
     };
     std::string_view text(const Arrival& arrival) const {
         return std::string_view(text_).substr(arrival.start, arrival.size);
@@ -53,7 +55,7 @@ class Arrivals {
     AddressId add_new(std::string local, Run from, Run to);
     void store_new();
     void store_listings();
-    const Answer& answer(bool closed);
+    Answer& answer(bool closed);
     void leave_domain();
 
     Writer& writer_;
@@ -79,10 +81,9 @@ class Arrivals {
     std::int64_t added_ = 0;
     std::string domain_;              // of the address at hand
     std::array<Answer, 2> answers_;   // there: open, closed
-    std::int64_t accepted_here_ = 0;  // there, and not counted yet
     bool any_closed_ = false;
     AddressBook book_;
-    AcceptedCount accepted_;
+    CensusCount census_;
     SQLite::Statement find_, insert_, insert_eight_, list_, list_eight_;
 };
 

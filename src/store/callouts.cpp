@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "store/callouts.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace postcensus::store {
 
 std::vector<mail::Address> known_good(SQLite::Database& db, const std::string& domain, std::size_t most) {
@@ -79,6 +82,38 @@ void record_callout(Writer& writer, AddressId id, const census::CalloutOutcome& 
             "'policy') "
             "AND class <> :class)");
     if (census::conclusive(outcome.klass)) AddressBook(writer).mark_undecided(id, AddressBook::Rank::miss);
+}
+
+void set_breakers(Writer& writer, const std::vector<Breaker>& breakers, Time now) {
+    SQLite::Statement all(writer.db, "SELECT target, domain FROM breaker");
+    std::vector<std::pair<std::string, std::string>> over;
+    while (all.executeStep()) {
+        const std::pair known(all.getColumn(0).getString(), all.getColumn(1).getString());
+        const bool goes_on = std::any_of(breakers.begin(), breakers.end(), [&known](const Breaker& one) {
+            return one.target == known.first && one.domain == known.second;
+        });
+        if (!goes_on) over.push_back(known);
+    }
+    all.reset();
+    SQLite::Statement end(writer.db, "DELETE FROM breaker WHERE target = ? AND domain = ?");
+    for (const auto& [target, domain] : over) {
+        end.reset();
+        end.bind(1, target);
+        end.bind(2, domain);
+        end.exec();
+    }
+    SQLite::Statement set(writer.db,
+                          "INSERT INTO breaker (target, domain, since, reason) VALUES (?, ?, ?, ?) ON CONFLICT "
+                          "(target, domain) DO UPDATE SET reason = excluded.reason WHERE reason <> "
+                          "excluded.reason");
+    for (const Breaker& one : breakers) {
+        set.reset();
+        set.bind(1, one.target);
+        set.bind(2, one.domain);
+        set.bind(3, to_unix_ms(now));
+        set.bind(4, one.reason);
+        set.exec();
+    }
 }
 
 census::Pace load_pace(SQLite::Database& db, const std::string& target) {

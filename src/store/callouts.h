@@ -21,6 +21,15 @@ std::vector<mail::Address> known_good(SQLite::Database& db, const std::string& d
 // address.
 void record_callout(Writer& writer, AddressId id, const census::CalloutOutcome& outcome, Seq began, Time at);
 
+// Callouts that are stopped: all to a server, or those for one domain.
+struct Breaker {
+    std::string target;
+    std::string domain;  // empty: all
+    std::string reason;
+};
+// These are stopped now, and no others.
+void set_breakers(Writer& writer, const std::vector<Breaker>& breakers, Time now);
+
 // What was learned of a server, host:port.
 census::Pace load_pace(SQLite::Database& db, const std::string& target);
 void save_pace(Writer& writer, const std::string& target, const census::Pace& pace);

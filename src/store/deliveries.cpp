@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 // What a callout has just said is not asked again for the next bounce.
 constexpr auto kJustAnswered = 15min;
 constexpr int kMostRenewals = 4;
+constexpr auto kDeliveryNoted = 1h;  // a busy mailbox is not written with every mail
 
 }  // namespace
 
@@ -60,9 +61,18 @@ void renew_proofs(Writer& writer, const std::vector<StoredDelivery>& deliveries)
     SQLite::Statement later(
         writer.db,
         "UPDATE question SET due = max(due, ?) WHERE address_id = ? AND cause = 'refresh' AND attempts = 0");
+    SQLite::Statement note(writer.db,
+                           "INSERT INTO delivery (address_id, at, host) VALUES (:id, :at, :host) ON CONFLICT "
+                           "(address_id) DO UPDATE SET at = :at, host = :host WHERE :at - at >= :apart");
+    note.bind(":apart", static_cast<std::int64_t>(Milliseconds(kDeliveryNoted).count()));
     for (const StoredDelivery& delivery : deliveries) {
         const auto id = find_address(writer.db, delivery.recipient);
         if (!id) continue;
+        note.reset();
+        note.bind(":id", *id);
+        note.bind(":at", to_unix_ms(delivery.at));
+        note.bind(":host", delivery.host);
+        note.exec();
         proof.reset();
         proof.bind(":id", *id);
         if (!proof.executeStep() || proof.getColumn(0).getString() != "deliverable" ||

@@ -16,17 +16,81 @@ using namespace std::chrono_literals;
 constexpr auto kHistoryAccepted = 400 * 24h;
 constexpr auto kHistoryOther = 14 * 24h;
 constexpr auto kSendersWait = 24h;
+// Counts by server: in a large hosting there are many.
+constexpr auto kLabelled = 31 * 24h;
+constexpr int kMostNetworks = 200;  // an hour
+constexpr int kMostLabels = 200;    // of a name
+
+std::int64_t hour_of(Time time) {
+    return std::chrono::floor<std::chrono::hours>(time).time_since_epoch().count();
+}
 
 }  // namespace
 
-void count(Writer& writer, const std::string& name, Time now, std::int64_t number) {
+void count(Writer& writer, const std::string& name, Time now, std::int64_t number, const std::string& label) {
+    SQLite::Statement total(writer.db,
+                            "INSERT INTO total (name, label, value) SELECT :name, iif(EXISTS (SELECT 1 FROM "
+                            "total WHERE name = :name AND label = :label) OR (SELECT count(*) FROM total "
+                            "WHERE name = :name) < :most, :label, 'others'), :number "
+                            "ON CONFLICT (name, label) DO UPDATE SET value = value + excluded.value "
+                            "RETURNING label");
+    total.bind(":name", name);
+    total.bind(":label", label);
+    total.bind(":most", kMostLabels);
+    total.bind(":number", number);
+    total.executeStep();
+    const std::string kept = total.getColumn(0).getString();
+    total.reset();
     SQLite::Statement add(writer.db,
-                          "INSERT INTO counter (name, day, value) VALUES (?, ?, ?) "
-                          "ON CONFLICT (name, day) DO UPDATE SET value = value + excluded.value");
-    add.bind(1, name);
-    add.bind(2, to_unix_ms(now) / 86'400'000);
-    add.bind(3, number);
+                          "INSERT INTO counter (hour, name, label, value) VALUES (?, ?, ?, ?) "
+                          "ON CONFLICT (hour, name, label) DO UPDATE SET value = value + excluded.value");
+    add.bind(1, hour_of(now));
+    add.bind(2, name);
+    add.bind(3, kept);
+    add.bind(4, number);
     add.exec();
+}
+
+void count_learned(Writer& writer, Milliseconds waited, Time now) {
+    std::string below = "more";
+    for (const int seconds : kLearnSeconds)
+        if (waited <= std::chrono::seconds(seconds)) {
+            below = std::to_string(seconds);
+            break;
+        }
+    count(writer, "learned", now, 1, below);
+    count(writer, "learned-ms", now, waited.count());
+}
+
+void note_harvest(Writer& writer, const std::string& network, Time now, std::int64_t suppressed) {
+    SQLite::Statement note(
+        writer.db,
+        "INSERT INTO harvest (hour, network, suppressed) SELECT :hour, iif(EXISTS (SELECT 1 FROM harvest WHERE "
+        "hour = :hour AND network = :network) OR (SELECT count(*) FROM harvest WHERE hour = :hour) < :most, "
+        ":network, ''), :suppressed "
+        "ON CONFLICT (hour, network) DO UPDATE SET suppressed = suppressed + excluded.suppressed");
+    note.bind(":hour", hour_of(now));
+    note.bind(":network", network);
+    note.bind(":most", kMostNetworks);
+    note.bind(":suppressed", suppressed);
+    note.exec();
+}
+
+void note_size(Writer& writer, Time now) {
+    SQLite::Statement note(
+        writer.db,
+        "INSERT OR REPLACE INTO census_size (hour, listed, learned, other, closed, rejected) "
+        "SELECT ?, "
+        "coalesce(sum(addresses) FILTER (WHERE answer <> 'reject' AND reason IN ('listed', 'closed-listing', "
+        "'unseen')), 0), "
+        "coalesce(sum(addresses) FILTER (WHERE answer <> 'reject' AND reason IN ('proven', "
+        "'closed-callout')), 0), "
+        "coalesce(sum(addresses) FILTER (WHERE answer <> 'reject' AND reason NOT IN ('listed', "
+        "'closed-listing', 'unseen', 'proven', 'closed-callout')), 0), "
+        "coalesce(sum(addresses) FILTER (WHERE answer = 'closed'), 0), "
+        "coalesce(sum(addresses) FILTER (WHERE answer = 'reject'), 0) FROM census");
+    note.bind(1, hour_of(now));
+    note.exec();
 }
 
 void note_command(Writer& writer, const CommandRun& run, Time now) {
@@ -63,6 +127,11 @@ void prune(Writer& writer, Time now) {
     drop("DELETE FROM question WHERE asked < ? AND rank < 2", to_unix_ms(now - kSendersWait));
     drop("DELETE FROM absence WHERE last_at < ?", other);
     drop("DELETE FROM bounce WHERE last_at < ?", accepted);
+    drop("DELETE FROM delivery WHERE at < ?", accepted);
+    drop("DELETE FROM counter WHERE hour * 3600000 < ?", accepted);
+    drop("DELETE FROM counter WHERE hour * 3600000 < ? AND label <> ''", to_unix_ms(now - kLabelled));
+    drop("DELETE FROM census_size WHERE hour * 3600000 < ?", accepted);
+    drop("DELETE FROM harvest WHERE hour * 3600000 < ?", other);
     drop("DELETE FROM reading WHERE ended < ?", accepted);
     drop("DELETE FROM command WHERE at < ?", accepted);
     // Of lookups and of changes, which are many, only the last weeks.
@@ -79,6 +148,7 @@ void prune(Writer& writer, Time now) {
         "AND NOT EXISTS (SELECT 1 FROM hold WHERE address_id = address.id) "
         "AND NOT EXISTS (SELECT 1 FROM absence WHERE address_id = address.id) "
         "AND NOT EXISTS (SELECT 1 FROM bounce WHERE address_id = address.id) "
+        "AND NOT EXISTS (SELECT 1 FROM delivery WHERE address_id = address.id) "
         "AND NOT EXISTS (SELECT 1 FROM question WHERE address_id = address.id)",
         0);
 }
@@ -110,7 +180,8 @@ void prune_strangers(Writer& writer, AddressId newest, std::size_t piece) {
     old.reset();
     for (const char* sql : {"DELETE FROM miss WHERE address_id = ?", "DELETE FROM event WHERE address_id = ?",
                             "DELETE FROM callout WHERE address_id = ?",
-                            "DELETE FROM absence WHERE address_id = ?", "DELETE FROM address WHERE id = ?"}) {
+                            "DELETE FROM absence WHERE address_id = ?", "DELETE FROM delivery WHERE address_id = ?",
+                            "DELETE FROM address WHERE id = ?"}) {
         SQLite::Statement drop(writer.db, sql);
         for (const AddressId id : ids) {
             drop.reset();
@@ -131,6 +202,7 @@ void forget_missed(Writer& writer, AddressId id) {
         "AND NOT EXISTS (SELECT 1 FROM hold WHERE address_id = ?1) "
         "AND NOT EXISTS (SELECT 1 FROM absence WHERE address_id = ?1) "
         "AND NOT EXISTS (SELECT 1 FROM bounce WHERE address_id = ?1) "
+        "AND NOT EXISTS (SELECT 1 FROM delivery WHERE address_id = ?1) "
         "AND NOT EXISTS (SELECT 1 FROM question WHERE address_id = ?1)");
     stranger.bind(1, id);
     if (!stranger.executeStep()) return;

@@ -3,6 +3,7 @@
 // Database::write() and may throw SQLite::Exception.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -13,8 +14,21 @@
 
 namespace postcensus::store {
 
-// Adds to a count of the report.
-void count(Writer& writer, const std::string& name, Time now, std::int64_t number);
+// Adds to a count of the report and the metrics. `label`: of which server or table, where there are several.
+void count(Writer& writer, const std::string& name, Time now, std::int64_t number,
+           const std::string& label = {});
+
+// What a recipient waited from its first miss until it was accepted. Counted as "learned", labelled by the
+// smallest of these seconds that it stayed below ("more" if none), and as the sum "learned-ms".
+constexpr std::array<int, 10> kLearnSeconds{1, 2, 5, 15, 60, 300, 900, 3600, 14'400, 86'400};
+void count_learned(Writer& writer, Milliseconds waited, Time now);
+
+// Misses of this network became no question. Only so many networks an hour have a row of their own; the
+// others share one without a name.
+void note_harvest(Writer& writer, const std::string& network, Time now, std::int64_t suppressed);
+
+// The size of the census: one row an hour, the last one of it.
+void note_size(Writer& writer, Time now);
 
 // What an operator, or failsafe, did.
 struct CommandRun {

@@ -91,7 +91,9 @@ void for_each_base_row(SQLite::Database& db,
 }
 
 std::int64_t count_accepted(SQLite::Database& db) {
-    return db.execAndGet("SELECT coalesce(sum(addresses), 0) FROM accepted").getInt64();
+    return db
+        .execAndGet("SELECT coalesce(sum(addresses), 0) FROM census WHERE answer IN ('accept', 'closed')")
+        .getInt64();
 }
 
 std::vector<Row> learned_rows(SQLite::Database& db, Seq base_seq) {

@@ -76,10 +76,13 @@ void record_misses(Writer& writer, const std::vector<StoredMiss>& misses, Time n
         writer.db,
         "DELETE FROM miss WHERE id = (SELECT id FROM miss WHERE address_id = ?1 ORDER BY at, id LIMIT 1 "
         "OFFSET 1) AND (SELECT count(*) FROM miss WHERE address_id = ?1) > ?2");
-    // The first miss after it was last accepted is the one that counts (census/decide.h).
+    // The first miss after it was last accepted is the one that counts (census/decide.h). Since when a sender
+    // waits is for the audit.
     SQLite::Statement missed(
         writer.db,
-        "UPDATE address SET missed_seq = ? WHERE id = ? AND (missed_seq IS NULL OR missed_seq <= left_seq)");
+        "UPDATE address SET missed_seq = iif(missed_seq IS NULL OR missed_seq <= left_seq, :seq, missed_seq), "
+        "waits_since = iif(answer = 'unsure', min(coalesce(waits_since, :at), :at), NULL), "
+        "waits_last = iif(answer = 'unsure', max(coalesce(waits_last, :at), :at), NULL) WHERE id = :id");
     SQLite::Statement answered(writer.db, "SELECT answer FROM address WHERE id = ?");
     for (const StoredMiss& miss : misses) {
         const AddressId id = book.ensure(miss.recipient);
@@ -93,8 +96,9 @@ void record_misses(Writer& writer, const std::vector<StoredMiss>& misses, Time n
         shorten.bind(2, kMostMisses);
         shorten.exec();
         missed.reset();
-        missed.bind(1, writer.seq);
-        missed.bind(2, id);
+        missed.bind(":seq", writer.seq);
+        missed.bind(":at", to_unix_ms(miss.at));
+        missed.bind(":id", id);
         missed.exec();
         book.mark_undecided(id, AddressBook::Rank::miss);
         // One that is answered meanwhile needs no question: its sender met a table that was just being

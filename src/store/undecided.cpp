@@ -28,7 +28,8 @@ std::int64_t count_of(SQLite::Statement& statement) {
 std::int64_t count_published(SQLite::Database& db, const std::string& domain) {
     SQLite::Statement accepted(
         db,
-        "SELECT coalesce((SELECT addresses FROM accepted WHERE domain = ?1), 0) - (SELECT count(*) FROM hold "
+        "SELECT coalesce((SELECT sum(addresses) FROM census WHERE domain = ?1 AND answer IN ('accept', "
+        "'closed')), 0) - (SELECT count(*) FROM hold "
         "CROSS JOIN address ON address.id = address_id WHERE approved = 1 AND domain = ?1 AND answer IN "
         "('accept', "
         "'closed'))");

@@ -21,6 +21,7 @@ constexpr auto kRest = 1s;
 constexpr auto kMarkRest = 10s;  // the mark alone: lines without a word for us are soon read again
 constexpr std::size_t kMostUnstored = 20'000;  // lines
 constexpr std::size_t kMostStrangeDomains = 100;
+constexpr std::size_t kMostHarvests = 100;  // networks that are named, of what is stored together
 
 std::optional<Time> last_write(const std::filesystem::path& path) {
     std::error_code error;
@@ -126,6 +127,9 @@ void LogFollower::take_event(const mail::LogEvent& event, Time at) {
             unstored.misses.push_back({event.recipient, event.client, at, first, *place});
         } else {
             ++unstored.counts["misses-suppressed"];
+            const std::string network = census::spell_network_of(event.client);
+            if (unstored.harvests.size() < kMostHarvests || unstored.harvests.contains(network))
+                ++unstored.harvests[network];
         }
         return;
     }
@@ -223,6 +227,8 @@ Result<LogFollower::Step> LogFollower::step(store::Database& state, bool all) {
         store::note_asked(writer, asked);
         for (const auto& [name, number] : unstored.counts)
             store::count(writer, name, time, static_cast<std::int64_t>(number));
+        for (const auto& [network, number] : unstored.harvests)
+            store::note_harvest(writer, network, time, static_cast<std::int64_t>(number));
         if (!store::move_mark(writer, mark_key_, unstored.mark, saved_mark_))
             spdlog::warn("{}: the mark in the state was moved by somebody else; it stays there", name_);
         return store::record_bounces(writer, unstored.bounces, time);

@@ -75,7 +75,8 @@ class LogFollower {
         std::map<std::pair<mail::Address, std::string>, store::StoredDelivery> deliveries;
         std::map<mail::Address, store::StoredAsk> asked;
         std::vector<store::StoredBounce> bounces;
-        std::map<std::string, std::size_t> counts;  // for the report
+        std::map<std::string, std::size_t> counts;    // for the report
+        std::map<std::string, std::size_t> harvests;  // misses that became no question, by network
     };
     std::optional<Unstored> unstored_;
     std::set<std::string, std::less<>> strange_domains_;

@@ -12,6 +12,7 @@
 #include "mail/log_event.h"
 #include "postfix/lapse.h"
 #include "store/addresses.h"
+#include "store/history.h"
 
 namespace postcensus::tasks {
 namespace {
@@ -284,7 +285,10 @@ Result<bool> Publisher::ready(store::Database& reader) const {
 Result<void> note_published(store::Database& state, const std::vector<Published>& published) {
     if (published.empty()) return {};
     return state.write([&](store::Writer& writer) {
-        for (const Published& one : published) store::note_publication(writer, one.table, one.publication);
+        for (const Published& one : published) {
+            store::note_publication(writer, one.table, one.publication);
+            store::count(writer, "published", one.publication.at, 1, one.table);
+        }
     });
 }
 

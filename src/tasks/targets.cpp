@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "store/callouts.h"
 
 namespace postcensus::tasks {
 namespace {
@@ -20,8 +19,9 @@ constexpr auto kNextSession = 500ms;  // a server may count one for a moment aft
 
 }  // namespace
 
-void Targets::Pause::stop(Clock::time_point now) {
+void Targets::Pause::stop(Clock::time_point now, const std::string& why) {
     since = now;
+    reason = why;
     // Sessions that ran beside each other report one fault, not several.
     if (stopped && until > now) return;
     length = stopped ? std::min<std::chrono::seconds>(length * 2, kLongestPause) : kFirstPause;
@@ -54,6 +54,15 @@ void Targets::session_ends(const callout::Target& target, Clock::time_point now)
 std::size_t Targets::stopped() const {
     return static_cast<std::size_t>(std::count_if(servers_.begin(), servers_.end(),
                                                   [](const auto& one) { return one.second.pause.stopped; }));
+}
+
+std::vector<store::Breaker> Targets::breakers() const {
+    std::vector<store::Breaker> all;
+    for (const auto& [target, server] : servers_)
+        if (server.pause.stopped) all.push_back({target, "", server.pause.reason});
+    for (const auto& [pair, pause] : pairs_)
+        if (pause.stopped) all.push_back({pair.first, pair.second, pause.reason});
+    return all;
 }
 
 Targets::Opening Targets::opening(const std::vector<callout::Target>& targets, int sessions,
@@ -112,7 +121,7 @@ Targets::Lesson Targets::learn_passed(const Shown& shown, Clock::time_point now)
     if (shown.in_vain) {
         if (!pair.stopped)
             spdlog::info("{} answered nothing about {}: {}", name, domain, shown.result.reason);
-        pair.stop(now);
+        pair.stop(now, shown.result.reason);
         pair.vain = true;
         return {};
     }
@@ -141,7 +150,7 @@ Targets::Lesson Targets::learn(const Shown& shown, Clock::time_point now) {
                 "want",
                 name, domain, domain);
         one.pause.pass(shown.controls_at);
-        of_domain.stop(now);
+        of_domain.stop(now, result.reason);
         return {};
     }
     if (is_crowded(result, one, now)) {
@@ -157,7 +166,7 @@ Targets::Lesson Targets::learn(const Shown& shown, Clock::time_point now) {
             spdlog::error("callouts to {} stopped: {}", name, result.reason);
     }
     if (result.sender_accepted) one.pause.pass(shown.controls_at);
-    pause.stop(now);
+    pause.stop(now, result.reason);
     return {};
 }
 

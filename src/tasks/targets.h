@@ -14,6 +14,7 @@
 
 #include "callout/session.h"
 #include "census/pacing.h"
+#include "store/callouts.h"
 #include "store/database.h"
 
 namespace postcensus::tasks {
@@ -55,8 +56,9 @@ class Targets {
     void learn_pace(const callout::Questions& began_with, const callout::SessionResult& result, Time now);
     void save_pace(store::Writer& writer, const callout::Target& target);
 
-    // Targets that are left alone at the moment.
+    // Targets that are left alone at the moment, and those that are so for one domain.
     std::size_t stopped() const;
+    std::vector<store::Breaker> breakers() const;
 
   private:
     struct Pause {
@@ -65,7 +67,8 @@ class Targets {
         std::chrono::seconds length{0};
         bool stopped = false;
         bool vain = false;  // for want of answers: the controls alone do not end it
-        void stop(Clock::time_point now);
+        std::string reason = {};
+        void stop(Clock::time_point now, const std::string& why);
         // By controls that were asked then. True: it was stopped.
         bool pass(Clock::time_point controls_at);
     };

@@ -54,6 +54,7 @@ Result<Asker::Clock::time_point> Asker::start_due(bool stay) {
     if (!due) return fail(due.error());
     if (!lined_up_ || (*due && **due <= now())) {
         auto lined = state_.write([&](store::Writer& writer) {
+            if (!lined_up_) store::set_breakers(writer, {}, now());  // the last watch's are forgotten
             store::line_up(writer, now(), !configuration_.directories.empty());
         });
         if (!lined) return fail(lined.error());
@@ -380,18 +381,20 @@ Result<void> Asker::store_result(const Call& call, const callout::SessionResult&
                             [&](const store::Question& candidate) { return candidate.address == address; });
     };
     auto stored = state_.write([&](store::Writer& writer) {
+        store::set_breakers(writer, targets_.breakers(), time);
         if (result.health == callout::Health::accept_all) store::set_accept_all(writer, call.domain, true);
         if (lesson.stale) return;  // what it says now, it says without controls: all of it is asked again
         if (result.health == callout::Health::passed) store::set_accept_all(writer, call.domain, false);
         if (lesson.works_again) store::bring_forward(writer, call.domain, time);
         if (!result.stays_open) {
-            store::count(writer, "callout-sessions", time, 1);
+            store::count(writer, "callout-sessions", time, 1, call.target.text());
             targets_.save_pace(writer, call.target);
         }
         for (const census::CalloutOutcome& outcome : result.outcomes) {
             const auto question = question_of(outcome.recipient);
             if (question == call.asked.end() || !store::is_same(writer.db, *question)) continue;
-            store::count(writer, "callout-" + std::string(census::name_of(outcome.klass)), time, 1);
+            store::count(writer, "callout-" + std::string(census::name_of(outcome.klass)), time, 1,
+                         call.target.text());
             store::record_callout(writer, question->id, outcome, began, time);
             if (!census::conclusive(outcome.klass))
                 store::put_back(writer, *question, time, retry_pause(question->attempts));

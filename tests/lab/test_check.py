@@ -389,7 +389,7 @@ def test_the_state(census):
     sql("UPDATE directory SET full_good = 0")
     Found(census).has("warn", "readings of corp", "the last full one was not applied", "sync corp")
     sql("INSERT INTO hold SELECT id, 1, 'corp', 'cn=x', 'gate', 0, 0 FROM address LIMIT 1",
-        f"INSERT INTO counter VALUES ('misses-without-route', {int(time.time()) // 86400}, 5)",
+        f"INSERT INTO counter VALUES ({int(time.time()) // 3600}, 'misses-without-route', '', 5)",
         f"INSERT INTO question SELECT id, domain, 'miss', {long_ago}, 0, 0, 0, 2, 1, 0, '' FROM address LIMIT 1")
     found = Found(census)
     found.has("warn", "holds", "1 removals wait", "postcensus approve")
