@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
-// What the audit shows: plain values, filled by store/, written by audit/. Pure.
+// What the audit shows: plain values, filled by store/ and tasks/, written by audit/. Pure. Lists are
+// bounded; where one is, its total stands beside it. Texts come from strangers: whoever writes them out makes
+// them harmless first.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -12,39 +15,68 @@
 
 namespace postcensus::census {
 
+// --- a report
+
 struct DomainCounts {
     std::string domain;
-    std::int64_t listed = 0;    // addresses that a directory lists
     std::int64_t accepted = 0;  // that Postfix accepts, closed ones included
-    std::int64_t learned = 0;   // accepted because a callout proved them
-    std::int64_t closed = 0;
-    std::int64_t unknown = 0;  // rejected now
-    std::int64_t held = 0;     // removals that the gate holds
-    std::int64_t misses = 0;   // in the period
-    std::int64_t missed = 0;   // distinct recipients of them
-    bool accept_all = false;
+    std::int64_t listed = 0;    // of these: because a directory lists them
+    std::int64_t learned = 0;   // because a callout proved them
+    std::int64_t other = 0;     // for another reason: the configuration, a hold
+    std::int64_t closed = 0;    // of the accepted ones
+    std::int64_t unknown = 0;   // rejected now
+    std::int64_t held = 0;      // removals that wait for an operator
+    // In the period:
+    std::int64_t misses = 0;    // those that are kept: of each recipient the first, and the last few
+    std::int64_t missed = 0;    // distinct recipients of them
+    std::int64_t came = 0;      // addresses that became accepted, after the first reading
+    std::int64_t left = 0;      // that stopped being so
+    std::int64_t rejected = 0;  // that were proved unknown
+    bool accept_all = false;    // its server accepts every recipient
 };
 
-struct ReadingLine {
-    std::string directory, kind, server, outcome;
-    Time began, ended;
-    std::int64_t added = 0, removed = 0;
-    bool good = true;
-};
-
-struct ChangeLine {
-    std::string address;
-    Time at;
-    std::string from, to, reason, cause;
-};
-
-// A recipient that has stayed unsure for over an hour while its senders come back: mail waits.
+// A recipient that has been unsure for over an hour while its senders come back: mail waits.
 struct WaitingLine {
     std::string address;
     Time first, last;
-    std::int64_t misses = 0;
+    std::int64_t misses = 0;  // that are kept
     std::string reason;
     std::string last_callout;  // class and reply, or empty
+};
+
+// Recipients that were accepted after a miss, and how long that took.
+struct LearnTimes {
+    std::int64_t count = 0;
+    Milliseconds median{}, p95{}, longest{};
+    std::vector<std::int64_t> histogram;  // up to each of kLearnSteps, and beyond
+};
+constexpr Milliseconds kLearnSteps[] = {
+    Milliseconds(1000),       Milliseconds(2000),      Milliseconds(5000),    Milliseconds(15'000),
+    Milliseconds(60'000),     Milliseconds(300'000),   Milliseconds(900'000), Milliseconds(3'600'000),
+    Milliseconds(14'400'000), Milliseconds(86'400'000)};
+
+// A recipient that a callout proved, and that no directory lists.
+struct GapLine {
+    std::string address;
+    Time at;           // of the proof
+    std::string kind;  // what it may be
+};
+
+// A recipient that a directory lists, and the server refuses.
+struct ConflictLine {
+    std::string address;
+    std::string object;  // DN
+    Time at;             // of the last refusal
+    std::string target, reply;
+    bool refused = false;  // more than once, and no longer accepted
+};
+
+// A recipient that was accepted and whose mail the server refused: backscatter that got out.
+struct BounceLine {
+    std::string address, host, reply;
+    Time first, last;
+    std::int64_t count = 0;
+    std::string answer;  // what it is now
 };
 
 // A removal that waits for an operator.
@@ -59,35 +91,136 @@ struct UnseenLine {
     std::string directory, object, address;  // one of its addresses
 };
 
+struct DirectoryLine {
+    std::string name;
+    std::int64_t listed = 0;
+    std::optional<Time> last_good;   // the end of the last reading that was applied, or of the last poll
+    std::optional<Time> last_full;   // that was applied
+    std::optional<Time> away_since;  // the server that we follow does not answer
+    bool full_failed = false;        // the last full reading that was tried was not applied
+    std::string outcome;             // of the last reading
+};
+
+struct ReadingLine {
+    std::string directory, kind, server, outcome;
+    Time began, ended;
+    std::int64_t added = 0, removed = 0;
+    bool good = true;
+};
+
+// A server that is asked by callouts.
+struct TargetLine {
+    std::string target;
+    std::map<std::string, std::int64_t> classes;  // answers in the period
+    std::int64_t sessions = 0;
+    Milliseconds tarpit{};
+    std::int64_t most_refused = 0;         // RCPTs that may be refused in a session; 0: not learned yet
+    std::optional<std::int64_t> limit_at;  // the refusal at which it ended one
+};
+
+// Callouts that are stopped.
+struct BreakerLine {
+    std::string target;
+    std::string domain;  // empty: all
+    Time since;
+    std::string reason;
+};
+
+struct NetworkLine {
+    std::string network;
+    std::int64_t missed = 0;      // distinct recipients that are not accepted
+    std::int64_t suppressed = 0;  // misses that became no question
+};
+
+struct TableLine {
+    std::string table;
+    std::int64_t generation = 0, entries = 0;
+    std::int64_t published = 0;  // in the period
+    Time at;
+    std::optional<Time> until;
+};
+
+struct ChangeLine {
+    std::string address;
+    Time at;
+    std::string from, to, reason, cause;
+    std::optional<Milliseconds> waited;  // an acceptance: since its first miss
+};
+
 // What an operator, or failsafe, did.
 struct CommandLine {
     std::string name, user, words;
     Time at;
 };
 
-struct TableLine {
-    std::string table;
-    std::int64_t generation = 0, entries = 0;
+// What happened in one step of the period.
+struct Step {
+    Time at;                      // its begin
+    std::int64_t misses = 0;      // in the log
+    std::int64_t suppressed = 0;  // of these: that became no question
+    std::int64_t asked = 0;       // rejections of ours that were used
+    std::int64_t came = 0, left = 0, rejected = 0;
+    std::map<std::string, std::int64_t> callouts;  // by class
+};
+
+struct SizePoint {
     Time at;
-    std::optional<Time> until;
+    std::int64_t listed = 0, learned = 0, other = 0, closed = 0, rejected = 0;
+};
+
+// Something that an operator has to look at.
+struct Attention {
+    std::string what;   // a word for programs: waiting, held, reading, away, breaker, accept-all, …
+    std::string words;  // for people
 };
 
 struct Report {
-    Time since, until;
+    Time since, until, made;
+    std::string domain;  // empty: all; else domains, waiting, … are this one's alone
+    std::vector<Attention> attention;
     std::vector<DomainCounts> domains;
-    std::int64_t elsewhere = 0;  // listed addresses in domains that no route names
+    std::int64_t elsewhere = 0;  // known addresses in domains that no route names
+    bool has_directories = false;
+
     std::vector<WaitingLine> waiting;
-    std::vector<HoldLine> held;  // the first ones
+    std::int64_t waiting_total = 0;
+    LearnTimes learned;
+    std::vector<GapLine> gaps;
+    std::int64_t gaps_total = 0;
+    std::vector<ConflictLine> conflicts;
+    std::int64_t conflicts_total = 0;
+    std::vector<BounceLine> bounces;
+    std::int64_t bounces_total = 0;  // recipients
+    std::vector<HoldLine> held;
     std::int64_t held_total = 0;
-    std::vector<UnseenLine> unseen;  // the first ones
+    std::vector<UnseenLine> unseen;
     std::int64_t unseen_total = 0;
-    std::vector<ReadingLine> readings;
-    std::map<std::string, std::int64_t> counters;
+
+    std::vector<DirectoryLine> directories;
+    std::vector<ReadingLine> readings;  // the newest ones
+    std::int64_t readings_total = 0, readings_failed = 0;
+    std::map<std::string, std::int64_t> callouts;  // answers by class
+    std::vector<TargetLine> targets;
+    std::vector<BreakerLine> breakers;
+    std::vector<NetworkLine> networks;
+    std::int64_t questions = 0;                    // in the queue now
+    std::int64_t lapsed = 0;                       // rejections that ended by themselves
+    std::map<std::string, std::int64_t> counters;  // misses, misses-suppressed, lines-cut, log-gaps, …
+    std::vector<TableLine> tables;
+
     std::vector<ChangeLine> changes;  // the newest ones
     std::int64_t changes_total = 0;
-    std::vector<CommandLine> commands;  // the newest ones
-    std::vector<TableLine> tables;
+    std::vector<CommandLine> commands;
+
+    Milliseconds step{};  // the length of each of
+    std::vector<Step> steps;
+    std::vector<SizePoint> sizes;
 };
+
+// What in it an operator has to look at, what matters most in front. Empty: nothing.
+std::vector<Attention> attention_of(const Report& report);
+
+// --- an explanation
 
 // One piece of evidence of explain, or one line of what will happen, or of history.
 struct ExplanationLine {

@@ -176,9 +176,10 @@ AnswerWriter::AnswerWriter(Writer& writer, Time now)
               "missed_seq = CASE WHEN :over THEN NULL ELSE missed_seq END, "
               "waits_since = CASE WHEN :answer = 'unsure' THEN waits_since END, "
               "waits_last = CASE WHEN :answer = 'unsure' THEN waits_last END WHERE id = :id"),
-      event_(writer.db,
-             "INSERT INTO event (address_id, seq, at, from_answer, to_answer, reason, cause, approved, waited) "
-             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+      event_(
+          writer.db,
+          "INSERT INTO event (address_id, seq, at, from_answer, to_answer, reason, cause, approved, waited) "
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"),
       census_(writer),
       decided_(writer.db, "DELETE FROM undecided WHERE address_id = ?"),
       unhold_(writer.db, "DELETE FROM hold WHERE address_id = ?"),

@@ -114,8 +114,7 @@ void Arrivals::store_one(Run from, Run to) {
 }
 
 AddressId Arrivals::add_new(std::string local, Run from, Run to) {
-    Answer& listed =
-        answer(std::all_of(from, to, [](const Arrival& listing) { return listing.closed; }));
+    Answer& listed = answer(std::all_of(from, to, [](const Arrival& listing) { return listing.closed; }));
     const AddressId id = ++last_id_;
     ++added_;
     ++listed.addresses;
@@ -188,7 +187,12 @@ Arrivals::Answer& Arrivals::answer(bool closed) {
     if (kept.known) return kept;
     const auto verdict = answer_ ? answer_(domain_, closed) : std::nullopt;
     const census::Verdict stored = verdict.value_or(census::Verdict{});
-    kept = {true, verdict.has_value(), census::exists(stored.answer), stored, std::string(census::name_of(stored.answer)), std::string(census::name_of(stored.reason))};
+    kept = {true,
+            verdict.has_value(),
+            census::exists(stored.answer),
+            stored,
+            std::string(census::name_of(stored.answer)),
+            std::string(census::name_of(stored.reason))};
     return kept;
 }
 

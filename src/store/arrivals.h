@@ -79,8 +79,8 @@ class Arrivals {
     std::vector<Listed> listings_;
     AddressId last_id_ = 0;
     std::int64_t added_ = 0;
-    std::string domain_;              // of the address at hand
-    std::array<Answer, 2> answers_;   // there: open, closed
+    std::string domain_;             // of the address at hand
+    std::array<Answer, 2> answers_;  // there: open, closed
     bool any_closed_ = false;
     AddressBook book_;
     CensusCount census_;

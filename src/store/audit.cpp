@@ -264,16 +264,16 @@ census::Report load_report(SQLite::Database& db, Time since, Time until, const s
     load_unseen(db, report, domain);
     load_readings(db, report);
     SQLite::Statement counters(
-        db, "SELECT name, sum(value) AS value FROM counter WHERE day BETWEEN ? AND ? GROUP BY name");
-    counters.bind(1, to_unix_ms(since) / 86'400'000);
-    counters.bind(2, to_unix_ms(std::min(until, now)) / 86'400'000);
+        db, "SELECT name, sum(value) AS value FROM counter WHERE hour BETWEEN ? AND ? GROUP BY name");
+    counters.bind(1, to_unix_ms(since) / 3'600'000);
+    counters.bind(2, to_unix_ms(std::min(until, now)) / 3'600'000);
     while (counters.executeStep())
         report.counters[counters.getColumn("name").getString()] = counters.getColumn("value").getInt64();
     load_changes(db, report, domain);
     load_commands(db, report);
     for (const auto& [table, publication] : load_publications(db))
         report.tables.push_back(
-            {table, publication.generation, publication.entries, publication.at, publication.until});
+            {table, publication.generation, publication.entries, 0, publication.at, publication.until});
     return report;
 }
 

@@ -102,10 +102,11 @@ void set_breakers(Writer& writer, const std::vector<Breaker>& breakers, Time now
         end.bind(2, domain);
         end.exec();
     }
-    SQLite::Statement set(writer.db,
-                          "INSERT INTO breaker (target, domain, since, reason) VALUES (?, ?, ?, ?) ON CONFLICT "
-                          "(target, domain) DO UPDATE SET reason = excluded.reason WHERE reason <> "
-                          "excluded.reason");
+    SQLite::Statement set(
+        writer.db,
+        "INSERT INTO breaker (target, domain, since, reason) VALUES (?, ?, ?, ?) ON CONFLICT "
+        "(target, domain) DO UPDATE SET reason = excluded.reason WHERE reason <> "
+        "excluded.reason");
     for (const Breaker& one : breakers) {
         set.reset();
         set.bind(1, one.target);

@@ -21,9 +21,9 @@ std::optional<Time> time_of(const SQLite::Column& column) {
 std::int64_t recent_count(SQLite::Database& db, const char* name, Time now) {
     SQLite::Statement sum(db, "SELECT coalesce(sum(value), 0) FROM counter WHERE name = ? AND hour >= ?");
     sum.bind(1, name);
-    sum.bind(
-        2,
-        24 * (static_cast<std::int64_t>(std::chrono::floor<std::chrono::days>(now).time_since_epoch().count()) - 1));
+    sum.bind(2, 24 * (static_cast<std::int64_t>(
+                          std::chrono::floor<std::chrono::days>(now).time_since_epoch().count()) -
+                      1));
     sum.executeStep();
     return sum.getColumn(0).getInt64();
 }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <vector>
 
+#include "census/report.h"
 #include "store/directories.h"
 
 namespace postcensus::store {
@@ -53,9 +54,9 @@ void count(Writer& writer, const std::string& name, Time now, std::int64_t numbe
 
 void count_learned(Writer& writer, Milliseconds waited, Time now) {
     std::string below = "more";
-    for (const int seconds : kLearnSeconds)
-        if (waited <= std::chrono::seconds(seconds)) {
-            below = std::to_string(seconds);
+    for (const Milliseconds step : census::kLearnSteps)
+        if (waited <= step) {
+            below = std::to_string(step.count() / 1000);
             break;
         }
     count(writer, "learned", now, 1, below);
@@ -65,7 +66,8 @@ void count_learned(Writer& writer, Milliseconds waited, Time now) {
 void note_harvest(Writer& writer, const std::string& network, Time now, std::int64_t suppressed) {
     SQLite::Statement note(
         writer.db,
-        "INSERT INTO harvest (hour, network, suppressed) SELECT :hour, iif(EXISTS (SELECT 1 FROM harvest WHERE "
+        "INSERT INTO harvest (hour, network, suppressed) SELECT :hour, iif(EXISTS (SELECT 1 FROM harvest "
+        "WHERE "
         "hour = :hour AND network = :network) OR (SELECT count(*) FROM harvest WHERE hour = :hour) < :most, "
         ":network, ''), :suppressed "
         "ON CONFLICT (hour, network) DO UPDATE SET suppressed = suppressed + excluded.suppressed");
@@ -178,10 +180,10 @@ void prune_strangers(Writer& writer, AddressId newest, std::size_t piece) {
     std::vector<AddressId> ids;
     while (old.executeStep()) ids.push_back(old.getColumn(0).getInt64());
     old.reset();
-    for (const char* sql : {"DELETE FROM miss WHERE address_id = ?", "DELETE FROM event WHERE address_id = ?",
-                            "DELETE FROM callout WHERE address_id = ?",
-                            "DELETE FROM absence WHERE address_id = ?", "DELETE FROM delivery WHERE address_id = ?",
-                            "DELETE FROM address WHERE id = ?"}) {
+    for (const char* sql :
+         {"DELETE FROM miss WHERE address_id = ?", "DELETE FROM event WHERE address_id = ?",
+          "DELETE FROM callout WHERE address_id = ?", "DELETE FROM absence WHERE address_id = ?",
+          "DELETE FROM delivery WHERE address_id = ?", "DELETE FROM address WHERE id = ?"}) {
         SQLite::Statement drop(writer.db, sql);
         for (const AddressId id : ids) {
             drop.reset();

@@ -3,7 +3,6 @@
 // Database::write() and may throw SQLite::Exception.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -19,8 +18,8 @@ void count(Writer& writer, const std::string& name, Time now, std::int64_t numbe
            const std::string& label = {});
 
 // What a recipient waited from its first miss until it was accepted. Counted as "learned", labelled by the
-// smallest of these seconds that it stayed below ("more" if none), and as the sum "learned-ms".
-constexpr std::array<int, 10> kLearnSeconds{1, 2, 5, 15, 60, 300, 900, 3600, 14'400, 86'400};
+// seconds of the first of census::kLearnSteps that it did not exceed ("more" if none), and as the sum
+// "learned-ms".
 void count_learned(Writer& writer, Milliseconds waited, Time now);
 
 // Misses of this network became no question. Only so many networks an hour have a row of their own; the

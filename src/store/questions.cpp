@@ -80,7 +80,8 @@ void record_misses(Writer& writer, const std::vector<StoredMiss>& misses, Time n
     // waits is for the audit.
     SQLite::Statement missed(
         writer.db,
-        "UPDATE address SET missed_seq = iif(missed_seq IS NULL OR missed_seq <= left_seq, :seq, missed_seq), "
+        "UPDATE address SET missed_seq = iif(missed_seq IS NULL OR missed_seq <= left_seq, :seq, "
+        "missed_seq), "
         "waits_since = iif(answer = 'unsure', min(coalesce(waits_since, :at), :at), NULL), "
         "waits_last = iif(answer = 'unsure', max(coalesce(waits_last, :at), :at), NULL) WHERE id = :id");
     SQLite::Statement answered(writer.db, "SELECT answer FROM address WHERE id = ?");
