@@ -2,7 +2,6 @@
 // postcensus check: what is wrong, and how to mend it.
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <iostream>
@@ -11,6 +10,7 @@
 #include "base/clock.h"
 #include "base/privileges.h"
 #include "cmd/command.h"
+#include "cmd/output.h"
 #include "tasks/check.h"
 
 namespace postcensus::cmd {
@@ -20,11 +20,6 @@ namespace po = boost::program_options;
 
 void add_options(po::options_description& options) {
     options.add_options()("format", po::value<std::string>()->default_value("text"), "text or json");
-}
-
-bool in_colour() {
-    const char* refused = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe): before any thread
-    return ::isatty(STDOUT_FILENO) == 1 && (refused == nullptr || *refused == '\0');
 }
 
 // Without the state's folder there is nobody whose rights could be tested.

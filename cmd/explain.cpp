@@ -2,12 +2,12 @@
 // postcensus explain: the answer for one address, and why.
 #include <fmt/format.h>
 
-#include <iostream>
-
+#include "audit/json.h"
 #include "audit/text.h"
 #include "base/clock.h"
 #include "cmd/command.h"
-#include "tasks/report.h"
+#include "cmd/output.h"
+#include "tasks/explain.h"
 
 namespace postcensus::cmd {
 namespace {
@@ -15,32 +15,30 @@ namespace {
 namespace po = boost::program_options;
 
 void add_options(po::options_description& options) {
-    options.add_options()("format", po::value<std::string>()->default_value("text"),
-                          "text (json comes with a later version)");
+    options.add_options()("format", po::value<std::string>()->default_value("text"), "text or json");
 }
 
 Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
-    if (const std::string format = arguments["format"].as<std::string>(); format == "json")
-        return fail(ExitCode::unavailable,
-                    "explain --format json is not available yet; a later version brings it");
-    else if (format != "text")
-        return fail(ExitCode::usage, "--format takes text or json");
+    const auto format = arguments["format"].as<std::string>();
+    if (format != "text" && format != "json") return fail(ExitCode::usage, "--format takes text or json");
     const std::vector<std::string> addresses = words(arguments, "address");
-    if (addresses.size() != 1) return fail(ExitCode::usage, "explain wants one address");
-    const auto address = mail::Address::from_external(addresses.front());
-    if (!address) return fail(ExitCode::usage, fmt::format("'{}' is not an address", addresses.front()));
+    if (addresses.size() != 1)
+        return fail(ExitCode::usage, "explain wants one address, or @domain for its catch-all");
     auto configuration = load_configuration(globals);
     if (!configuration) return fail(configuration.error());
-    auto explanation = tasks::gather_explanation(*std::move(configuration), *address);
+    auto explanation = tasks::explain(*std::move(configuration), addresses.front());
     if (!explanation) return fail(explanation.error());
-    std::cout << audit::explanation_text(*explanation, now());
+    auto written =
+        Output().write(format == "json" ? audit::explanation_json(*explanation)
+                                        : audit::explanation_text(*explanation, now(), in_colour()));
+    if (!written) return fail(written.error());
     return ExitCode::done;
 }
 
 }  // namespace
 
 const Command kExplain{"explain",
-                       "ADDRESS [--format text]",
+                       "ADDRESS [--format text|json]",
                        "show the answer for one address, why, and all evidence",
                        "warning",
                        run,

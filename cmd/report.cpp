@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MIT
 // postcensus report: the audit of a period.
-#include <fcntl.h>
 #include <fmt/format.h>
 
-#include <iostream>
-
+#include "audit/csv.h"
+#include "audit/json.h"
 #include "audit/text.h"
 #include "base/duration.h"
-#include "base/file.h"
+#include "base/printable.h"
 #include "base/privileges.h"
-#include "base/unique_fd.h"
 #include "cmd/command.h"
+#include "cmd/output.h"
 #include "tasks/report.h"
 
 namespace postcensus::cmd {
@@ -18,80 +17,135 @@ namespace {
 
 namespace po = boost::program_options;
 
+// Lines of each list. A page of HTML stays below a megabyte; a program can take more.
+constexpr std::size_t kTextLines = 50;
+constexpr std::size_t kHtmlLines = 200;
+constexpr std::size_t kJsonLines = 1000;
+constexpr std::size_t kCsvPage = 5000;
+
 void add_options(po::options_description& options) {
     options.add_options()("since", po::value<std::string>()->default_value("24h"),
-                          "a duration back from now, or a time: 24h, 2026-11-24T00:00:00Z")(
-        "until", po::value<std::string>()->default_value("0"), "likewise")(
+                          "a duration back from now, or a time (UTC): 24h, 7d, 2026-11-24, "
+                          "2026-11-24T00:00:00Z")("until", po::value<std::string>()->default_value("0"),
+                                                  "likewise; 0 is now")(
         "domain", po::value<std::string>()->default_value(""), "only this domain")(
         "format", po::value<std::string>()->default_value("text"),
-        "text (json, csv and html come with a later version)")("output", po::value<std::string>(),
-                                                               "a file, instead of standard output")(
-        "quiet", "say nothing unless something needs attention");
+        "text, json (all of it), csv (the changes) or html")("output", po::value<std::string>(),
+                                                             "a file, instead of standard output")(
+        "quiet", "silent, unless something needs attention; then the exit code is 1");
 }
 
 Result<Time> parse_moment(const std::string& text, const char* option, Time now) {
-    if (auto time = parse_time(text)) return *time;
-    if (auto back = parse_duration(text)) return now - *back;
-    return fail(
-        ExitCode::usage,
-        fmt::format("{}: '{}' is neither a duration (24h) nor a time (2026-11-24T00:00:00Z)", option, text));
+    for (const std::string& form : {text, text + "T00:00:00Z"})
+        if (auto time = parse_time(form)) return *time;
+    if (auto back = parse_duration(text); back && back->count() >= 0) return now - *back;
+    return fail(ExitCode::usage,
+                fmt::format("{}: '{}' is neither a duration (24h) nor a time (2026-11-24T00:00:00Z)", option,
+                            printable(text)));
 }
 
-bool needs_attention(const census::Report& report) {
-    return report.held_total > 0 || !report.waiting.empty() ||
-           (!report.readings.empty() && !report.readings.front().good);
+struct Wish {
+    store::Scope scope;
+    std::string format;
+    bool quiet = false;
+};
+
+Result<Wish> parse(const Arguments& arguments) {
+    Wish wish{.format = arguments["format"].as<std::string>(), .quiet = arguments.contains("quiet")};
+    if (wish.format != "text" && wish.format != "json" && wish.format != "csv" && wish.format != "html")
+        return fail(ExitCode::usage, "--format takes text, json, csv or html");
+    wish.scope.now = now();
+    auto since = parse_moment(arguments["since"].as<std::string>(), "--since", wish.scope.now);
+    if (!since) return fail(since.error());
+    auto until = parse_moment(arguments["until"].as<std::string>(), "--until", wish.scope.now);
+    if (!until) return fail(until.error());
+    if (*since >= *until) return fail(ExitCode::usage, "--since must be before --until");
+    wish.scope.since = *since;
+    wish.scope.until = *until;
+    wish.scope.most = wish.format == "text"   ? kTextLines
+                      : wish.format == "html" ? kHtmlLines
+                      : wish.format == "json" ? kJsonLines
+                                              : kCsvPage;
+    if (const auto named = arguments["domain"].as<std::string>(); !named.empty()) {
+        const auto domain = mail::valid_domain(named);
+        if (!domain) return fail(ExitCode::usage, fmt::format("'{}' is not a domain", printable(named)));
+        wish.scope.domain = *domain;
+    }
+    return wish;
+}
+
+std::string written(const census::Report& report, const std::string& format, bool colour) {
+    if (format == "json") return audit::report_json(report);
+    return audit::report_text(report, colour);
+}
+
+std::string attention_text(const census::Report& report) {
+    std::string out;
+    for (const census::Attention& one : report.attention) out += printable(one.words, 500) + "\n";
+    return out;
+}
+
+Result<void> write_changes(const config::Configuration& configuration, const store::Scope& scope,
+                           Output& output) {
+    if (auto head = output.write(audit::changes_csv_head()); !head) return head;
+    return tasks::for_each_change(configuration, scope,
+                                  [&output](const std::vector<census::ChangeLine>& page) {
+                                      return output.write(audit::changes_csv(page));
+                                  });
+}
+
+// To a file it is written in any case; `quiet` is about what the caller sees.
+Result<ExitCode> write_report(const config::Configuration& configuration, const Wish& wish, Output& output,
+                              bool to_file) {
+    if (wish.format == "csv" && !wish.quiet) {
+        auto done = write_changes(configuration, wish.scope, output);
+        return done ? Result<ExitCode>(ExitCode::done) : fail(done.error());
+    }
+    auto report = tasks::gather_report(configuration, wish.scope);
+    if (!report) return fail(report.error());
+    const bool silent = wish.quiet && report->attention.empty();
+    if (to_file || !silent) {
+        auto done = wish.format == "csv"
+                        ? write_changes(configuration, wish.scope, output)
+                        : output.write(written(*report, wish.format, !to_file && in_colour()));
+        if (!done) return fail(done.error());
+    }
+    if (!wish.quiet || silent) return ExitCode::done;
+    if (to_file)
+        if (auto told = Output().write(attention_text(*report)); !told) return fail(told.error());
+    return ExitCode::finding;
 }
 
 Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
-    if (const std::string format = arguments["format"].as<std::string>(); format != "text") {
-        if (format == "json" || format == "csv" || format == "html")
-            return fail(
-                ExitCode::unavailable,
-                fmt::format("report --format {} is not available yet; a later version brings it", format));
-        return fail(ExitCode::usage, "--format takes text, json, csv or html");
-    }
-    const Time time = now();
-    auto since = parse_moment(arguments["since"].as<std::string>(), "--since", time);
-    if (!since) return fail(since.error());
-    auto until = parse_moment(arguments["until"].as<std::string>(), "--until", time);
-    if (!until) return fail(until.error());
-    const auto named = arguments["domain"].as<std::string>();
-    const std::string domain = named.empty() ? "" : mail::valid_domain(named).value_or("?");
-
+    auto wish = parse(arguments);
+    if (!wish) return fail(wish.error());
     auto configuration = config::load(globals.config);
     if (!configuration) return fail(configuration.error());
-    UniqueFd output;
-    if (arguments.contains("output")) {
-        const auto path = arguments["output"].as<std::string>();
-        output.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
-        if (!output) return fail(ExitCode::cannot_write, describe_errno("cannot write", path, errno));
+    if (!wish->scope.domain.empty() && configuration->route_of(wish->scope.domain) == nullptr &&
+        !configuration->asks_postfix_for_domains())
+        return fail(ExitCode::usage, fmt::format("no route names the domain {}", wish->scope.domain));
+    const bool to_file = arguments.contains("output");
+    Output output;
+    if (to_file) {
+        auto opened = Output::open(arguments["output"].as<std::string>());
+        if (!opened) return fail(opened.error());
+        output = *std::move(opened);
     }
     if (auto became = become_owner_of(configuration->state.path.parent_path()); !became)
         return fail(became.error());
-    if (!domain.empty() && configuration->route_of(domain) == nullptr &&
-        !configuration->asks_postfix_for_domains())
-        return fail(ExitCode::usage, fmt::format("no route names the domain {}", named));
-    auto report = tasks::gather_report(*configuration, *since, *until, domain);
-    if (!report) return fail(report.error());
-    if (arguments.contains("quiet") && !needs_attention(*report)) return ExitCode::done;
-    const std::string text = audit::report_text(*report, time);
-    if (output) {
-        if (auto written = write_all(output.get(), text, arguments["output"].as<std::string>()); !written)
-            return fail(written.error());
-    } else {
-        std::cout << text;
-    }
-    return ExitCode::done;
+    return write_report(*configuration, *wish, output, to_file);
 }
 
 }  // namespace
 
-const Command kReport{"report",
-                      "[--since TIME] [--until TIME] [--domain D] [--format text] [--output FILE] [--quiet]",
-                      "show what was asked, learned, changed and held",
-                      "warning",
-                      run,
-                      add_options,
-                      nullptr};
+const Command kReport{
+    "report",
+    "[--since TIME] [--until TIME] [--domain D] [--format text|json|csv|html] [--output FILE] "
+    "[--quiet]",
+    "show what was asked, learned, changed and held",
+    "warning",
+    run,
+    add_options,
+    nullptr};
 
 }  // namespace postcensus::cmd

@@ -28,8 +28,8 @@ CREATE TABLE address (
     accepted_seq INTEGER,                     -- when it last became accepted (or closed)
     left_seq     INTEGER,                     -- when it last stopped being so
     missed_seq   INTEGER,                     -- its first miss after that
-    waits_since  INTEGER,                     -- since it has been unsure: its first miss
-    waits_last   INTEGER,                     -- and its last one
+    waits_since  INTEGER,                     -- unsure, and missed again and again: since then
+    waits_last   INTEGER,                     -- and the last time
     asked_at     INTEGER,                     -- when its rejection was last used
     last_object  INTEGER,                     -- whose listing of it ended last
     configured   INTEGER NOT NULL DEFAULT 0,  -- named by a route's accept
@@ -209,6 +209,7 @@ CREATE TABLE question (
 ) STRICT;
 CREATE INDEX question_by_due ON question (due) WHERE step = 0;
 CREATE INDEX question_line   ON question (step, domain, rank, turn) WHERE step > 0;
+CREATE INDEX question_contested ON question (address_id) WHERE cause = 'contested';
 CREATE INDEX question_missed ON question (domain, rank, turn) WHERE rank < 2;
 
 -- What was learned of the servers that are asked.

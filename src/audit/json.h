@@ -4,9 +4,15 @@
 
 #include <string>
 
+#include "census/report.h"
 #include "census/scan.h"
 
 namespace postcensus::audit {
+
+// docs/report.schema.json describes it.
+std::string report_json(const census::Report& report);
+
+std::string explanation_json(const census::Explanation& explanation);
 
 std::string scan_json(const census::ScanReport& scan);
 

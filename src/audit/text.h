@@ -10,8 +10,25 @@
 
 namespace postcensus::audit {
 
-std::string report_text(const census::Report& report, Time now);
+std::string report_text(const census::Report& report, bool colour);
 std::string scan_text(const census::ScanReport& scan);
-std::string explanation_text(const census::Explanation& explanation, Time now);
+std::string explanation_text(const census::Explanation& explanation, Time now, bool colour);
+
+// "3 min ago", "in 2 h 5 min".
+std::string ago(Time at, Time now);
+
+// Escape sequences, if they are wanted.
+class Colours {
+  public:
+    explicit Colours(bool wanted) : wanted_(wanted) {}
+    std::string bold(std::string_view text) const { return in("1", text); }
+    std::string green(std::string_view text) const { return in("32", text); }
+    std::string yellow(std::string_view text) const { return in("33", text); }
+    std::string red(std::string_view text) const { return in("31", text); }
+
+  private:
+    std::string in(std::string_view code, std::string_view text) const;
+    bool wanted_;
+};
 
 }  // namespace postcensus::audit

@@ -140,6 +140,33 @@ std::string_view explain(Reason reason) {
     return "?";
 }
 
+int rule_of(Reason reason) {
+    switch (reason) {
+        case Reason::held:
+            return 0;
+        case Reason::configured:
+            return 1;
+        case Reason::listed:
+        case Reason::unseen:
+        case Reason::proven:
+        case Reason::closed_listing:
+        case Reason::closed_callout:
+            return 2;
+        case Reason::proven_unknown:
+        case Reason::proven_absent:
+            return 3;
+        case Reason::not_relayed:
+        case Reason::lease_over:
+        case Reason::not_missed:
+        case Reason::contested:
+        case Reason::postmaster:
+        case Reason::accept_all:
+        case Reason::no_evidence:
+            break;
+    }
+    return 4;
+}
+
 bool all_unseen(const Evidence& evidence) {
     return evidence.listings > 0 && evidence.unseen_listings == evidence.listings;
 }

@@ -72,6 +72,8 @@ enum class Reason {
 };
 std::string_view name_of(Reason reason);
 std::optional<Reason> parse_reason(std::string_view name);
+// The rule behind it, of those by which decide() goes: the first that fits (docs/flow.md).
+int rule_of(Reason reason);
 // For people: "the directory lists it".
 std::string_view explain(Reason reason);
 

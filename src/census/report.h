@@ -222,10 +222,12 @@ std::vector<Attention> attention_of(const Report& report);
 
 // --- an explanation
 
-// One piece of evidence of explain, or one line of what will happen, or of history.
+// A piece of evidence, something that will happen, or a line of history.
 struct ExplanationLine {
-    std::string what;
+    std::string kind;  // a word for programs
+    std::string what;  // for people
     std::optional<Time> at;
+    std::map<std::string, std::string> facts = {};  // for programs: dn, server, reply, …
 };
 
 struct Explanation {
@@ -234,9 +236,15 @@ struct Explanation {
     std::string table;  // the one that gives the answer, or empty
     Reason reason = Reason::no_evidence;
     bool known = false;  // whether the state has ever heard of it
+    std::string
+        through;  // the entry that answers for it: its address without extension, or @domain; or empty
     std::vector<ExplanationLine> evidence, next, history;
-    // What Postfix itself finds: the value, nothing for not found; an unreadable table is named in `trouble`.
-    std::map<std::string, std::optional<std::string>> postfix;
+    // What Postfix itself finds in each table, and under which key; no value: not found. A table that could
+    // not be asked is missing here, and named in `trouble`.
+    struct Found {
+        std::string key, value;
+    };
+    std::map<std::string, std::optional<Found>> postfix;
     std::vector<std::string> trouble;
 };
 

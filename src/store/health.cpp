@@ -55,7 +55,8 @@ StateHealth load_state_health(SQLite::Database& db, Time now) {
     SQLite::Statement directories(
         db,
         "SELECT name, listed, full_at, full_good, away_since, "
-        "(SELECT max(ended) FROM reading WHERE directory_id = directory.id AND good = 1) AS read_at, "
+        "(SELECT ended FROM reading WHERE directory_id = directory.id AND good = 1 ORDER BY ended DESC LIMIT "
+        "1) AS read_at, "
         "(SELECT max(at) FROM position WHERE directory_id = directory.id) AS moved_at, "
         "(SELECT outcome FROM reading WHERE directory_id = directory.id ORDER BY ended DESC, id DESC LIMIT "
         "1) AS outcome "

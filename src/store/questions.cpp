@@ -13,6 +13,7 @@ using namespace std::chrono_literals;
 
 constexpr int kNobodyWaits = 2;
 constexpr int kMostMisses = 10;  // kept of an address
+constexpr auto kGivesUp = 24h;   // mail servers that come back do so sooner
 
 struct Asked {
     AddressId id = 0;
@@ -82,7 +83,9 @@ void record_misses(Writer& writer, const std::vector<StoredMiss>& misses, Time n
         writer.db,
         "UPDATE address SET missed_seq = iif(missed_seq IS NULL OR missed_seq <= left_seq, :seq, "
         "missed_seq), "
-        "waits_since = iif(answer = 'unsure', min(coalesce(waits_since, :at), :at), NULL), "
+        "waits_since = iif(answer = 'unsure', iif(waits_last >= :at - :gives_up, min(waits_since, :at), "
+        ":at), "
+        "NULL), "
         "waits_last = iif(answer = 'unsure', max(coalesce(waits_last, :at), :at), NULL) WHERE id = :id");
     SQLite::Statement answered(writer.db, "SELECT answer FROM address WHERE id = ?");
     for (const StoredMiss& miss : misses) {
@@ -99,6 +102,7 @@ void record_misses(Writer& writer, const std::vector<StoredMiss>& misses, Time n
         missed.reset();
         missed.bind(":seq", writer.seq);
         missed.bind(":at", to_unix_ms(miss.at));
+        missed.bind(":gives_up", static_cast<std::int64_t>(Milliseconds(kGivesUp).count()));
         missed.bind(":id", id);
         missed.exec();
         book.mark_undecided(id, AddressBook::Rank::miss);

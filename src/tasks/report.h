@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: MIT
-// Gathers what report and explain show: from the state, and from what Postfix itself finds. Read-only.
+// Gathers what report shows, from the state. Read-only.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "census/report.h"
 #include "config/configuration.h"
+#include "store/report.h"
 
 namespace postcensus::tasks {
 
-Result<census::Report> gather_report(const config::Configuration& configuration, Time since, Time until,
-                                     const std::string& domain);
+Result<census::Report> gather_report(const config::Configuration& configuration, const store::Scope& scope);
 
-Result<census::Explanation> gather_explanation(config::Configuration configuration,
-                                               const mail::Address& address);
+// Every change of the scope in the order in which it happened, page by page: between two the state is left
+// alone, so that a reader who takes his time holds nothing. `take` returns a Failure to end it.
+Result<void> for_each_change(
+    const config::Configuration& configuration, const store::Scope& scope,
+    const std::function<Result<void>(const std::vector<census::ChangeLine>& page)>& take);
 
 }  // namespace postcensus::tasks

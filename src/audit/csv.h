@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// The changes of a report as comma-separated values (RFC 4180), for a spreadsheet. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "census/report.h"
+
+namespace postcensus::audit {
+
+std::string changes_csv_head();
+
+// A value that a spreadsheet would take for a formula has an apostrophe in front: recipients are named by
+// strangers, and "=1+1@corp.example" is a valid address.
+std::string changes_csv(const std::vector<census::ChangeLine>& changes);
+
+}  // namespace postcensus::audit

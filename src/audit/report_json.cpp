@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+#include <nlohmann/json.hpp>
+
+#include "audit/json.h"
+#include "base/printable.h"
+
+namespace postcensus::audit {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kLongest = 1000;
+
+Json text(const std::string& value) {
+    return printable(value, kLongest);
+}
+
+Json time(const std::optional<Time>& at) {
+    return at ? Json(format_time(*at)) : Json();
+}
+
+double seconds(Milliseconds duration) {
+    return static_cast<double>(duration.count()) / 1000;
+}
+
+template <typename Lines, typename Write>
+Json list(const Lines& lines, Write write) {
+    Json all = Json::array();
+    for (const auto& line : lines) all.push_back(write(line));
+    return all;
+}
+
+// A list that may have been cut.
+template <typename Lines, typename Write>
+Json counted(std::int64_t total, const Lines& lines, Write write) {
+    return {{"total", total}, {"first", list(lines, write)}};
+}
+
+Json counts(const std::map<std::string, std::int64_t>& values) {
+    Json all = Json::object();
+    for (const auto& [name, value] : values) all[printable(name)] = value;
+    return all;
+}
+
+Json domain_json(const census::DomainCounts& one) {
+    return {{"domain", text(one.domain)}, {"accepted", one.accepted},
+            {"listed", one.listed},       {"learned", one.learned},
+            {"other", one.other},         {"closed", one.closed},
+            {"unknown", one.unknown},     {"held", one.held},
+            {"misses", one.misses},       {"missed", one.missed},
+            {"came", one.came},           {"left", one.left},
+            {"refused", one.rejected},    {"accept_all", one.accept_all}};
+}
+
+Json learned_json(const census::LearnTimes& learned) {
+    Json json{{"count", learned.count}};
+    const bool any = learned.count > 0;
+    json["median_seconds"] = any ? Json(seconds(learned.median)) : Json();
+    json["p95_seconds"] = any ? Json(seconds(learned.p95)) : Json();
+    json["longest_seconds"] = any ? Json(seconds(learned.longest)) : Json();
+    json["histogram"] = Json::array();
+    for (std::size_t i = 0; i < learned.histogram.size(); ++i)
+        json["histogram"].push_back(
+            {{"up_to_seconds",
+              i < std::size(census::kLearnSteps) ? Json(seconds(census::kLearnSteps[i])) : Json()},
+             {"count", learned.histogram[i]}});
+    return json;
+}
+
+void add_doubts(const census::Report& report, Json& json) {
+    json["waiting"] = counted(report.waiting_total, report.waiting, [](const census::WaitingLine& one) {
+        return Json{{"address", text(one.address)}, {"first", time(one.first)},
+                    {"last", time(one.last)},       {"misses", one.misses},
+                    {"reason", text(one.reason)},   {"last_callout", text(one.last_callout)}};
+    });
+    json["learned"] = learned_json(report.learned);
+    json["gaps"] = counted(report.gaps_total, report.gaps, [](const census::GapLine& one) {
+        return Json{{"address", text(one.address)}, {"proven", time(one.at)}, {"kind", text(one.kind)}};
+    });
+    json["conflicts"] =
+        counted(report.conflicts_total, report.conflicts, [](const census::ConflictLine& one) {
+            return Json{{"address", text(one.address)}, {"dn", text(one.object)},
+                        {"at", time(one.at)},           {"target", text(one.target)},
+                        {"reply", text(one.reply)},     {"accepted", !one.refused}};
+        });
+    json["bounces"] = counted(report.bounces_total, report.bounces, [](const census::BounceLine& one) {
+        return Json{{"address", text(one.address)}, {"count", one.count},     {"first", time(one.first)},
+                    {"last", time(one.last)},       {"host", text(one.host)}, {"reply", text(one.reply)},
+                    {"answer", text(one.answer)}};
+    });
+    json["held"] = counted(report.held_total, report.held, [](const census::HoldLine& one) {
+        return Json{
+            {"hold", one.number},     {"address", text(one.address)}, {"directory", text(one.directory)},
+            {"dn", text(one.object)}, {"cause", text(one.cause)},     {"at", time(one.at)}};
+    });
+    json["unseen"] = counted(report.unseen_total, report.unseen, [](const census::UnseenLine& one) {
+        return Json{
+            {"directory", text(one.directory)}, {"dn", text(one.object)}, {"address", text(one.address)}};
+    });
+}
+
+void add_work(const census::Report& report, Json& json) {
+    json["directories"] = list(report.directories, [](const census::DirectoryLine& one) {
+        return Json{{"directory", text(one.name)},        {"listed", one.listed},
+                    {"last_good", time(one.last_good)},   {"last_full", time(one.last_full)},
+                    {"away_since", time(one.away_since)}, {"full_failed", one.full_failed},
+                    {"last_outcome", text(one.outcome)}};
+    });
+    json["readings"] = counted(report.readings_total, report.readings, [](const census::ReadingLine& one) {
+        return Json{{"directory", text(one.directory)},
+                    {"kind", text(one.kind)},
+                    {"server", text(one.server)},
+                    {"began", time(one.began)},
+                    {"seconds", seconds(one.ended - one.began)},
+                    {"added", one.added},
+                    {"removed", one.removed},
+                    {"applied", one.good},
+                    {"outcome", text(one.outcome)}};
+    });
+    json["readings"]["failed"] = report.readings_failed;
+    json["callouts"] = counts(report.callouts);
+    json["targets"] = list(report.targets, [](const census::TargetLine& one) {
+        return Json{{"target", text(one.target)},
+                    {"callouts", counts(one.classes)},
+                    {"sessions", one.sessions},
+                    {"tarpit_seconds", seconds(one.tarpit)},
+                    {"most_refused", one.most_refused > 0 ? Json(one.most_refused) : Json()},
+                    {"limit_at", one.limit_at ? Json(*one.limit_at) : Json()}};
+    });
+    json["breakers"] = list(report.breakers, [](const census::BreakerLine& one) {
+        return Json{{"target", text(one.target)},
+                    {"domain", one.domain.empty() ? Json() : text(one.domain)},
+                    {"since", time(one.since)},
+                    {"reason", text(one.reason)}};
+    });
+    json["networks"] = list(report.networks, [](const census::NetworkLine& one) {
+        return Json{{"network", text(one.network)}, {"missed", one.missed}, {"suppressed", one.suppressed}};
+    });
+    json["questions"] = report.questions;
+    json["lapsed"] = report.lapsed;
+    json["counters"] = counts(report.counters);
+    json["tables"] = list(report.tables, [](const census::TableLine& one) {
+        return Json{{"table", text(one.table)},       {"entries", one.entries},
+                    {"generation", one.generation},   {"published", one.published},
+                    {"last_published", time(one.at)}, {"until", time(one.until)}};
+    });
+}
+
+void add_course(const census::Report& report, Json& json) {
+    json["changes"] = counted(report.changes_total, report.changes, [](const census::ChangeLine& one) {
+        return Json{{"at", time(one.at)},
+                    {"address", text(one.address)},
+                    {"from", text(one.from)},
+                    {"to", text(one.to)},
+                    {"reason", text(one.reason)},
+                    {"cause", text(one.cause)},
+                    {"waited_seconds", one.waited ? Json(seconds(*one.waited)) : Json()}};
+    });
+    json["commands"] = list(report.commands, [](const census::CommandLine& one) {
+        return Json{{"at", time(one.at)},
+                    {"command", text(one.name)},
+                    {"user", text(one.user)},
+                    {"words", text(one.words)}};
+    });
+    json["step_seconds"] = seconds(report.step);
+    json["steps"] = list(report.steps, [](const census::Step& one) {
+        return Json{{"at", time(one.at)},
+                    {"misses", one.misses},
+                    {"suppressed", one.suppressed},
+                    {"asked", one.asked},
+                    {"came", one.came},
+                    {"left", one.left},
+                    {"refused", one.rejected},
+                    {"callouts", counts(one.callouts)}};
+    });
+    json["sizes"] = list(report.sizes, [](const census::SizePoint& one) {
+        return Json{{"at", time(one.at)}, {"listed", one.listed}, {"learned", one.learned},
+                    {"other", one.other}, {"closed", one.closed}, {"unknown", one.rejected}};
+    });
+}
+
+Json lines_json(const std::vector<census::ExplanationLine>& lines) {
+    return list(lines, [](const census::ExplanationLine& one) {
+        Json json{{"kind", one.kind}, {"what", text(one.what)}, {"at", time(one.at)}};
+        for (const auto& [name, value] : one.facts) json[name] = text(value);
+        return json;
+    });
+}
+
+std::string dump(const Json& json) {
+    return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+std::string report_json(const census::Report& report) {
+    Json json{{"since", time(report.since)}, {"until", time(report.until)}, {"made", time(report.made)}};
+    json["domain"] = report.domain.empty() ? Json() : text(report.domain);
+    json["attention"] = list(report.attention, [](const census::Attention& one) {
+        return Json{{"what", one.what}, {"words", text(one.words)}};
+    });
+    json["domains"] = list(report.domains, domain_json);
+    json["elsewhere"] = report.elsewhere;
+    add_doubts(report, json);
+    add_work(report, json);
+    add_course(report, json);
+    return dump(json);
+}
+
+std::string explanation_json(const census::Explanation& explanation) {
+    Json json{{"address", text(explanation.address)},
+              {"answer", census::name_of(explanation.answer)},
+              {"table", explanation.table.empty() ? Json() : Json(explanation.table)},
+              {"rule", census::rule_of(explanation.reason)},
+              {"reason", census::name_of(explanation.reason)},
+              {"words", explanation.known ? census::explain(explanation.reason)
+                                          : "it was never listed, missed or configured"},
+              {"through", explanation.through.empty() ? Json() : text(explanation.through)},
+              {"evidence", lines_json(explanation.evidence)},
+              {"next", lines_json(explanation.next)},
+              {"history", lines_json(explanation.history)}};
+    // null is "not found"; false is "could not be asked", and `warnings` says why.
+    for (const char* table : {"directory", "learned", "closed", "unknown"}) {
+        const auto found = explanation.postfix.find(table);
+        Json& value = json["postfix"][table];
+        if (found == explanation.postfix.end())
+            value = false;
+        else if (found->second)
+            value = text(found->second->value);
+        else
+            value = nullptr;
+    }
+    json["warnings"] = list(explanation.trouble, [](const std::string& one) { return text(one); });
+    return dump(json);
+}
+
+}  // namespace postcensus::audit

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <numeric>
+
+#include "audit/text.h"
+#include "base/duration.h"
+#include "base/printable.h"
+
+namespace postcensus::audit {
+namespace {
+
+constexpr std::size_t kFew = 10;  // lines of most lists: the other formats have more
+constexpr std::size_t kChanges = 50;
+constexpr std::size_t kDomains = 200;
+
+// Characters, not bytes: names may be of any script. Wide ones count as one, and spoil a column at worst.
+std::size_t width_of(std::string_view text) {
+    return static_cast<std::size_t>(
+        std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+// Columns as wide as what stands in them; those after the first are numbers, to the right.
+class Columns {
+  public:
+    explicit Columns(std::vector<std::string> head) { rows_.push_back(std::move(head)); }
+    void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+
+    void write(const Colours& colours, std::string& out) const {
+        std::vector<std::size_t> widths(rows_.front().size(), 0);
+        for (const auto& row : rows_)
+            for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
+        for (const auto& row : rows_) {
+            std::string line = "  ";
+            for (std::size_t i = 0; i < row.size(); ++i) {
+                const std::string gap(i < widths.size() ? widths[i] - width_of(row[i]) : 0, ' ');
+                if (i > 0) line += "  ";
+                line += i == 0 || i >= widths.size() ? row[i] + gap : gap + row[i];
+            }
+            line.erase(line.find_last_not_of(' ') + 1);
+            out += (&row == &rows_.front() ? colours.bold(line) : line) + "\n";
+        }
+    }
+
+  private:
+    std::vector<std::vector<std::string>> rows_;
+};
+
+class Text {
+  public:
+    Text(const census::Report& report, bool colour) : report_(report), colours_(colour) {}
+
+    std::string write() {
+        line("{}", colours_.bold(fmt::format("Postcensus report, {} to {}{}", format_time(report_.since),
+                                             format_time(report_.until),
+                                             report_.domain.empty() ? "" : ", " + report_.domain)));
+        add_attention();
+        add_domains();
+        add_waiting();
+        add_learned();
+        add_doubts();
+        add_held();
+        add_reading();
+        add_asking();
+        add_counts();
+        add_changes();
+        return std::move(out_);
+    }
+
+  private:
+    template <typename... Args>
+    void line(fmt::format_string<Args...> format, Args&&... args) {
+        fmt::format_to(std::back_inserter(out_), format, std::forward<Args>(args)...);
+        out_ += "\n";
+    }
+    void title(const std::string& text) { line("\n{}", colours_.bold(text)); }
+    std::string since(Time at) const { return ago(at, report_.made); }
+    // How many a list leaves out.
+    void more(std::int64_t total, std::size_t shown) {
+        if (total > static_cast<std::int64_t>(shown))
+            line("  … and {} more", total - static_cast<std::int64_t>(shown));
+    }
+    template <typename Lines>
+    static std::size_t few(const Lines& lines, std::size_t most = kFew) {
+        return std::min(lines.size(), most);
+    }
+
+    void add_attention() {
+        if (report_.attention.empty()) return line("{}", colours_.green("Nothing needs attention."));
+        title("Needs attention:");
+        for (const census::Attention& one : report_.attention)
+            line("  {} {}", colours_.red("!"), printable(one.words, 500));
+    }
+
+    void add_domains() {
+        title("Domains:");
+        if (report_.domains.empty()) return line("  no relayed domain");
+        Columns columns({"domain", "accepted", "listed", "learned", "closed", "unknown", "held", "misses",
+                         "distinct", "came", "left", "refused"});
+        for (std::size_t i = 0; i < few(report_.domains, kDomains); ++i) {
+            const census::DomainCounts& domain = report_.domains[i];
+            std::vector<std::string> row{printable(domain.domain)};
+            for (const std::int64_t number :
+                 {domain.accepted, domain.listed, domain.learned, domain.closed, domain.unknown, domain.held,
+                  domain.misses, domain.missed, domain.came, domain.left, domain.rejected})
+                row.push_back(std::to_string(number));
+            if (domain.accept_all) row.emplace_back("its server accepts everyone");
+            columns.add(std::move(row));
+        }
+        columns.write(colours_, out_);
+        more(static_cast<std::int64_t>(report_.domains.size()), few(report_.domains, kDomains));
+        if (report_.elsewhere > 0)
+            line("  {} known addresses are in domains that no route names", report_.elsewhere);
+    }
+
+    void add_waiting() {
+        if (report_.waiting_total == 0) return;
+        title("Unsure for over an hour with senders coming back (mail waits):");
+        for (std::size_t i = 0; i < few(report_.waiting); ++i) {
+            const census::WaitingLine& one = report_.waiting[i];
+            const auto reason = census::parse_reason(one.reason).value_or(census::Reason::no_evidence);
+            line("  {}  {} misses, first {}, last {}: {}{}", printable(one.address), one.misses,
+                 since(one.first), since(one.last), census::explain(reason),
+                 one.last_callout.empty() ? "" : " [" + printable(one.last_callout) + "]");
+        }
+        more(report_.waiting_total, few(report_.waiting));
+    }
+
+    void add_learned() {
+        if (report_.learned.count == 0) return;
+        title("Learned after a miss:");
+        line("  {} recipients; from the first miss to the answer: median {}, 95th percentile {}, longest {}",
+             report_.learned.count, spell(report_.learned.median), spell(report_.learned.p95),
+             spell(report_.learned.longest));
+    }
+
+    static std::string spell(Milliseconds time) {
+        return time < std::chrono::seconds(10)
+                   ? fmt::format("{:.2f} s", static_cast<double>(time.count()) / 1000)
+                   : spell_duration(time);
+    }
+
+    void add_doubts() {
+        if (report_.gaps_total > 0) {
+            title("Gaps: the server knows them, no directory lists them:");
+            for (std::size_t i = 0; i < few(report_.gaps); ++i)
+                line("  {}  proven {}: {}", printable(report_.gaps[i].address), since(report_.gaps[i].at),
+                     printable(report_.gaps[i].kind, 500));
+            more(report_.gaps_total, few(report_.gaps));
+        }
+        if (report_.conflicts_total > 0) {
+            title("Conflicts: a directory lists them, the server refuses them:");
+            for (std::size_t i = 0; i < few(report_.conflicts); ++i) {
+                const census::ConflictLine& one = report_.conflicts[i];
+                line("  {}  {} at {}: {} ({})", printable(one.address), since(one.at), printable(one.target),
+                     printable(one.reply),
+                     one.refused ? "450 until one of them gives way" : "asked again soon");
+                if (!one.object.empty()) line("      listed by {}", printable(one.object));
+            }
+            more(report_.conflicts_total, few(report_.conflicts));
+        }
+        if (report_.bounces_total > 0) {
+            title("Bounces of accepted recipients:");
+            for (std::size_t i = 0; i < few(report_.bounces); ++i) {
+                const census::BounceLine& one = report_.bounces[i];
+                line("  {}  {} times, last {} by {}: {} (now: {})", printable(one.address), one.count,
+                     since(one.last), printable(one.host), printable(one.reply), printable(one.answer));
+            }
+            more(report_.bounces_total, few(report_.bounces));
+        }
+    }
+
+    void add_held() {
+        if (report_.held_total > 0) {
+            title(fmt::format("Held: {} removals wait for `postcensus approve`:", report_.held_total));
+            for (std::size_t i = 0; i < few(report_.held); ++i) {
+                const census::HoldLine& one = report_.held[i];
+                line("  hold {}: {} ({}{}{})", one.number, printable(one.address),
+                     one.cause == "gate" ? "too many at once" : "not found any more",
+                     one.directory.empty() ? "" : "; " + printable(one.directory),
+                     one.object.empty() ? "" : ": " + printable(one.object));
+            }
+            more(report_.held_total, few(report_.held));
+        }
+        if (report_.unseen_total == 0) return;
+        title(fmt::format(
+            "Unseen: {} objects are not found any more, and nothing says that they are gone; what "
+            "they list stays accepted until a callout says otherwise. Deleted, moved out of "
+            "base, or hidden from our account?",
+            report_.unseen_total));
+        for (std::size_t i = 0; i < few(report_.unseen); ++i)
+            line("  {} ({}: {})", printable(report_.unseen[i].address),
+                 printable(report_.unseen[i].directory), printable(report_.unseen[i].object));
+        more(report_.unseen_total, few(report_.unseen));
+    }
+
+    void add_reading() {
+        if (!report_.directories.empty()) title("Directories:");
+        for (const census::DirectoryLine& one : report_.directories)
+            line("  {}: {} addresses listed; last good read {}, in full {}{}", printable(one.name),
+                 one.listed, one.last_good ? since(*one.last_good) : "never",
+                 one.last_full ? since(*one.last_full) : "never",
+                 one.away_since ? "; its server has not answered since " + format_time(*one.away_since) : "");
+        if (report_.readings_total == 0) return;
+        title(fmt::format("Readings ({}, {} not applied):", report_.readings_total, report_.readings_failed));
+        for (std::size_t i = 0; i < few(report_.readings); ++i) {
+            const census::ReadingLine& one = report_.readings[i];
+            const double seconds = std::chrono::duration<double>(one.ended - one.began).count();
+            if (one.good)
+                line("  {}  {} ({}) at {}: {} added, {} removed, in {:.1f} s", format_time(one.ended),
+                     printable(one.directory), printable(one.kind), printable(one.server), one.added,
+                     one.removed, seconds);
+            else
+                line("  {}  {} ({}): {}: {}", format_time(one.ended), printable(one.directory),
+                     printable(one.kind), colours_.red("not applied"), printable(one.outcome));
+        }
+    }
+
+    void add_asking() {
+        if (!report_.targets.empty()) title("Callouts:");
+        for (const census::TargetLine& one : report_.targets) {
+            std::string classes;
+            for (const auto& [name, number] : one.classes)
+                classes += fmt::format("{}{} {}", classes.empty() ? "" : ", ", number, name);
+            line("  {}: {} in {} sessions; a refusal takes {}{}{}", printable(one.target),
+                 classes.empty() ? "nothing asked" : printable(classes), one.sessions, spell(one.tarpit),
+                 one.most_refused > 0 ? fmt::format(", {} refused a session", one.most_refused) : "",
+                 one.limit_at ? fmt::format(" (it ended one at {})", *one.limit_at) : "");
+        }
+        for (const census::BreakerLine& one : report_.breakers)
+            line("  {} {}{} since {}: {}", colours_.red("stopped:"), printable(one.target),
+                 one.domain.empty() ? "" : " for " + printable(one.domain), format_time(one.since),
+                 printable(one.reason));
+        if (report_.questions > 0) line("  {} questions stand in line", report_.questions);
+        if (report_.networks.empty()) return;
+        title("Networks that asked for recipients who are not accepted:");
+        Columns columns({"network", "distinct", "suppressed"});
+        for (std::size_t i = 0; i < few(report_.networks); ++i)
+            columns.add({printable(report_.networks[i].network), std::to_string(report_.networks[i].missed),
+                         std::to_string(report_.networks[i].suppressed)});
+        columns.write(colours_, out_);
+    }
+
+    void add_counts() {
+        if (!report_.tables.empty()) title("Tables:");
+        for (const census::TableLine& one : report_.tables)
+            line("  {:<10} {:>9} entries, generation {}, published {} times, last {}{}", one.table,
+                 one.entries, one.generation, one.published, since(one.at),
+                 one.until ? ", good until " + format_time(*one.until) : "");
+        if (report_.lapsed > 0) line("  {} rejections ended with their lease", report_.lapsed);
+        if (report_.counters.empty()) return;
+        title("Counts (whole hours):");
+        for (const auto& [name, value] : report_.counters) line("  {:<24} {:>10}", printable(name), value);
+    }
+
+    void add_changes() {
+        if (!report_.commands.empty()) title("Commands:");
+        for (std::size_t i = 0; i < few(report_.commands); ++i)
+            line("  {}  {} by {}: {}", format_time(report_.commands[i].at), report_.commands[i].name,
+                 printable(report_.commands[i].user), printable(report_.commands[i].words));
+        const std::size_t shown = few(report_.changes, kChanges);
+        title(report_.changes_total > static_cast<std::int64_t>(shown)
+                  ? fmt::format("Changes ({}, the newest {}; --format csv has all):", report_.changes_total,
+                                shown)
+                  : fmt::format("Changes ({}):", report_.changes_total));
+        for (std::size_t i = 0; i < shown; ++i) {
+            const census::ChangeLine& one = report_.changes[i];
+            line("  {}  {}: {} -> {} ({}; {})", format_time(one.at), printable(one.address), one.from, one.to,
+                 one.reason, printable(one.cause));
+        }
+    }
+
+    const census::Report& report_;
+    Colours colours_;
+    std::string out_;
+};
+
+}  // namespace
+
+std::string report_text(const census::Report& report, bool colour) {
+    return Text(report, colour).write();
+}
+
+}  // namespace postcensus::audit

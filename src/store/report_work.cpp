@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+#include "store/health.h"
+#include "store/publications.h"
+#include "store/report_parts.h"
+
+namespace postcensus::store {
+
+void load_directories(SQLite::Database& db, const Scope& scope, census::Report& report) {
+    const StateHealth health = load_state_health(db, scope.now);
+    report.questions = health.waiting;
+    report.has_directories = !health.directories.empty();
+    for (const auto& [name, one] : health.directories)
+        report.directories.push_back({name, one.listed, one.last_good, one.full_at, one.away_since,
+                                      one.full_failed, one.last_outcome});
+    SQLite::Statement total(db,
+                            "SELECT count(*) AS readings, count(*) FILTER (WHERE good = 0) AS failed FROM "
+                            "reading WHERE ended >= :since AND ended < :until");
+    bind_scope(total, scope);
+    total.executeStep();
+    report.readings_total = total.getColumn("readings").getInt64();
+    report.readings_failed = total.getColumn("failed").getInt64();
+    // Lookups of single addresses show in what they brought.
+    SQLite::Statement readings(
+        db,
+        "SELECT name, kind, server, outcome, began, ended, added, removed, good FROM reading INDEXED BY "
+        "reading_by_end CROSS JOIN directory ON directory.id = directory_id WHERE ended >= :since AND ended "
+        "< "
+        ":until AND (kind <> 'lookup' OR good = 0) ORDER BY ended DESC LIMIT :most");
+    bind_scope(readings, scope);
+    while (readings.executeStep())
+        report.readings.push_back(
+            {readings.getColumn("name").getString(), readings.getColumn("kind").getString(),
+             readings.getColumn("server").getString(), readings.getColumn("outcome").getString(),
+             from_unix_ms(readings.getColumn("began").getInt64()),
+             from_unix_ms(readings.getColumn("ended").getInt64()), readings.getColumn("added").getInt64(),
+             readings.getColumn("removed").getInt64(), readings.getColumn("good").getInt() != 0});
+}
+
+void load_servers(SQLite::Database& db, const Scope& scope, census::Report& report) {
+    std::map<std::string, census::TargetLine> lines;
+    SQLite::Statement paces(db, "SELECT target, most_refused, limit_at, tarpit FROM target");
+    while (paces.executeStep()) {
+        census::TargetLine& line = lines[paces.getColumn("target").getString()];
+        line.most_refused = paces.getColumn("most_refused").getInt64();
+        if (const auto at = paces.getColumn("limit_at"); !at.isNull()) line.limit_at = at.getInt64();
+        line.tarpit = Milliseconds(paces.getColumn("tarpit").getInt64());
+    }
+    constexpr std::string_view kPrefix = "callout-";
+    SQLite::Statement answers(
+        db,
+        "SELECT name, label, sum(value) AS value FROM counter WHERE hour BETWEEN :since / 3600000 AND "
+        "(:until - 1) / 3600000 AND label <> '' AND name >= 'callout-' AND name < 'callout.' GROUP BY name, "
+        "label");
+    bind_scope(answers, scope);
+    while (answers.executeStep()) {
+        const std::string name = answers.getColumn("name").getString().substr(kPrefix.size());
+        const std::int64_t value = answers.getColumn("value").getInt64();
+        census::TargetLine& line = lines[answers.getColumn("label").getString()];
+        if (name == "sessions")
+            line.sessions = value;
+        else {
+            line.classes[name] = value;
+            report.callouts[name] += value;
+        }
+    }
+    for (auto& [target, line] : lines) {
+        if (report.targets.size() == scope.most) break;
+        line.target = target;
+        report.targets.push_back(std::move(line));
+    }
+    SQLite::Statement breakers(
+        db,
+        "SELECT target, domain, since, reason FROM breaker WHERE :domain = '' OR domain = '' OR domain = "
+        ":domain ORDER BY target, domain LIMIT :most");
+    bind_scope(breakers, scope);
+    while (breakers.executeStep())
+        report.breakers.push_back(
+            {breakers.getColumn("target").getString(), breakers.getColumn("domain").getString(),
+             from_unix_ms(breakers.getColumn("since").getInt64()), breakers.getColumn("reason").getString()});
+}
+
+void load_tables(SQLite::Database& db, const Scope& scope, census::Report& report) {
+    std::map<std::string, std::int64_t> published;
+    SQLite::Statement counts(db,
+                             "SELECT label, sum(value) AS value FROM counter WHERE hour BETWEEN :since / "
+                             "3600000 AND (:until - 1) / 3600000 AND name = 'published' GROUP BY label");
+    bind_scope(counts, scope);
+    while (counts.executeStep())
+        published[counts.getColumn("label").getString()] = counts.getColumn("value").getInt64();
+    for (const auto& [table, publication] : load_publications(db))
+        report.tables.push_back({table, publication.generation, publication.entries, published[table],
+                                 publication.at, publication.until});
+}
+
+void load_commands(SQLite::Database& db, const Scope& scope, census::Report& report) {
+    SQLite::Statement commands(db,
+                               "SELECT name, user, words, at FROM command WHERE at >= :since AND at < :until "
+                               "ORDER BY at DESC, id DESC LIMIT :most");
+    bind_scope(commands, scope);
+    while (commands.executeStep())
+        report.commands.push_back(
+            {commands.getColumn("name").getString(), commands.getColumn("user").getString(),
+             commands.getColumn("words").getString(), from_unix_ms(commands.getColumn("at").getInt64())});
+}
+
+}  // namespace postcensus::store
