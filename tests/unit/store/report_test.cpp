@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: MIT
+#include "store/report.h"
+
+#include "store/deliveries.h"
+#include "store/domains.h"
+#include "store/explanation.h"
+#include "store/state.h"
+
+using namespace postcensus;
+using namespace postcensus::store;
+using census::Answer;
+using census::CalloutClass;
+using census::Reason;
+using namespace std::chrono_literals;
+
+namespace {
+
+class Audit : public TestState {
+  public:
+    Audit() {
+        write([](Writer& writer) {
+            replace_domains(writer, {{"corp.example", "x", {}}, {"other.example", "x", {}}});
+        });
+    }
+    census::Report report(Time since = kNoon - 24h, Time until = kNoon + 24h,
+                          const std::string& domain = {}) {
+        return read([&](SQLite::Database& db) {
+            return load_report(db, {.since = since, .until = until, .now = kNoon, .domain = domain});
+        });
+    }
+    census::Explanation explain(const std::string& text, Time now = kNoon) {
+        return read([&](SQLite::Database& db) { return load_explanation(db, address(text), now); });
+    }
+    void prove(const std::string& text, Time now = kNoon) {
+        callout(text, CalloutClass::deliverable, now);
+        settle(text, {Answer::accept, Reason::proven, {}}, now);
+    }
+    void reject(const std::string& text, Time now = kNoon) {
+        settle(text, {Answer::reject, Reason::proven_unknown, now + 1h}, now);
+    }
+};
+
+const census::ExplanationLine* line_of(const std::vector<census::ExplanationLine>& lines,
+                                       const std::string& kind) {
+    for (const auto& line : lines)
+        if (line.kind == kind) return &line;
+    return nullptr;
+}
+
+}  // namespace
+
+TEST_CASE("an empty state has an empty report", "[store][audit]") {
+    TestState state;
+    const auto report = state.read([](SQLite::Database& db) {
+        return load_report(db, {.since = kNoon - 24h, .until = kNoon, .now = kNoon});
+    });
+    CHECK(report.domains.empty());
+    CHECK(report.elsewhere == 0);
+    CHECK(report.changes_total == 0);
+    CHECK(report.learned.count == 0);
+    CHECK(report.steps.size() == 25);  // whole hours, the first one begun
+}
+
+TEST_CASE("what each domain has", "[store][audit]") {
+    Audit audit;
+    audit.apply("corp", {{listing("o1", {"a@corp.example", "b@corp.example"}),
+                          listing("o2", {"c@corp.example"}, true), listing("o3", {"x@strange.example"})},
+                         {}});
+    audit.accept("a@corp.example");
+    audit.accept("b@corp.example");
+    audit.settle("c@corp.example", {Answer::closed, Reason::closed_listing, {}});
+    audit.prove("d@corp.example");
+    audit.settle("e@corp.example", {Answer::accept, Reason::configured, {}});
+    audit.reject("f@corp.example");
+    audit.accept("g@other.example");
+    audit.drop("g@other.example");
+    audit.miss("f@corp.example", kNoon - 1h);
+    audit.miss("f@corp.example", kNoon - 2h);
+    audit.miss("h@corp.example", kNoon - 3h);
+    audit.miss("h@corp.example", kNoon - 72h);  // before the period
+
+    const auto report = audit.report();
+    REQUIRE(report.domains.size() == 2);
+    const census::DomainCounts& corp = report.domains[0];
+    CHECK(corp.domain == "corp.example");
+    CHECK(corp.accepted == 5);
+    CHECK(corp.listed == 3);
+    CHECK(corp.learned == 1);
+    CHECK(corp.other == 1);
+    CHECK(corp.closed == 1);
+    CHECK(corp.unknown == 1);
+    CHECK(corp.misses == 3);
+    CHECK(corp.missed == 2);
+    CHECK(corp.came == 5);
+    CHECK(corp.rejected == 1);
+    CHECK(corp.left == 0);
+    const census::DomainCounts& other = report.domains[1];
+    CHECK(other.accepted == 0);
+    CHECK(other.came == 1);
+    CHECK(other.left == 1);
+    CHECK(report.elsewhere == 1);
+    CHECK(report.changes_total == 8);
+    CHECK(report.changes.front().address == "g@other.example");
+    CHECK(report.changes.front().to == "unsure");
+
+    const auto one = audit.report(kNoon - 24h, kNoon + 24h, "other.example");
+    REQUIRE(one.domains.size() == 1);
+    CHECK(one.changes_total == 2);
+    // The counts are what a count of the rows says.
+    CHECK(audit.count(
+              "SELECT count(*) FROM (SELECT domain, answer, reason, addresses FROM census WHERE addresses "
+              "<> 0 EXCEPT SELECT domain, answer, reason, count(*) FROM address WHERE answer <> 'unsure' "
+              "GROUP BY 1, 2, 3)") == 0);
+}
+
+TEST_CASE("the period ends before its end", "[store][audit]") {
+    Audit audit;
+    audit.reject("a@corp.example", kNoon - 1h);
+    audit.drop("a@corp.example");  // at noon
+    CHECK(audit.report(kNoon - 2h, kNoon).changes_total == 1);
+    CHECK(audit.report(kNoon, kNoon + 1ms).changes_total == 1);
+    CHECK(audit.report(kNoon + 1ms, kNoon + 1h).changes_total == 0);
+}
+
+TEST_CASE("mail waits for who is unsure for over an hour with senders coming back", "[store][audit]") {
+    Audit audit;
+    const auto waiting = [&] {
+        std::vector<std::string> found;
+        for (const auto& line : audit.report().waiting) found.push_back(line.address);
+        return found;
+    };
+    audit.miss("a@corp.example", kNoon - 61min);
+    CHECK(waiting().empty());
+    audit.miss("a@corp.example", kNoon - 2min);
+    CHECK(waiting().empty());
+    audit.miss("a@corp.example", kNoon);
+    audit.callout("a@corp.example", CalloutClass::retry);
+    REQUIRE(waiting() == std::vector<std::string>{"a@corp.example"});
+    const auto report = audit.report();
+    CHECK(report.waiting_total == 1);
+    CHECK(report.waiting[0].misses == 3);
+    CHECK(report.waiting[0].first == kNoon - 61min);
+    CHECK(report.waiting[0].last == kNoon);
+    CHECK(report.waiting[0].last_callout.starts_with("retry: 250"));
+    CHECK(report.waiting[0].reason == "no-evidence");
+
+    // A lease that ends, a miss, and the next rejection are no waiting, however often.
+    for (int hour = 5; hour > 0; --hour) {
+        audit.miss("b@corp.example", kNoon - hour * 1h);
+        audit.reject("b@corp.example", kNoon - hour * 1h + 1s);
+        audit.settle("b@corp.example", {Answer::unsure, Reason::lease_over, {}}, kNoon - (hour - 1) * 1h);
+    }
+    audit.miss("b@corp.example", kNoon);
+    CHECK(waiting().size() == 1);
+    // Nor is one who asks again after days.
+    audit.miss("c@corp.example", kNoon - 50h);
+    audit.miss("c@corp.example", kNoon - 1h);
+    CHECK(waiting().size() == 1);
+
+    audit.reject("a@corp.example");
+    CHECK(waiting().empty());
+    audit.drop("a@corp.example");
+    CHECK(waiting().empty());
+}
+
+TEST_CASE("what a recipient waited for its acceptance", "[store][audit]") {
+    Audit audit;
+    const std::vector<Milliseconds> waits{500ms, 800ms, 3s, 4s, 20s, 25h};
+    int i = 0;
+    for (const Milliseconds wait : waits) {
+        const std::string name = "p" + std::to_string(i++) + "@corp.example";
+        audit.miss(name, kNoon - wait);
+        audit.prove(name);
+    }
+    audit.prove("nobody-missed-it@corp.example");
+    // From rejected to accepted: no sender was waiting.
+    audit.miss("new@corp.example", kNoon - 1h);
+    audit.reject("new@corp.example", kNoon - 1h);
+    audit.prove("new@corp.example");
+
+    const auto learned = audit.report().learned;
+    CHECK(learned.count == 6);
+    CHECK(learned.median == 3s);
+    CHECK(learned.p95 == 25h);
+    CHECK(learned.longest == 25h);
+    CHECK(learned.histogram == std::vector<std::int64_t>{2, 0, 2, 0, 1, 0, 0, 0, 0, 0, 1});
+    CHECK(audit.count("SELECT sum(value) FROM total WHERE name = 'learned'") == 6);
+    CHECK(audit.count("SELECT value FROM total WHERE name = 'learned' AND label = '5'") == 2);
+    CHECK(audit.count("SELECT value FROM total WHERE name = 'learned' AND label = 'more'") == 1);
+    CHECK(audit.report(kNoon + 1h, kNoon + 2h).learned.count == 0);
+}
+
+TEST_CASE("what callouts knew, and no directory", "[store][audit]") {
+    Audit audit;
+    audit.prove("alone@other.example");
+    CHECK(audit.report().gaps_total == 0);  // without a directory there is nothing to be missing from
+    audit.apply("corp", {{listing("o1", {"a@corp.example", "left@corp.example"})}, {}});
+    audit.accept("a@corp.example");
+    audit.apply("corp", {{listing("o1", {"a@corp.example"})}, {}});
+    audit.prove("a+news@corp.example");
+    audit.prove("left@corp.example");
+    audit.prove("folder@corp.example");
+    audit.settle("team@corp.example", {Answer::closed, Reason::closed_callout, {}});
+
+    const auto report = audit.report();
+    CHECK(report.gaps_total == 5);
+    const auto kind = [&](const std::string& name) -> std::string {
+        for (const auto& gap : report.gaps)
+            if (gap.address == name) return gap.kind;
+        return "?";
+    };
+    CHECK(kind("alone@other.example").starts_with("no directory lists any address of this domain"));
+    CHECK(kind("a+news@corp.example") == "an extension of a@corp.example");
+    CHECK(kind("left@corp.example").starts_with("was listed by cn=o1"));
+    CHECK(kind("folder@corp.example").starts_with("a public folder"));
+    CHECK(kind("team@corp.example").starts_with("a group or mailbox for insiders"));
+    CHECK(audit.report(kNoon - 1h, kNoon, "other.example").gaps_total == 1);
+}
+
+TEST_CASE("what a directory lists and the server refuses", "[store][audit]") {
+    Audit audit;
+    audit.apply("corp", {{listing("o1", {"a@corp.example"}), listing("o2", {"b@corp.example"})}, {}});
+    audit.accept("a@corp.example");
+    audit.accept("b@corp.example");
+    audit.callout("a@corp.example", CalloutClass::unknown);
+    audit.write([](Writer& writer) {
+        ask(writer, *find_address(writer.db, address("a@corp.example")), "contested", kNoon, kNoon + 15min);
+    });
+    auto report = audit.report();
+    REQUIRE(report.conflicts_total == 1);
+    CHECK_FALSE(report.conflicts[0].refused);
+    CHECK(report.conflicts[0].object == "cn=o1");
+    CHECK(report.conflicts[0].target == "ex1:2525");
+    audit.settle("a@corp.example", {Answer::unsure, Reason::contested, {}});
+    report = audit.report();
+    REQUIRE(report.conflicts_total == 1);
+    CHECK(report.conflicts[0].refused);
+    CHECK(census::attention_of(report).size() == 1);
+}
+
+TEST_CASE("backscatter that got out", "[store][audit]") {
+    Audit audit;
+    audit.accept("a@corp.example");
+    audit.write([](Writer& writer) {
+        record_bounces(writer, {{address("a@corp.example"), "ex1", "550 5.1.1 gone", kNoon - 1h}}, kNoon);
+        record_bounces(writer, {{address("a@corp.example"), "ex2", "550 5.1.10 gone", kNoon}}, kNoon);
+    });
+    const auto report = audit.report();
+    REQUIRE(report.bounces_total == 1);
+    CHECK(report.bounces[0].count == 2);
+    CHECK(report.bounces[0].host == "ex2");
+    CHECK(report.bounces[0].answer == "accept");
+    CHECK(audit.report(kNoon - 24h, kNoon).bounces_total == 0);
+    CHECK(audit.report(kNoon - 24h, kNoon + 24h, "other.example").bounces_total == 0);
+}
+
+TEST_CASE("who harvests", "[store][audit]") {
+    Audit audit;
+    audit.accept("real@corp.example");
+    audit.write([](Writer& writer) {
+        std::vector<StoredMiss> misses;
+        for (int i = 0; i < 5; ++i) {
+            const std::string name = "m" + std::to_string(i) + "@corp.example";
+            misses.push_back({address(name), "192.0.2." + std::to_string(i), kNoon});
+            misses.push_back({address(name), "192.0.2.9", kNoon});
+        }
+        misses.push_back({address("m1@corp.example"), "2001:db8::1", kNoon});
+        misses.push_back({address("m2@corp.example"), "2001:db8::2", kNoon});
+        misses.push_back({address("m3@corp.example"), "198.51.100.1", kNoon});  // one name: a typo
+        record_misses(writer, misses, kNoon);
+        note_harvest(writer, "203.0.113.0/24", kNoon, 1000);
+        for (int i = 0; i < 300; ++i)
+            note_harvest(writer, "10.0." + std::to_string(i % 250) + ".0/24", kNoon, 1);
+        for (int i = 0; i < 300; ++i) note_harvest(writer, "10.1." + std::to_string(i) + ".0/24", kNoon, 1);
+    });
+    const auto networks = audit.report().networks;
+    REQUIRE(networks.size() >= 4);
+    CHECK(networks[0].network == "203.0.113.0/24");
+    CHECK(networks[0].suppressed == 1000);
+    CHECK(networks[1].network == "others");
+    const auto find = [&](const std::string& name) {
+        return std::find_if(networks.begin(), networks.end(),
+                            [&](const auto& line) { return line.network == name; });
+    };
+    REQUIRE(find("192.0.2.0/24") != networks.end());
+    CHECK(find("192.0.2.0/24")->missed == 5);
+    CHECK(find("198.51.100.0/24") == networks.end());
+    CHECK(audit.count("SELECT count(*) FROM harvest") <= 201);
+}
+
+TEST_CASE("what was asked, by server, and what is stopped", "[store][audit]") {
+    Audit audit;
+    audit.write([](Writer& writer) {
+        count(writer, "callout-unknown", kNoon, 7, "ex1:2525");
+        count(writer, "callout-unknown", kNoon - 1h, 2, "ex2:2525");
+        count(writer, "callout-sessions", kNoon, 3, "ex1:2525");
+        count(writer, "callout-unknown", kNoon - 72h, 100, "ex1:2525");
+        count(writer, "misses", kNoon, 4);
+        count(writer, "published", kNoon, 2, "unknown");
+        save_pace(writer, "ex1:2525", {.most_refused = 4, .limit_at = 5, .tarpit = 5000ms});
+        set_breakers(writer, {{"ex2:2525", "", "refused"}, {"ex1:2525", "corp.example", "530"}}, kNoon);
+        set_breakers(writer, {{"ex2:2525", "", "timed out"}}, kNoon + 1h);
+    });
+    const auto report = audit.report();
+    REQUIRE(report.targets.size() == 2);
+    CHECK(report.targets[0].classes.at("unknown") == 7);
+    CHECK(report.targets[0].sessions == 3);
+    CHECK(report.targets[0].limit_at == 5);
+    CHECK(report.targets[1].classes.at("unknown") == 2);
+    CHECK(report.callouts.at("unknown") == 9);
+    CHECK(report.counters.at("misses") == 4);
+    CHECK_FALSE(report.counters.contains("callout-unknown"));
+    REQUIRE(report.breakers.size() == 1);
+    CHECK(report.breakers[0].since == kNoon);
+    CHECK(report.breakers[0].reason == "timed out");
+    std::int64_t asked = 0;
+    for (const auto& step : report.steps)
+        if (const auto found = step.callouts.find("unknown"); found != step.callouts.end())
+            asked += found->second;
+    CHECK(asked == 9);
+    CHECK(audit.count("SELECT value FROM total WHERE name = 'callout-unknown' AND label = 'ex1:2525'") ==
+          107);
+}
+
+TEST_CASE("labels are bounded", "[store][audit]") {
+    Audit audit;
+    audit.write([](Writer& writer) {
+        for (int i = 0; i < 500; ++i) count(writer, "callout-retry", kNoon, 1, "ex" + std::to_string(i));
+    });
+    CHECK(audit.count("SELECT count(*) FROM total") == 201);
+    CHECK(audit.count("SELECT value FROM total WHERE label = 'others'") == 300);
+    CHECK(audit.count("SELECT sum(value) FROM counter") == 500);
+}
+
+TEST_CASE("the steps of a period", "[store][audit]") {
+    Audit audit;
+    CHECK(audit.report(kNoon - 72h, kNoon).step == 1h);
+    CHECK(audit.report(kNoon - 73h, kNoon).step == 24h);
+    CHECK(audit.report(kNoon - 400 * 24h, kNoon).step == 7 * 24h);
+    CHECK(audit.report(kNoon - 400 * 24h, kNoon).steps.size() <= 60);
+    audit.prove("a@corp.example", kNoon - 30min);
+    audit.write([](Writer& writer) { note_size(writer, kNoon - 30min); });
+    audit.prove("b@corp.example", kNoon - 20min);
+    audit.write([](Writer& writer) { note_size(writer, kNoon - 20min); });
+    const auto report = audit.report(kNoon - 1h, kNoon);
+    std::int64_t came = 0;
+    for (const auto& step : report.steps) came += step.came;
+    CHECK(came == 2);
+    REQUIRE(report.sizes.size() == 1);
+    CHECK(report.sizes[0].learned == 2);
+}
+
+TEST_CASE("every change, page by page", "[store][audit]") {
+    Audit audit;
+    for (int i = 0; i < 25; ++i)
+        audit.reject("p" + std::to_string(i) + "@corp.example", kNoon + std::chrono::seconds(i / 10));
+    audit.accept("z@other.example");
+    const auto all_of = [&](std::size_t most, const std::string& domain) {
+        std::vector<std::string> all;
+        ChangePlace place{kNoon - 1h, 0};
+        for (;;) {
+            const auto page = audit.read([&](SQLite::Database& db) {
+                return next_changes(
+                    db,
+                    {.since = kNoon - 1h, .until = kNoon + 1h, .now = kNoon, .domain = domain, .most = most},
+                    place);
+            });
+            if (page.empty()) return all;
+            for (const auto& change : page) all.push_back(change.address);
+        }
+    };
+    const auto all = all_of(100, "");
+    CHECK(all.size() == 26);
+    CHECK(all.front() == "p0@corp.example");
+    CHECK(all.back() == "p24@corp.example");
+    CHECK(all_of(3, "") == all);
+    CHECK(all_of(1, "") == all);
+    CHECK(all_of(7, "corp.example").size() == 25);
+}
+
+TEST_CASE("all evidence of an address", "[store][audit]") {
+    Audit audit;
+    CHECK_FALSE(audit.explain("nobody@corp.example").known);
+    audit.apply("corp", {{listing("o1", {"a@corp.example"})}, {}});
+    audit.accept("a@corp.example");
+    audit.miss("a@corp.example", kNoon - 1h);
+    audit.callout("a@corp.example", CalloutClass::deliverable, kNoon - 1h);
+    audit.write([](Writer& writer) {
+        renew_proofs(writer, {{address("a@corp.example"), "ex1", kNoon - 2h, 24h}});
+        renew_proofs(writer, {{address("a@corp.example"), "ex2", kNoon - 90min, 24h}});  // within the hour
+        record_bounces(writer, {{address("a@corp.example"), "ex1", "550 no", kNoon}}, kNoon);
+    });
+    const auto known = audit.explain("a@corp.example");
+    CHECK(known.answer == Answer::accept);
+    CHECK(census::rule_of(known.reason) == 2);
+    CHECK(known.table == "learned");  // there is no base yet
+    const auto* listed = line_of(known.evidence, "listing");
+    REQUIRE(listed != nullptr);
+    CHECK(listed->facts.at("dn") == "cn=o1");
+    CHECK(listed->facts.at("server") == "ldaps://dc1");
+    const auto* misses = line_of(known.evidence, "misses");
+    REQUIRE(misses != nullptr);
+    CHECK(misses->facts.at("clients") == "192.0.2.1");
+    REQUIRE(line_of(known.evidence, "delivery") != nullptr);
+    CHECK(line_of(known.evidence, "delivery")->facts.at("host") == "ex1");
+    CHECK(line_of(known.evidence, "bounce") != nullptr);
+    CHECK(line_of(known.evidence, "callout")->facts.at("class") == "deliverable");
+    REQUIRE(line_of(known.next, "question") != nullptr);  // the bounce asks
+    CHECK(known.history.size() == 1);
+
+    audit.miss("b@corp.example");
+    audit.reject("b@corp.example");
+    const auto refused = audit.explain("b@corp.example");
+    CHECK(refused.table == "unknown");
+    CHECK(census::rule_of(refused.reason) == 3);
+    REQUIRE(line_of(refused.next, "expires") != nullptr);
+    CHECK(line_of(refused.next, "expires")->at == kNoon + 1h);
+    const auto over = audit.explain("b@corp.example", kNoon + 1h);
+    CHECK(over.answer == Answer::unsure);
+    CHECK(over.table.empty());
+    CHECK(over.reason == Reason::lease_over);
+}
