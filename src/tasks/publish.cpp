@@ -176,6 +176,7 @@ Result<std::optional<Published>> Publisher::put_out(Draft draft, const Publicati
         if (intact && found->second.digest == published.publication.digest && !draft.renew && !draft.always)
             return std::optional<Published>{};
         if (!intact) spdlog::warn("the table {} was changed by someone else; writing it again", draft.table);
+        published.repaired = !intact;
         published.publication.generation = found->second.generation + 1;
     }
     postfix::TableContent content{
@@ -288,6 +289,7 @@ Result<void> note_published(store::Database& state, const std::vector<Published>
         for (const Published& one : published) {
             store::note_publication(writer, one.table, one.publication);
             store::count(writer, "published", one.publication.at, 1, one.table);
+            if (one.repaired) store::count(writer, "tables-repaired", one.publication.at, 1);
         }
     });
 }

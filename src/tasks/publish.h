@@ -19,6 +19,7 @@ namespace postcensus::tasks {
 struct Published {
     std::string table;
     store::Publication publication;
+    bool repaired = false;  // somebody else had changed it: failsafe, or a hand
 };
 
 class Publisher {
