@@ -40,7 +40,8 @@ def census(postcensus, gateway, samba, exchange):
     exchange.closed = {"inside@corp.example"}
     postcensus.configure({**gateway.sections(),
                           "directory.corp": samba.section(postcensus.secret("corp.password", samba.password)),
-                          "route.exchange": ROUTE})
+                          # All strangers of the lab are of one network, and ask until they are answered.
+                          "route.exchange": ROUTE, "budget": {"network": "1000/m"}})
     assert postcensus.run("sync").returncode == 0
     postcensus.watch()
     for rcpt, expected in (("new@corp.example", "250"), ("made-up@corp.example", "550 5.1.1"),
@@ -158,9 +159,11 @@ def test_explain_answers_as_postfix_does(census, gateway, exchange):
 
     nobody = explained(census, "@corp.example")
     assert (nobody["answer"], nobody["table"]) == ("unsure", None) and "census" in kinds(nobody["evidence"])
+    assert census.stop() == 0
     census.set("route.exchange", accept="@xn--bcher-kva.example")
-    census.process.reload()
-    wait_for(lambda: answer(gateway, "anyone@xn--bcher-kva.example") == "250", "the catch-all", 5)
+    census.watch()
+    census.wait_for(lambda: any(line.startswith("@xn--") for line in census.table("learned")), "the catch-all")
+    assert answer(gateway, "anyone@xn--bcher-kva.example") == "250", census.table("learned")
     for domain in ("bücher.example", "xn--bcher-kva.example", "BÜCHER.example"):
         catch_all = explained(census, "@" + domain)
         assert (catch_all["address"], catch_all["answer"], catch_all["table"], catch_all["rule"]) == (
@@ -185,19 +188,18 @@ def test_explain_warns_where_postfix_differs(census, gateway):
 
 
 def test_hostile_names_stay_inert(census, gateway):
-    names = ['"=HYPERLINK(1)"@corp.example', "=1+1@corp.example", '"a\\"b,c"@corp.example', "<script>x</script>@corp.example",
-             "\u202eevil@corp.example", "-x@corp.example"]
+    names = ['"=HYPERLINK(1)"@corp.example', "=1+1@corp.example", '"a\\"b,c"@corp.example', '"<script>x</script>"@corp.example']
     for name in names:
         gateway.dialogue(name, sender="=cmd|x@evil.example")
-    census.wait_for(lambda: reported(census)["domains"][0]["missed"] >= 6, "the misses")
-    census.wait_for(lambda: reported(census)["changes"]["total"] >= 7, "their answers")
+    census.wait_for(lambda: reported(census)["changes"]["total"] == 7, "their answers")
     text = census.run("report", "--format", "csv").stdout
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert len(rows) >= 7 and all(row["to"] for row in rows)
+    assert len(rows) == 7 and all(row["to"] for row in rows)
     assert not any(value[:1] in "=+-@" and value for row in rows for value in row.values()), text
     assert "'=1+1@corp.example" in text
-    for arguments in (["report"], ["report", "--format", "json"], ["explain", "\u202eevil@corp.example"]):
-        assert "\u202e" not in census.run(*arguments).stdout
+    override = census.run("explain", "\u202eevil@corp.example")
+    assert override.returncode == 64 and "\u202e" not in override.stderr
+    assert explained(census, names[3])["answer"] == "reject"
 
 
 def test_quiet_is_for_cron(census, folder):
