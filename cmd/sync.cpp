@@ -7,6 +7,7 @@
 #include "cmd/command.h"
 #include "cmd/progress.h"
 #include "store/holds.h"
+#include "tasks/metrics.h"
 #include "tasks/read_directory.h"
 #include "tasks/relay_domains.h"
 
@@ -46,36 +47,34 @@ Result<void> learn_domains(config::Configuration& configuration, store::Database
                    : tasks::learn_relay_domains(configuration, state, now());
 }
 
-Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
-    auto configuration = load_configuration(globals);
-    if (!configuration) return fail(configuration.error());
-    auto directories = pick(*configuration, words(arguments, "directory"));
-    if (!directories) return fail(directories.error());
+Result<ExitCode> read_and_publish(config::Configuration& configuration,
+                                  const std::vector<directory::Settings>& directories,
+                                  const Arguments& arguments) {
     const bool dry_run = arguments.contains("dry-run");
     const tasks::ReadMode mode = dry_run                      ? tasks::ReadMode::dry_run
                                  : arguments.contains("full") ? tasks::ReadMode::full
                                                               : tasks::ReadMode::automatic;
     // A dry run on a machine without a state compares with nothing, and leaves none behind.
     std::error_code ignored;
-    const bool in_memory = dry_run && !std::filesystem::exists(configuration->state.path, ignored);
-    auto state = store::Database::open(in_memory ? ":memory:" : configuration->state.path,
+    const bool in_memory = dry_run && !std::filesystem::exists(configuration.state.path, ignored);
+    auto state = store::Database::open(in_memory ? ":memory:" : configuration.state.path,
                                        store::Database::Mode::create, 10s);
     if (!state) return fail(state.error());
-    if (auto learned = learn_domains(*configuration, *state, dry_run); !learned) return fail(learned.error());
+    if (auto learned = learn_domains(configuration, *state, dry_run); !learned) return fail(learned.error());
     auto began = state->current_seq();
     if (!began) return fail(began.error());
     std::optional<Failure> first;
     std::vector<std::string> done;
-    for (const directory::Settings& settings : *directories) {
+    for (const directory::Settings& settings : directories) {
         ProgressLine progress;
         const auto draw = [&](const directory::ReadSummary& summary) {
             progress.draw(fmt::format("{}: {} objects, {} pages, {:.0f}/s ", settings.name, summary.objects,
                                       summary.pages,
                                       static_cast<double>(summary.objects) / progress.seconds()));
         };
-        auto read = tasks::read_directory(*state, settings, mode, draw, &*configuration);
+        auto read = tasks::read_directory(*state, settings, mode, draw, &configuration);
         if (!read) {
-            if (directories->size() > 1) std::cerr << "postcensus: " << read.error().message << "\n";
+            if (directories.size() > 1) std::cerr << "postcensus: " << read.error().message << "\n";
             if (!first) first = read.error();
             continue;
         }
@@ -90,13 +89,13 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     }
     if (done.empty()) return fail(first.value());
     if (!first && words(arguments, "directory").empty())
-        if (auto finished = tasks::finish_reading(*configuration, *state, *began); !finished)
+        if (auto finished = tasks::finish_reading(configuration, *state, *began); !finished)
             return fail(finished.error());
 
     // What the directories list may be of domains that Postfix has not been asked about yet.
-    if (auto learned = learn_domains(*configuration, *state, false); !learned) return fail(learned.error());
+    if (auto learned = learn_domains(configuration, *state, false); !learned) return fail(learned.error());
     const auto begun = std::chrono::steady_clock::now();
-    auto settled = settle(*configuration, *state);
+    auto settled = settle(configuration, *state);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
     for (const std::string& line : done)
         std::cout << line
@@ -113,6 +112,18 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
                                 "asked; see `postcensus report`, release them with `postcensus approve`",
                                 *held));
     return ExitCode::done;
+}
+
+Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
+    auto configuration = load_configuration(globals);
+    if (!configuration) return fail(configuration.error());
+    auto directories = pick(*configuration, words(arguments, "directory"));
+    if (!directories) return fail(directories.error());
+    const Time began = now();
+    auto done = read_and_publish(*configuration, *directories, arguments);
+    if (!arguments.contains("dry-run"))
+        tasks::write_sync_metrics(*configuration, began, done ? *done : done.error().code);
+    return done;
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ SectionBinder bind_general(const std::string& file, Configuration& out) {
         .key("table-type", "auto", one_of(out.postfix.table_type, {"auto", "hash", "btree", "lmdb", "cdb"}))
         .key("postfix-config", "/etc/postfix", set_path(out.postfix.config_dir))
         .key("publish-interval", "1s", set_duration(out.publish_interval, 0ms))
-        .only("metrics-dir", "")
+        .key("metrics-dir", "", set_path(out.metrics_dir, true))
         .key("max-removals", "10%", set_percent(out.gate.percent));
     return binder;
 }

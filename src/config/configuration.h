@@ -43,6 +43,7 @@ struct Configuration {
     store::Settings state;
     postfix::Settings postfix;
     std::chrono::milliseconds publish_interval{};
+    std::filesystem::path metrics_dir;  // empty: no metrics
     census::GateLimits gate;
     maillog::Settings log;
     std::vector<directory::Settings> directories;

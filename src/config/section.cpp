@@ -24,17 +24,6 @@ SectionBinder& SectionBinder::required(const std::string& name, Setter setter) {
     return *this;
 }
 
-SectionBinder& SectionBinder::only(const std::string& name, const std::string& value) {
-    return key(name, value, [value](const std::string& text) -> Result<void> {
-        if (text == value) return {};
-        return fail(ExitCode::configuration,
-                    value.empty()
-                        ? std::string("this version does not have this yet; leave the key out")
-                        : fmt::format("this version does not have this yet; leave the key out, or write '{}'",
-                                      value));
-    });
-}
-
 Result<void> SectionBinder::bind(const IniSection& section) const {
     po::options_description description;
     for (const Key& key : keys_) {

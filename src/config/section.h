@@ -23,8 +23,6 @@ class SectionBinder {
     SectionBinder& key(const std::string& name, const std::string& default_value, Setter setter);
     // A key that must be written.
     SectionBinder& required(const std::string& name, Setter setter);
-    // A key of the design whose other values come with a later version: it may be left out, or say just this.
-    SectionBinder& only(const std::string& name, const std::string& value);
 
     Result<void> bind(const IniSection& section) const;
 

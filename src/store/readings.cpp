@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "store/absences.h"
+#include "store/history.h"
 
 namespace postcensus::store {
 namespace {
@@ -26,6 +27,7 @@ void insert_reading(Writer& writer, std::int64_t directory, const Reading& readi
     insert.bind(11, reading.outcome);
     insert.bind(12, reading.good ? 1 : 0);
     insert.exec();
+    count(writer, reading.good ? "readings-applied" : "readings-failed", reading.ended, 1, reading.directory);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "store/addresses.h"
 #include "store/directories.h"
 #include "store/domains.h"
+#include "store/history.h"
 #include "tasks/decide.h"
 
 namespace postcensus::tasks {
@@ -188,7 +189,10 @@ Result<void> Decider::settle(store::Database& state, Time now) {
     if (!ready) return fail(ready.error());
     if (*ready)
         if (auto published = publish(state, now); !published) return published;
-    return state.write([&](store::Writer& writer) { store::set_settled(writer, *seq); });
+    return state.write([&](store::Writer& writer) {
+        store::set_settled(writer, *seq);
+        store::note_size(writer, now);
+    });
 }
 
 Result<void> Decider::publish(store::Database& state, Time now) {

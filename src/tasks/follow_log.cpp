@@ -195,7 +195,20 @@ std::chrono::steady_clock::time_point LogFollower::due() const {
     return unstored.since + (unstored.counts.empty() ? kMarkRest : kRest);
 }
 
+std::chrono::milliseconds LogFollower::lag() const {
+    if (!behind_) return 0ms;
+    return std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - caught_up_at_);
+}
+
 Result<LogFollower::Step> LogFollower::step(store::Database& state, bool all) {
+    auto done = take_step(state, all);
+    // What has time, and waits for it, is not late.
+    behind_ = !done || done->more;
+    if (!behind_) caught_up_at_ = std::chrono::steady_clock::now();
+    return done;
+}
+
+Result<LogFollower::Step> LogFollower::take_step(store::Database& state, bool all) {
     const Time time = now();
     Step done;
     done.more = write_failed_;  // not looked for this time

@@ -48,10 +48,13 @@ class LogFollower {
     void clear() { source_->clear(); }
     const std::string& name() const { return name_; }  // "/var/log/mail.log", "the journal"
     bool present() const { return source_->present(); }
+    // For how long not all that is there has been read and stored; 0: it is.
+    std::chrono::milliseconds lag() const;
 
   private:
     LogFollower(const config::Configuration& configuration, census::Admission& admission, std::string name,
                 std::unique_ptr<maillog::LogSource> source, std::string mark_key);
+    Result<Step> take_step(store::Database& state, bool all);
     Result<void> know_queue(store::Database& state);
     void take_batch(const maillog::Batch& batch, Time now);
     std::chrono::steady_clock::time_point due() const;
@@ -81,6 +84,8 @@ class LogFollower {
     std::optional<Unstored> unstored_;
     std::set<std::string, std::less<>> strange_domains_;
     bool write_failed_ = false;  // nothing more is read before it is stored
+    bool behind_ = false;
+    std::chrono::steady_clock::time_point caught_up_at_ = std::chrono::steady_clock::now();
     std::string saved_mark_;
 };
 

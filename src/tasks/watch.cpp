@@ -30,6 +30,7 @@
 #include "tasks/decider.h"
 #include "tasks/follow_log.h"
 #include "tasks/in_worker.h"
+#include "tasks/metrics.h"
 #include "tasks/publication.h"
 #include "tasks/relay_domains.h"
 #include "tasks/verify.h"
@@ -104,7 +105,10 @@ class Watch {
           publication_(
               io_.get_executor(), configuration_, state_, std::move(overlay_reader), std::move(base_reader),
               decider_->publisher(), [this](const Failure& failure) { return trouble(failure); },
-              [this] { io_.stop(); }) {}
+              [this] { io_.stop(); }),
+          metrics_(io_.get_executor(), configuration_, state_, [this] {
+              return Running{asker_.active(), log_->lag(), log_->present()};
+          }) {}
 
     WatchEnd run(bool once) {
         spawn("signals", &Watch::wait_for_signals);
@@ -121,11 +125,13 @@ class Watch {
             for (Publication::Task& task : publication_.tasks())
                 asio::co_spawn(io_, guard("tables", std::move(task)), asio::detached);
             spawn("life", &Watch::stay_alive);
+            asio::co_spawn(io_, guard("metrics", [this] { return metrics_.run(); }), asio::detached);
             if (configuration_.asks_postfix_for_domains()) spawn("domains", &Watch::follow_domains);
         }
         io_.run();
         directories_.stop();
         publication_.join();
+        metrics_.join();
         domain_worker_.join();
         asker_.join();
         directories_.join();
@@ -426,6 +432,7 @@ class Watch {
     Asker asker_;
     DirectoryWatch directories_;
     Publication publication_;
+    WatchMetrics metrics_;
     std::string last_trouble_, last_domain_failure_;
     std::optional<Failure> failure_;
     WatchEnd end_reason_ = WatchEnd::stopped;

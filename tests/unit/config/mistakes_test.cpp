@@ -100,8 +100,6 @@ TEST_CASE("bad values", "[config][mistakes]") {
         {"a duration", "[general]\npublish-interval = soon\n", 2, "[general] publish-interval", "soon"},
         {"a percentage", "[general]\nmax-removals = 10\n", 2, "[general] max-removals", "10%"},
         {"over all", "[general]\nmax-removals = 101%\n", 2, "[general] max-removals", "10%"},
-        {"a key of a later version", "[general]\nmetrics-dir = /m\n", 2, "[general] metrics-dir",
-         "this version"},
         {"a log source", "[log]\nsource = syslog\n", 2, "[log] source", "'file'"},
         {"another source", "[log]\nsource = syslog\n", 2, "[log] source", "'journal'"},
         {"no syslog name", "[log]\nsyslog-name =\n", 2, "[log] syslog-name", "at least one"},

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+#include "store/metrics.h"
+
+#include <array>
+#include <chrono>
+
+#include "store/health.h"
+#include "store/publications.h"
+
+namespace postcensus::store {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kStillComesBack = 24h;
+
+std::int64_t number(SQLite::Statement& statement) {
+    statement.executeStep();
+    return statement.getColumn(0).getInt64();
+}
+
+void load_questions(SQLite::Database& db, census::WatchFacts& facts) {
+    constexpr std::array<const char*, 3> kSenders{"came-back", "waits", "nobody"};
+    SQLite::Statement questions(db,
+                                "SELECT rank, count(*) FROM question INDEXED BY question_line WHERE step > 0 "
+                                "GROUP BY rank");
+    while (questions.executeStep())
+        if (const auto rank = static_cast<std::size_t>(questions.getColumn(0).getInt());
+            rank < kSenders.size())
+            facts.questions[kSenders[rank]] = questions.getColumn(1).getInt64();
+}
+
+void load_callouts(SQLite::Database& db, census::WatchFacts& facts) {
+    SQLite::Statement breakers(db, "SELECT target, domain, since, reason FROM breaker");
+    while (breakers.executeStep())
+        facts.breakers.push_back(
+            {breakers.getColumn("target").getString(), breakers.getColumn("domain").getString(),
+             from_unix_ms(breakers.getColumn("since").getInt64()), breakers.getColumn("reason").getString()});
+    SQLite::Statement accept_all(db, "SELECT domain FROM domain WHERE accept_all = 1");
+    while (accept_all.executeStep()) facts.accept_all.push_back(accept_all.getColumn(0).getString());
+}
+
+}  // namespace
+
+census::WatchFacts load_watch_facts(SQLite::Database& db, Time now) {
+    census::WatchFacts facts{.written = now};
+    SQLite::Statement totals(db, "SELECT name, label, value FROM total");
+    while (totals.executeStep())
+        facts.totals[{totals.getColumn("name").getString(), totals.getColumn("label").getString()}] =
+            totals.getColumn("value").getInt64();
+    SQLite::Statement addresses(db,
+                                "SELECT answer, reason, sum(addresses) FROM census GROUP BY answer, reason");
+    while (addresses.executeStep())
+        facts.addresses[{addresses.getColumn(0).getString(), addresses.getColumn(1).getString()}] =
+            addresses.getColumn(2).getInt64();
+    load_questions(db, facts);
+    SQLite::Statement waiting(db,
+                              "SELECT count(*) FROM address WHERE waits_last >= waits_since + 3600000 AND "
+                              "waits_last >= ? AND answer = 'unsure'");
+    waiting.bind(1, to_unix_ms(now - kStillComesBack));
+    facts.waiting = number(waiting);
+    SQLite::Statement undecided(db, "SELECT count(*) FROM undecided");
+    facts.undecided = number(undecided);
+    load_callouts(db, facts);
+    SQLite::Statement polled(
+        db,
+        "SELECT name, max(at) FROM position JOIN directory ON directory.id = directory_id "
+        "GROUP BY name");
+    while (polled.executeStep())
+        facts.polled[polled.getColumn(0).getString()] = from_unix_ms(polled.getColumn(1).getInt64());
+    for (const auto& [table, publication] : load_publications(db))
+        facts.tables.push_back(
+            {table, publication.generation, publication.entries, 0, publication.at, publication.until});
+    return facts;
+}
+
+census::SyncFacts load_sync_facts(SQLite::Database& db, Time now) {
+    census::SyncFacts facts;
+    const StateHealth health = load_state_health(db, now);
+    facts.held = health.held;
+    facts.unseen = health.unseen;
+    for (const auto& [name, one] : health.directories)
+        facts.directories.push_back({name, one.listed, one.last_good, one.full_at, one.away_since,
+                                     one.full_failed, one.last_outcome});
+    SQLite::Statement readings(
+        db,
+        "SELECT substr(name, 10) AS outcome, label, value FROM total WHERE name IN ('readings-applied', "
+        "'readings-failed')");
+    while (readings.executeStep())
+        facts.readings[{readings.getColumn("outcome").getString(), readings.getColumn("label").getString()}] =
+            readings.getColumn("value").getInt64();
+    return facts;
+}
+
+}  // namespace postcensus::store

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+#include "tasks/metrics.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <charconv>
+#include <system_error>
+
+#include "audit/metrics.h"
+#include "base/file.h"
+#include "base/unique_fd.h"
+#include "postfix/table.h"
+#include "store/history.h"
+#include "store/metrics.h"
+#include "tasks/in_worker.h"
+
+namespace postcensus::tasks {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kPeriod = 15s;
+constexpr auto kPatience = 2s;
+constexpr const char* kTables[] = {"directory", "learned", "closed", "unknown"};
+
+}  // namespace
+
+MetricsFile::MetricsFile(std::filesystem::path folder, std::string name)
+    : folder_(std::move(folder)), name_(std::move(name)) {}
+
+void MetricsFile::write(std::string_view text) {
+    if (folder_.empty()) return;
+    auto written = try_write(text);
+    if (!written && !failing_)
+        spdlog::warn(
+            "no metrics: {}; [general] metrics-dir must be a folder that the owner of the state can "
+            "write",
+            written.error().message);
+    if (written && failing_) spdlog::info("metrics are written again");
+    failing_ = !written;
+}
+
+// Under a name that node_exporter does not read, then renamed. Each process has its own: a sync by hand may
+// run beside that of the timer.
+Result<void> MetricsFile::try_write(std::string_view text) {
+    if (!tidy_) drop_leftovers();
+    tidy_ = true;
+    const std::filesystem::path aside = folder_ / fmt::format(".{}.{}", name_, ::getpid());
+    ::unlink(aside.c_str());
+    UniqueFd fd(::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+    if (!fd) return fail(ExitCode::cannot_write, describe_errno("cannot write", aside, errno));
+    ::fchmod(fd.get(), 0644);  // whatever the umask: node_exporter is another user
+    auto written = write_all(fd.get(), text, aside);
+    if (written) written = rename_file(aside, folder_ / (name_ + ".prom"));
+    if (!written) ::unlink(aside.c_str());
+    return written;
+}
+
+// Of processes that were killed while they wrote.
+void MetricsFile::drop_leftovers() const {
+    std::error_code error;
+    const std::string prefix = "." + name_ + ".";
+    for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) {
+        const std::string file = entry.path().filename().string();
+        if (!file.starts_with(prefix)) continue;
+        pid_t writer = 0;
+        const char* const end = file.data() + file.size();
+        const auto [rest, bad] = std::from_chars(file.data() + prefix.size(), end, writer);
+        if (bad == std::errc{} && rest == end && ::kill(writer, 0) != 0 && errno == ESRCH)
+            ::unlink(entry.path().c_str());
+    }
+}
+
+WatchMetrics::WatchMetrics(boost::asio::any_io_executor executor, const config::Configuration& configuration,
+                           store::Database& state, std::function<Running()> running)
+    : executor_(std::move(executor)),
+      configuration_(configuration),
+      state_(state),
+      running_(std::move(running)),
+      file_(configuration.metrics_dir, "postcensus_watch") {}
+
+boost::asio::awaitable<void> WatchMetrics::run() {
+    // The type of the tables does not matter to their heads.
+    const postfix::TableFolder tables(configuration_.postfix, "hash");
+    std::optional<std::chrono::hours> hour;
+    for (;;) {
+        const Time time = now();
+        const auto this_hour = std::chrono::floor<std::chrono::hours>(time).time_since_epoch();
+        if (hour != this_hour)
+            if (state_.write([&](store::Writer& writer) { store::note_size(writer, time); }))
+                hour = this_hour;
+        if (!configuration_.metrics_dir.empty()) {
+            auto facts = state_.read([&](SQLite::Database& db) { return store::load_watch_facts(db, time); });
+            if (facts) {
+                const Running running = running_();
+                facts->sessions = running.sessions;
+                facts->log_lag = running.log_lag;
+                facts->log_present = running.log_present;
+                co_await in_worker(worker_, [this, &facts, &tables] {
+                    for (const char* table : kTables)
+                        if (auto head = tables.head(table)) facts->entries[table] = std::move(head->counts);
+                    file_.write(audit::watch_metrics(*facts, POSTCENSUS_VERSION));
+                    return true;
+                });
+            }
+        }
+        boost::asio::steady_timer timer(executor_, hour ? kPeriod : 1s);
+        co_await timer.async_wait(boost::asio::use_awaitable);
+    }
+}
+
+void write_sync_metrics(const config::Configuration& configuration, Time began, ExitCode code) {
+    if (configuration.metrics_dir.empty()) return;
+    auto state = store::Database::open(configuration.state.path, store::Database::Mode::read_only, kPatience);
+    if (!state) return;  // the run itself has said so
+    auto facts = state->read([](SQLite::Database& db) { return store::load_sync_facts(db, now()); });
+    if (!facts) return;
+    std::erase_if(facts->directories, [&](const census::DirectoryLine& line) {
+        return std::none_of(configuration.directories.begin(), configuration.directories.end(),
+                            [&](const directory::Settings& one) { return one.name == line.name; });
+    });
+    for (const directory::Settings& directory : configuration.directories)
+        if (std::none_of(facts->directories.begin(), facts->directories.end(),
+                         [&](const census::DirectoryLine& line) { return line.name == directory.name; }))
+            facts->directories.push_back({.name = directory.name});
+    facts->began = began;
+    facts->ended = now();
+    facts->exit_code = static_cast<int>(code);
+    MetricsFile(configuration.metrics_dir, "postcensus_sync").write(audit::sync_metrics(*facts));
+}
+
+}  // namespace postcensus::tasks

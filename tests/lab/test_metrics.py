@@ -1,0 +1,180 @@
+"""Metrics for node_exporter's textfile collector: what a gateway at work writes, and what stops nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from gateway import STRANGER
+from process import wait_for
+
+ROUTE = {"domains": "corp.example", "callout": "127.0.0.1:2525"}
+SERIES = re.compile(r'postcensus_\w+(?:\{(?:\w+="(?:[^"\\\n]|\\.)*",?)*\})? [-+0-9.e]+\Z')
+
+
+def promtool() -> str:
+    found = shutil.which("promtool")
+    if found is None and os.environ.get("CI") == "true":
+        pytest.fail("promtool is missing: apt-get install prometheus", pytrace=False)
+    if found is None:
+        pytest.skip("promtool is missing: apt-get install prometheus")
+    return found
+
+
+@pytest.fixture
+def census(postcensus, gateway, samba, exchange):
+    samba.add_mailbox("anna", "anna@corp.example", ["anna.smith@corp.example"])
+    samba.add_mailbox("ben", "ben@corp.example")
+    exchange.recipients = {"anna@corp.example", "anna.smith@corp.example", "ben@corp.example"}
+    postcensus.configure({**gateway.sections(),
+                          "directory.corp": samba.section(postcensus.secret("corp.password", samba.password)),
+                          "route.exchange": ROUTE})
+    postcensus.set("general", metrics_dir=postcensus.folder / "metrics")
+    return postcensus
+
+
+def path_of(census, writer: str) -> Path:
+    return census.folder / "metrics" / f"postcensus_{writer}.prom"
+
+
+def read(census, writer: str) -> dict[str, float]:
+    """Each series and its value; every line is well-formed, and no family is torn."""
+    text = path_of(census, writer).read_text()
+    assert text.endswith("\n")
+    values: dict[str, float] = {}
+    families: list[str] = []
+    for line in text.splitlines():
+        if line.startswith("# TYPE "):
+            families.append(line.split()[2])
+        if line.startswith("#"):
+            continue
+        assert SERIES.match(line), line
+        series, value = line.rsplit(" ", 1)
+        assert series not in values and series.startswith(families[-1]), line
+        values[series] = float(value)
+    assert len(families) == len(set(families))
+    return values
+
+
+def check(census, writer: str) -> None:
+    with path_of(census, writer).open() as text:
+        done = subprocess.run([promtool(), "check", "metrics"], stdin=text, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout + done.stderr == "", done
+
+
+def answer(gateway, rcpt: str) -> str:
+    return gateway.dialogue(rcpt, client_ip=STRANGER).code
+
+
+def test_the_metrics_follow_the_work(census, gateway, exchange):
+    assert census.run("sync", "--dry-run").returncode == 0
+    assert not path_of(census, "sync").exists()
+    assert census.run("sync").returncode == 0
+    check(census, "sync")
+    sync = read(census, "sync")
+    assert sync["postcensus_sync_exit_code"] == 0 and sync["postcensus_removals_held"] == 0
+    assert sync['postcensus_directory_addresses{directory="corp"}'] == 3
+    assert sync['postcensus_directory_readings_total{directory="corp",outcome="applied"}'] == 1
+    assert sync['postcensus_directory_good_read_timestamp_seconds{directory="corp"}'] > 1.7e9
+    assert path_of(census, "sync").stat().st_mode & 0o777 == 0o644 and path_of(census, "sync").owner() == census.owner
+
+    census.watch()
+    exchange.recipients |= {"new@corp.example"}
+    for rcpt, expected in (("new@corp.example", "250"), ("made-up@corp.example", "550 5.1.1")):
+        answer(gateway, rcpt)
+        wait_for(lambda: answer(gateway, rcpt) == expected, f"{rcpt}: {expected}", 5)
+    learned = 'postcensus_callouts_total{class="deliverable",target="127.0.0.1:2525"}'
+    census.wait_for(lambda: read(census, "watch").get(learned) == 1 and
+                    read(census, "watch").get('postcensus_table_entries{table="unknown",domain="corp.example"}') == 1,
+                    "the metrics to follow", 20)
+    check(census, "watch")
+    watch = read(census, "watch")
+    assert watch['postcensus_callouts_total{class="unknown",target="127.0.0.1:2525"}'] == 1
+    assert watch['postcensus_table_entries{table="directory",domain="corp.example"}'] == 3
+    assert watch['postcensus_table_entries{table="learned",domain="corp.example"}'] == 1
+    assert watch["postcensus_misses_total"] >= 2 and watch["postcensus_waiting_recipients"] == 0
+    assert watch["postcensus_learn_seconds_count"] == 1 and watch['postcensus_learn_seconds_bucket{le="+Inf"}'] == 1
+    assert watch['postcensus_learn_seconds_bucket{le="86400"}'] == 1 and watch["postcensus_learn_seconds_sum"] < 10
+    assert watch['postcensus_callouts_stopped{target="127.0.0.1:2525",domain=""}'] == 0
+    assert watch["postcensus_log_lag_seconds"] == 0 and watch["postcensus_log_present"] == 1
+    assert watch['postcensus_addresses{answer="accept",reason="listed"}'] == 3
+    assert watch['postcensus_table_lease_end_timestamp_seconds{table="unknown"}'] > watch["postcensus_watch_written_timestamp_seconds"]
+    assert not set(watch) & set(sync)
+
+    # Counters live in the state: a killed watch takes none with it.
+    census.kill()
+    path_of(census, "watch").unlink()
+    census.watch()
+    census.wait_for(path_of(census, "watch").exists, "the metrics of the next watch", 20)
+    again = read(census, "watch")
+    assert again[learned] == 1 and again["postcensus_misses_total"] >= watch["postcensus_misses_total"]
+    assert again["postcensus_learn_seconds_count"] == 1
+    assert sorted(p.name for p in path_of(census, "watch").parent.iterdir()) == ["postcensus_sync.prom", "postcensus_watch.prom"]
+
+
+def test_a_stopped_server_and_a_failed_sync_show(census, gateway, exchange, samba):
+    assert census.run("sync").returncode == 0
+    exchange.stop()
+    census.watch()
+    answer(gateway, "new@corp.example")
+    stopped = 'postcensus_callouts_stopped{target="127.0.0.1:2525",domain=""}'
+    census.wait_for(lambda: path_of(census, "watch").exists() and read(census, "watch").get(stopped) == 1, "the breaker", 40)
+    assert "callouts to 127.0.0.1:2525 are stopped" in census.run("report").stdout
+    assert census.run("report", "--quiet").returncode == 1
+    census.stop()
+    before = read(census, "sync")
+    census.set("directory.corp", base="OU=nowhere,DC=corp,DC=example")
+    assert census.run("sync", "--full").returncode != 0
+    after = read(census, "sync")
+    assert after["postcensus_sync_exit_code"] > 0
+    assert after['postcensus_directory_readings_total{directory="corp",outcome="failed"}'] == 1
+    good = 'postcensus_directory_good_read_timestamp_seconds{directory="corp"}'
+    assert after[good] == before[good] and after['postcensus_directory_full_read_failed{directory="corp"}'] == 1
+    check(census, "sync")
+
+
+def test_a_folder_that_cannot_be_written_stops_nothing(census, gateway):
+    metrics = census.folder / "metrics"
+    shutil.rmtree(metrics)
+    done = census.run("sync")
+    assert done.returncode == 0 and done.stderr.count("no metrics:") == 1 and "metrics-dir" in done.stderr
+    census.watch()
+    census.wait_for(lambda: "no metrics:" in census.log.read_text(), "the warning")
+    answer(gateway, "made-up@corp.example")
+    wait_for(lambda: answer(gateway, "made-up@corp.example") == "550 5.1.1", "the answer", 5)
+    # It comes back by itself; a leftover of a killed writer goes.
+    metrics.mkdir()
+    (metrics / ".postcensus_watch.999999999").write_text("half")
+    shutil.chown(metrics, census.owner)
+    census.wait_for(path_of(census, "watch").exists, "the metrics", 20)
+    assert "metrics are written again" in census.log.read_text() and census.log.read_text().count("no metrics:") == 1
+    assert census.stop() == 0
+
+
+def test_a_reader_never_sees_half_a_file(census, gateway):
+    assert census.run("sync").returncode == 0
+    for _ in range(5):
+        writer = subprocess.Popen([str(census.binary), "--config", str(census.conf), "sync"], stdout=subprocess.DEVNULL)
+        while writer.poll() is None:
+            assert path_of(census, "sync").read_text().splitlines()[-1].startswith("postcensus_objects_unseen ")
+        assert writer.returncode == 0
+
+
+def test_hostile_labels_stay_within_their_quotes(census):
+    assert census.run("sync").returncode == 0
+    with sqlite3.connect(census.state) as state:
+        state.execute("INSERT INTO total VALUES ('callout-retry', ?, 3)", ('ex1"} 1\nevil{x="\\',))
+        state.execute("INSERT INTO breaker VALUES (?, 'a\"b', 0, 'x')", ("ex\u202e\x00",))
+    state.close()
+    shutil.chown(census.state, census.owner)
+    census.watch()
+    census.wait_for(path_of(census, "watch").exists, "the metrics", 20)
+    check(census, "watch")
+    assert not any(line.startswith("evil") for line in path_of(census, "watch").read_text().splitlines())
+    assert sum("callouts_total" in series for series in read(census, "watch")) == 1
