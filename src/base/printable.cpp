@@ -9,14 +9,6 @@
 namespace postcensus {
 namespace {
 
-char32_t code_point(std::string_view sequence) {
-    if (sequence.size() == 1) return static_cast<unsigned char>(sequence[0]);
-    char32_t point = static_cast<unsigned char>(sequence[0]) & (0xFFU >> (sequence.size() + 1));
-    for (const char byte : sequence.substr(1))
-        point = (point << 6U) | (static_cast<unsigned char>(byte) & 0x3FU);
-    return point;
-}
-
 bool harmless(char32_t point) {
     if (point < 0x20 || (point >= 0x7F && point < 0xA0)) return false;
     // Line and paragraph separators, and what turns the direction of text round (U+061C, U+200E..F,
@@ -31,6 +23,14 @@ bool is_plain(std::string_view text) {
 }
 
 }  // namespace
+
+char32_t code_point(std::string_view sequence) {
+    if (sequence.size() == 1) return static_cast<unsigned char>(sequence[0]);
+    char32_t point = static_cast<unsigned char>(sequence[0]) & (0xFFU >> (sequence.size() + 1));
+    for (const char byte : sequence.substr(1))
+        point = (point << 6U) | (static_cast<unsigned char>(byte) & 0x3FU);
+    return point;
+}
 
 std::size_t utf8_length(std::string_view text) {
     if (text.empty()) return 0;

@@ -18,4 +18,7 @@ bool is_printable(std::string_view text);
 // Length in bytes of the valid UTF-8 sequence at the start of `text`; 0 if there is none.
 std::size_t utf8_length(std::string_view text);
 
+// The character that one valid UTF-8 sequence stands for.
+char32_t code_point(std::string_view sequence);
+
 }  // namespace postcensus

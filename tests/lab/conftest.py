@@ -17,6 +17,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from browser import Browser  # noqa: E402
 from certificates import Authority  # noqa: E402
 from dns_server import Dns  # noqa: E402
 from exchange import ExchangeStandIn  # noqa: E402
@@ -129,6 +130,15 @@ def second_dc(samba: SambaAD, second_domain_controller: SecondDC) -> Iterator[Se
     yield second_domain_controller
     second_domain_controller.stop()
     second_domain_controller.clear()
+
+
+@pytest.fixture
+def browser(folder: Path) -> Iterator[Browser]:
+    """Headless, and the test's alone."""
+    with tools():
+        one = Browser(folder / "browser")
+    yield one
+    one.stop()
 
 
 @pytest.fixture
