@@ -22,7 +22,7 @@ struct WatchFacts {
     std::map<std::string, std::int64_t> questions;                          // in line, by who waits
     std::int64_t waiting = 0;  // unsure for over an hour while senders come back, in the last day
     std::int64_t undecided = 0;
-    
+
     std::vector<BreakerLine> breakers;
     std::vector<std::string> accept_all;  // domains
     std::map<std::string, Time> polled;   // when the changes of a directory were last read
