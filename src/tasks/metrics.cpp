@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <charconv>
@@ -30,6 +31,27 @@ constexpr auto kPeriod = 15s;
 constexpr auto kPatience = 2s;
 constexpr const char* kTables[] = {"directory", "learned", "closed", "unknown"};
 
+// Of the directories that are configured. A state that cannot be read (the run itself has said so) must not
+// hide that the run failed.
+census::SyncFacts read_sync_facts(const config::Configuration& configuration) {
+    auto state = store::Database::open(configuration.state.path, store::Database::Mode::read_only, kPatience);
+    if (!state) return {};
+    auto facts = state->read([](SQLite::Database& db) { return store::load_sync_facts(db, now()); });
+    if (!facts) return {};
+    facts->state_read = true;
+    const auto is_configured = [&](const census::DirectoryLine& line) {
+        return std::any_of(configuration.directories.begin(), configuration.directories.end(),
+                           [&](const directory::Settings& one) { return one.name == line.name; });
+    };
+    std::erase_if(facts->directories,
+                  [&](const census::DirectoryLine& line) { return !is_configured(line); });
+    for (const directory::Settings& directory : configuration.directories)
+        if (std::none_of(facts->directories.begin(), facts->directories.end(),
+                         [&](const census::DirectoryLine& line) { return line.name == directory.name; }))
+            facts->directories.push_back({.name = directory.name});
+    return *std::move(facts);
+}
+
 }  // namespace
 
 MetricsFile::MetricsFile(std::filesystem::path folder, std::string name)
@@ -50,8 +72,7 @@ void MetricsFile::write(std::string_view text) {
 // Under a name that node_exporter does not read, then renamed. Each process has its own: a sync by hand may
 // run beside that of the timer.
 Result<void> MetricsFile::try_write(std::string_view text) {
-    if (!tidy_) drop_leftovers();
-    tidy_ = true;
+    if (!tidy_) tidy_ = drop_leftovers();
     const std::filesystem::path aside = folder_ / fmt::format(".{}.{}", name_, ::getpid());
     ::unlink(aside.c_str());
     UniqueFd fd(::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
@@ -63,8 +84,8 @@ Result<void> MetricsFile::try_write(std::string_view text) {
     return written;
 }
 
-// Of processes that were killed while they wrote.
-void MetricsFile::drop_leftovers() const {
+// Of processes that were killed while they wrote. False where the folder cannot be read.
+bool MetricsFile::drop_leftovers() const {
     std::error_code error;
     const std::string prefix = "." + name_ + ".";
     for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) {
@@ -76,6 +97,7 @@ void MetricsFile::drop_leftovers() const {
         if (bad == std::errc{} && rest == end && ::kill(writer, 0) != 0 && errno == ESRCH)
             ::unlink(entry.path().c_str());
     }
+    return !error;
 }
 
 WatchMetrics::WatchMetrics(boost::asio::any_io_executor executor, const config::Configuration& configuration,
@@ -118,22 +140,11 @@ boost::asio::awaitable<void> WatchMetrics::run() {
 
 void write_sync_metrics(const config::Configuration& configuration, Time began, ExitCode code) {
     if (configuration.metrics_dir.empty()) return;
-    auto state = store::Database::open(configuration.state.path, store::Database::Mode::read_only, kPatience);
-    if (!state) return;  // the run itself has said so
-    auto facts = state->read([](SQLite::Database& db) { return store::load_sync_facts(db, now()); });
-    if (!facts) return;
-    std::erase_if(facts->directories, [&](const census::DirectoryLine& line) {
-        return std::none_of(configuration.directories.begin(), configuration.directories.end(),
-                            [&](const directory::Settings& one) { return one.name == line.name; });
-    });
-    for (const directory::Settings& directory : configuration.directories)
-        if (std::none_of(facts->directories.begin(), facts->directories.end(),
-                         [&](const census::DirectoryLine& line) { return line.name == directory.name; }))
-            facts->directories.push_back({.name = directory.name});
-    facts->began = began;
-    facts->ended = now();
-    facts->exit_code = static_cast<int>(code);
-    MetricsFile(configuration.metrics_dir, "postcensus_sync").write(audit::sync_metrics(*facts));
+    auto facts = read_sync_facts(configuration);
+    facts.began = began;
+    facts.ended = now();
+    facts.exit_code = static_cast<int>(code);
+    MetricsFile(configuration.metrics_dir, "postcensus_sync").write(audit::sync_metrics(facts));
 }
 
 }  // namespace postcensus::tasks

@@ -25,7 +25,7 @@ class MetricsFile {
 
   private:
     Result<void> try_write(std::string_view text);
-    void drop_leftovers() const;
+    bool drop_leftovers() const;
     std::filesystem::path folder_;
     std::string name_;
     bool tidy_ = false;

@@ -153,6 +153,7 @@ def test_a_folder_that_cannot_be_written_stops_nothing(census, gateway):
     (metrics / ".postcensus_watch.999999999").write_text("half")
     shutil.chown(metrics, census.owner)
     census.wait_for(path_of(census, "watch").exists, "the metrics", 20)
+    assert not (metrics / ".postcensus_watch.999999999").exists()
     assert "metrics are written again" in census.log.read_text() and census.log.read_text().count("no metrics:") == 1
     assert census.stop() == 0
 
