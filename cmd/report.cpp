@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "audit/csv.h"
+#include "audit/html.h"
 #include "audit/json.h"
 #include "audit/text.h"
 #include "base/duration.h"
@@ -76,6 +77,7 @@ Result<Wish> parse(const Arguments& arguments) {
 
 std::string written(const census::Report& report, const std::string& format, bool colour) {
     if (format == "json") return audit::report_json(report);
+    if (format == "html") return audit::report_html(report);
     return audit::report_text(report, colour);
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "audit/csv.h"
 
+#include <fmt/format.h>
+
 #include "base/printable.h"
 
 namespace postcensus::audit {
@@ -34,7 +36,7 @@ std::string changes_csv(const std::vector<census::ChangeLine>& changes) {
         out += format_time(line.at) + ",";
         for (const std::string* text : {&line.address, &line.from, &line.to, &line.reason, &line.cause})
             add(out, *text, ',');
-        if (line.waited) out += std::to_string(static_cast<double>(line.waited->count()) / 1000);
+        if (line.waited) out += fmt::format("{:.3f}", static_cast<double>(line.waited->count()) / 1000);
         out += "\r\n";
     }
     return out;

@@ -197,7 +197,7 @@ std::string report_json(const census::Report& report) {
     Json json{{"since", time(report.since)}, {"until", time(report.until)}, {"made", time(report.made)}};
     json["domain"] = report.domain.empty() ? Json() : text(report.domain);
     json["attention"] = list(report.attention, [](const census::Attention& one) {
-        return Json{{"what", one.what}, {"words", text(one.words)}};
+        return Json{{"what", text(one.what)}, {"words", text(one.words)}};
     });
     json["domains"] = list(report.domains, domain_json);
     json["elsewhere"] = report.elsewhere;

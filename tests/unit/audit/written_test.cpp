@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+// Report and explanation as text, JSON and CSV: complete, aligned, and safe whoever chose the words.
+#include <nlohmann/json.hpp>
+
+#include "audit/csv.h"
+#include "audit/json.h"
+#include "audit/sample_report.h"
+#include "audit/text.h"
+#include "base/printable.h"
+#include "catch.h"
+
+using namespace postcensus;
+using census::Answer;
+using census::Reason;
+using nlohmann::json;
+
+namespace {
+
+// What a terminal would act on, but for line ends.
+bool is_safe(const std::string& text) {
+    std::size_t start = 0;
+    for (std::size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', start)) {
+        if (!is_printable(std::string_view(text).substr(start, end - start))) return false;
+        start = end + 1;
+    }
+    return is_printable(std::string_view(text).substr(start));
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+    std::vector<std::string> lines;
+    std::size_t start = 0;
+    for (std::size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', start)) {
+        lines.push_back(text.substr(start, end - start));
+        start = end + 1;
+    }
+    return lines;
+}
+
+census::Explanation explanation() {
+    census::Explanation out;
+    out.address = "b+x@corp.example";
+    out.answer = Answer::accept;
+    out.table = "directory";
+    out.reason = Reason::listed;
+    out.known = true;
+    out.through = "b@corp.example";
+    const Time noon = from_unix_ms(1'700'000'000'000);
+    out.evidence.push_back({"listing", "listed by CN=\x1b[31m", noon, {{"dn", "CN=\x1b[31m"}}});
+    out.next.push_back({"miss", "the next miss asks", {}});
+    out.postfix["directory"] = census::Explanation::Found{"b@corp.example", "OK"};
+    out.postfix["learned"] = std::nullopt;
+    out.trouble.emplace_back("closed: \xff cannot be read");
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("a hostile report is safe in every format", "[audit]") {
+    const census::Report report = test::hostile_report();
+    CHECK(is_safe(audit::report_text(report, false)));
+    CHECK(is_safe(audit::report_json(report)));
+    CHECK(json::accept(audit::report_json(report)));
+    const std::string csv = audit::changes_csv(report.changes);
+    for (std::string line : lines_of(csv)) {
+        REQUIRE(line.back() == '\r');
+        line.pop_back();
+        CHECK(is_printable(line));
+    }
+}
+
+TEST_CASE("an empty report says so", "[audit]") {
+    const std::string text = audit::report_text({}, false);
+    CHECK(text.find("Nothing needs attention.") != std::string::npos);
+    CHECK(text.find("no relayed domain") != std::string::npos);
+    CHECK(text.find("Changes (0):") != std::string::npos);
+    const json empty = json::parse(audit::report_json({}));
+    CHECK(empty["attention"].is_array());
+    CHECK(empty["callouts"].is_object());
+    CHECK(empty["learned"]["median_seconds"].is_null());
+    CHECK(empty["domain"].is_null());
+}
+
+TEST_CASE("numbers stand below each other", "[audit]") {
+    census::Report report;
+    report.domains.push_back({.domain = "a.example", .accepted = 5});
+    report.domains.push_back({.domain = "b\xc3\xbc"
+                                        "cher.example",
+                              .accepted = 1'000'000'000});
+    const auto lines = lines_of(audit::report_text(report, false));
+    std::vector<std::size_t> ends;
+    for (const std::string& line : lines)
+        for (const char* word : {"accepted", " 5 ", "1000000000"})
+            if (const std::size_t at = line.find(word); at != std::string::npos && ends.size() < 3) {
+                // Two bytes are one character.
+                const auto wide = static_cast<std::size_t>(std::count(line.begin(), line.end(), '\xc3'));
+                ends.push_back(line.find_last_not_of(' ', at + std::string(word).size() - 1) - wide);
+            }
+    REQUIRE(ends.size() == 3);
+    CHECK(ends[0] == ends[1]);
+    CHECK(ends[1] == ends[2]);
+}
+
+TEST_CASE("colours only where they are wanted", "[audit]") {
+    const census::Report report = test::ordinary_report();
+    CHECK(audit::report_text(report, true).find("\x1b[1m") != std::string::npos);
+    CHECK(audit::report_text(report, false).find('\x1b') == std::string::npos);
+    CHECK(audit::explanation_text(explanation(), from_unix_ms(0), true).find("\x1b[32maccept") !=
+          std::string::npos);
+}
+
+TEST_CASE("a list that is cut says so", "[audit]") {
+    census::Report report;
+    report.held_total = 1234;
+    report.held.resize(50);
+    report.changes_total = 900;
+    report.changes.resize(60);
+    const std::string text = audit::report_text(report, false);
+    CHECK(text.find("… and 1224 more") != std::string::npos);
+    CHECK(text.find("Changes (900, the newest 50; --format csv has all):") != std::string::npos);
+    const json whole = json::parse(audit::report_json(report));
+    CHECK(whole["held"]["total"] == 1234);
+    CHECK(whole["held"]["first"].size() == 50);
+}
+
+TEST_CASE("what an operator has to look at", "[audit]") {
+    census::Report report;
+    report.made = from_unix_ms(1'700'000'000'000);
+    CHECK(census::attention_of(report).empty());
+    report.directories.push_back({.name = "corp", .last_good = report.made});
+    CHECK(census::attention_of(report).empty());
+    report.directories.push_back({.name = "never"});
+    report.directories.push_back({.name = "old", .last_good = report.made - std::chrono::hours(2)});
+    report.directories.push_back(
+        {.name = "bad", .last_good = report.made, .full_failed = true, .outcome = "0 entries"});
+    report.waiting_total = 1;
+    report.held_total = 2;
+    report.breakers.push_back({"ex1:2525", "", report.made, "530"});
+    report.domains.push_back({.domain = "all.example", .accept_all = true});
+    report.conflicts_total = 1;
+    report.bounces_total = 3;
+    report.counters["log-gaps"] = 1;
+    report.counters["tables-repaired"] = 1;
+    std::vector<std::string> found;
+    for (const auto& one : census::attention_of(report)) found.push_back(one.what);
+    CHECK(found == std::vector<std::string>{"waiting", "held", "reading", "reading", "reading", "breaker",
+                                            "accept-all", "conflict", "bounce", "log", "table"});
+}
+
+TEST_CASE("an explanation in words and for programs", "[audit]") {
+    const Time now = from_unix_ms(1'700'000'000'000) + std::chrono::hours(2);
+    const std::string text = audit::explanation_text(explanation(), now, false);
+    CHECK(text.starts_with("b+x@corp.example: accept\nPostfix answers 250 (table directory)\n"));
+    CHECK(text.find("Postfix looks it up as b@corp.example too") != std::string::npos);
+    CHECK(text.find("(2 h 0 min ago)") != std::string::npos);
+    CHECK(text.find("directory  OK (as b@corp.example)") != std::string::npos);
+    CHECK(text.find("Warning: closed: \\xff cannot be read") != std::string::npos);
+    CHECK(is_safe(text));
+
+    const json whole = json::parse(audit::explanation_json(explanation()));
+    CHECK(whole["rule"] == 2);
+    CHECK(whole["reason"] == "listed");
+    CHECK(whole["through"] == "b@corp.example");
+    CHECK(whole["evidence"][0]["dn"] == "CN=\\x1b[31m");
+    CHECK(whole["next"][0]["at"].is_null());
+    CHECK(whole["postfix"]["directory"] == "OK");
+    CHECK(whole["postfix"]["learned"].is_null());
+    CHECK(whole["postfix"]["closed"] == false);  // "don't know" is no "not found"
+    const json unknown = json::parse(audit::explanation_json({.address = "x@corp.example"}));
+    CHECK(unknown["table"].is_null());
+    CHECK(unknown["words"] == "it was never listed, missed or configured");
+}
+
+TEST_CASE("values of a table of commas", "[audit]") {
+    const Time noon = from_unix_ms(1'700'000'000'000);
+    const auto row = [&](const std::string& address, const std::string& cause) {
+        return audit::changes_csv({{address, noon, "unsure", "accept", "proven", cause, Milliseconds(1500)}});
+    };
+    CHECK(row("a@corp.example", "x") ==
+          "2023-11-14T22:13:20Z,a@corp.example,unsure,accept,proven,x,1.500\r\n");
+    CHECK(row("=1+1@corp.example", "x").find(",'=1+1@corp.example,") != std::string::npos);
+    CHECK(row("+1@corp.example", "x").find(",'+1@corp.example,") != std::string::npos);
+    CHECK(row("\"a,\\\"b\"@corp.example", "x").find(",\"\"\"a,\\\"\"b\"\"@corp.example\",") !=
+          std::string::npos);
+    CHECK(row("a@b", "two\r\nlines").find("two\\x0d\\x0alines") != std::string::npos);
+    CHECK(row("a@b", "\t=1").find(",'") == std::string::npos);  // not what a spreadsheet takes for a formula
+    CHECK(audit::changes_csv_head() == "at,address,from,to,reason,cause,waited_seconds\r\n");
+    census::ChangeLine left{"a@b", noon, "accept", "unsure", "no-evidence", "x", {}};
+    CHECK(audit::changes_csv({left}).ends_with(",x,\r\n"));
+}
