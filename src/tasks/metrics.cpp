@@ -109,8 +109,6 @@ WatchMetrics::WatchMetrics(boost::asio::any_io_executor executor, const config::
       file_(configuration.metrics_dir, "postcensus_watch") {}
 
 boost::asio::awaitable<void> WatchMetrics::run() {
-    // The type of the tables does not matter to their heads.
-    const postfix::TableFolder tables(configuration_.postfix, "hash");
     std::optional<std::chrono::hours> hour;
     for (;;) {
         const Time time = now();
@@ -119,23 +117,34 @@ boost::asio::awaitable<void> WatchMetrics::run() {
             if (state_.write([&](store::Writer& writer) { store::note_size(writer, time); }))
                 hour = this_hour;
         if (!configuration_.metrics_dir.empty()) {
-            auto facts = state_.read([&](SQLite::Database& db) { return store::load_watch_facts(db, time); });
-            if (facts) {
-                const Running running = running_();
-                facts->sessions = running.sessions;
-                facts->log_lag = running.log_lag;
-                facts->log_present = running.log_present;
-                co_await in_worker(worker_, [this, &facts, &tables] {
-                    for (const char* table : kTables)
-                        if (auto head = tables.head(table)) facts->entries[table] = std::move(head->counts);
-                    file_.write(audit::watch_metrics(*facts, POSTCENSUS_VERSION));
-                    return true;
-                });
-            }
+            const Running running = running_();
+            co_await in_worker(worker_, [this, &running] { return write(running); });
         }
         boost::asio::steady_timer timer(executor_, hour ? kPeriod : 1s);
         co_await timer.async_wait(boost::asio::use_awaitable);
     }
+}
+
+// In a worker. Of many domains and questions the sums take a while; a state that is busy has its turn next
+// time.
+bool WatchMetrics::write(const Running& running) {
+    if (!reader_) {
+        auto opened =
+            store::Database::open(configuration_.state.path, store::Database::Mode::read_only, kPatience);
+        if (!opened) return false;
+        reader_.emplace(*std::move(opened));
+    }
+    auto facts = reader_->read([](SQLite::Database& db) { return store::load_watch_facts(db, now()); });
+    if (!facts) return false;
+    facts->sessions = running.sessions;
+    facts->log_lag = running.log_lag;
+    facts->log_present = running.log_present;
+    // The type of the tables does not matter to their heads.
+    const postfix::TableFolder tables(configuration_.postfix, "hash");
+    for (const char* table : kTables)
+        if (auto head = tables.head(table)) facts->entries[table] = std::move(head->counts);
+    file_.write(audit::watch_metrics(*facts, POSTCENSUS_VERSION));
+    return true;
 }
 
 void write_sync_metrics(const config::Configuration& configuration, Time began, ExitCode code) {
