@@ -53,9 +53,10 @@ class Text {
     Text(const census::Report& report, bool colour) : report_(report), colours_(colour) {}
 
     std::string write() {
-        line("{}", colours_.bold(fmt::format("Postcensus report, {} to {}{}", format_time(report_.since),
-                                             format_time(report_.until),
-                                             report_.domain.empty() ? "" : ", " + printable(report_.domain))));
+        line("{}",
+             colours_.bold(fmt::format("Postcensus report, {} to {}{}", format_time(report_.since),
+                                       format_time(report_.until),
+                                       report_.domain.empty() ? "" : ", " + printable(report_.domain))));
         add_attention();
         add_domains();
         add_waiting();
@@ -246,7 +247,8 @@ class Text {
     void add_counts() {
         if (!report_.tables.empty()) title("Tables:");
         for (const census::TableLine& one : report_.tables)
-            line("  {:<10} {:>9} entries, generation {}, published {} times, last {}{}", printable(one.table), one.entries, one.generation, one.published, since(one.at),
+            line("  {:<10} {:>9} entries, generation {}, published {} times, last {}{}", printable(one.table),
+                 one.entries, one.generation, one.published, since(one.at),
                  one.until ? ", good until " + format_time(*one.until) : "");
         if (report_.lapsed > 0) line("  {} rejections ended with their lease", report_.lapsed);
         if (report_.counters.empty()) return;
@@ -257,8 +259,9 @@ class Text {
     void add_changes() {
         if (!report_.commands.empty()) title("Commands:");
         for (std::size_t i = 0; i < few(report_.commands); ++i)
-            line("  {}  {} by {}: {}", format_time(report_.commands[i].at), printable(report_.commands[i].name),
-                 printable(report_.commands[i].user), printable(report_.commands[i].words));
+            line("  {}  {} by {}: {}", format_time(report_.commands[i].at),
+                 printable(report_.commands[i].name), printable(report_.commands[i].user),
+                 printable(report_.commands[i].words));
         const std::size_t shown = few(report_.changes, kChanges);
         title(report_.changes_total > static_cast<std::int64_t>(shown)
                   ? fmt::format("Changes ({}, the newest {}; --format csv has all):", report_.changes_total,
@@ -266,8 +269,8 @@ class Text {
                   : fmt::format("Changes ({}):", report_.changes_total));
         for (std::size_t i = 0; i < shown; ++i) {
             const census::ChangeLine& one = report_.changes[i];
-            line("  {}  {}: {} -> {} ({}; {})", format_time(one.at), printable(one.address), printable(one.from), printable(one.to),
-                 printable(one.reason), printable(one.cause));
+            line("  {}  {}: {} -> {} ({}; {})", format_time(one.at), printable(one.address),
+                 printable(one.from), printable(one.to), printable(one.reason), printable(one.cause));
         }
     }
 

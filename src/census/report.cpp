@@ -66,6 +66,9 @@ std::vector<Attention> attention_of(const Report& report) {
                            " was refused by the server: backscatter may have got out"});
     if (const std::int64_t gaps = counter(report, "log-gaps"); gaps > 0)
         all.push_back({"log", "lines of the log may have been lost, " + several(gaps, "time", "times")});
+    for (const CommandLine& command : report.commands)
+        if (command.name == "failsafe")
+            all.push_back({"failsafe", "failsafe had to step in: " + command.words});
     if (const std::int64_t repaired = counter(report, "tables-repaired"); repaired > 0)
         all.push_back({"table", "a table was changed by someone else, and written again, " +
                                     several(repaired, "time", "times") +

@@ -13,13 +13,14 @@ from pathlib import Path
 
 from measure import HEADER, LabError
 import ask_bench
+import audit_bench
 import flood_bench
 import learn_bench
 import publish_bench
 import scan_bench
 import sync_bench
 
-BENCHES = {"ask": ask_bench.run, "flood": flood_bench.run, "learn": learn_bench.run,
+BENCHES = {"ask": ask_bench.run, "audit": audit_bench.run, "flood": flood_bench.run, "learn": learn_bench.run,
            "publish": publish_bench.run, "scan": scan_bench.run, "sync": sync_bench.run}
 
 
