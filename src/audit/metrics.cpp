@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <set>
 
 #include "base/printable.h"
 
@@ -14,7 +15,7 @@ namespace {
 
 constexpr std::size_t kMostDomains = 200;  // with a series of their own; the others share one
 constexpr const char* kOthers = "others";
-constexpr std::size_t kLongestLabel = 200;
+constexpr std::size_t kLongestLabel = 300;  // of a domain there are at most 255
 
 using Label = std::pair<const char*, std::string>;
 
@@ -27,6 +28,7 @@ class Text {
     // All series of a family stand together.
     void family(const char* name, const char* type, const char* help) {
         name_ = name;
+        series_.clear();
         fmt::format_to(std::back_inserter(out_), "# HELP postcensus_{} {}\n# TYPE postcensus_{} {}\n", name,
                        help, name, type);
     }
@@ -36,6 +38,9 @@ class Text {
         for (const auto& [name, label] : labels)
             text += fmt::format("{}{}=\"{}\"", text.empty() ? "{" : ",", name, escaped(label));
         if (!text.empty()) text += "}";
+        // Two labels may look the same once they are harmless, and node_exporter drops a file with a series
+        // that stands in it twice.
+        if (!series_.insert(suffix + text).second) return;
         if constexpr (std::is_floating_point_v<Number>)
             fmt::format_to(std::back_inserter(out_), "postcensus_{}{}{} {:.3f}\n", name_, suffix, text,
                            number);
@@ -55,6 +60,7 @@ class Text {
     }
 
     std::string name_, out_;
+    std::set<std::string> series_;  // of this family
 };
 
 std::int64_t total(const census::WatchFacts& facts, const std::string& name, const std::string& label = {}) {
@@ -107,7 +113,13 @@ void add_callouts(const census::WatchFacts& facts, Text& text) {
     std::map<std::pair<std::string, std::string>, int> stopped;
     for (const auto& [key, number] : facts.totals)
         if (key.first.starts_with(kPrefix) && key.second != kOthers) stopped[{key.second, ""}] = 0;
-    for (const census::BreakerLine& one : facts.breakers) stopped[{one.target, one.domain}] = 1;
+    std::size_t domains = 0;
+    for (const census::BreakerLine& one : facts.breakers) {
+        if (!one.domain.empty() && ++domains > kMostDomains)
+            stopped[{kOthers, kOthers}] = 1;
+        else
+            stopped[{one.target, one.domain}] = 1;
+    }
     text.family(
         "callouts_stopped", "gauge",
         "1: no callouts to this server, or for this domain of it (empty: all), as something is wrong.");
@@ -162,7 +174,8 @@ void add_tables(const census::WatchFacts& facts, Text& text) {
                 text.value(largest[i].first, {{"table", table}, {"domain", largest[i].second}});
             else
                 others += largest[i].first;
-        if (largest.size() > kMostDomains) text.value(others, {{"table", table}, {"domain", kOthers}});
+        // Also where there are none: a table without entries has a sum all the same.
+        text.value(others, {{"table", table}, {"domain", kOthers}});
     }
     text.family("table_published_timestamp_seconds", "gauge", "When a table was last published.");
     for (const census::TableLine& one : facts.tables) text.value(seconds(one.at), {{"table", one.table}});
@@ -173,6 +186,35 @@ void add_tables(const census::WatchFacts& facts, Text& text) {
     text.family("publications_total", "counter", "Publications of a table.");
     for (const auto& [key, number] : facts.totals)
         if (key.first == "published") text.value(number, {{"table", key.second}});
+}
+
+void add_directories(const census::SyncFacts& facts, Text& text) {
+    text.family("directory_good_read_timestamp_seconds", "gauge",
+                "The end of the last reading of a directory that was applied; 0: never.");
+    for (const census::DirectoryLine& one : facts.directories)
+        text.value(one.last_good ? seconds(*one.last_good) : 0.0, {{"directory", one.name}});
+    text.family("directory_full_read_timestamp_seconds", "gauge",
+                "The end of the last full reading of a directory that was applied; 0: never.");
+    for (const census::DirectoryLine& one : facts.directories)
+        text.value(one.last_full ? seconds(*one.last_full) : 0.0, {{"directory", one.name}});
+    text.family("directory_full_read_failed", "gauge", "1: the last full reading was not applied.");
+    for (const census::DirectoryLine& one : facts.directories)
+        text.value(one.full_failed ? 1 : 0, {{"directory", one.name}});
+    text.family("directory_server_away", "gauge",
+                "1: the server whose changes are followed does not answer.");
+    for (const census::DirectoryLine& one : facts.directories)
+        text.value(one.away_since ? 1 : 0, {{"directory", one.name}});
+    text.family("directory_addresses", "gauge", "Addresses that a directory lists.");
+    for (const census::DirectoryLine& one : facts.directories)
+        text.value(one.listed, {{"directory", one.name}});
+    text.family("directory_readings_total", "counter", "Readings of a directory, applied or failed.");
+    for (const auto& [key, number] : facts.readings)
+        text.value(number, {{"directory", key.second}, {"outcome", key.first}});
+    text.family("removals_held", "gauge", "Removals that wait for `postcensus approve`.");
+    text.value(facts.held);
+    text.family("objects_unseen", "gauge",
+                "Objects that readings do not find any more, and nothing says why.");
+    text.value(facts.unseen);
 }
 
 }  // namespace
@@ -208,28 +250,7 @@ std::string sync_metrics(const census::SyncFacts& facts) {
     text.family("sync_exit_code", "gauge",
                 "How its last run ended: 0 is good, 1 removals held or a reading not applied.");
     text.value(facts.exit_code);
-    text.family("directory_good_read_timestamp_seconds", "gauge",
-                "The end of the last reading of a directory that was applied; 0: never.");
-    for (const census::DirectoryLine& one : facts.directories)
-        text.value(one.last_good ? seconds(*one.last_good) : 0.0, {{"directory", one.name}});
-    text.family("directory_full_read_timestamp_seconds", "gauge",
-                "The end of the last full reading of a directory that was applied; 0: never.");
-    for (const census::DirectoryLine& one : facts.directories)
-        text.value(one.last_full ? seconds(*one.last_full) : 0.0, {{"directory", one.name}});
-    text.family("directory_full_read_failed", "gauge", "1: the last full reading was not applied.");
-    for (const census::DirectoryLine& one : facts.directories)
-        text.value(one.full_failed ? 1 : 0, {{"directory", one.name}});
-    text.family("directory_addresses", "gauge", "Addresses that a directory lists.");
-    for (const census::DirectoryLine& one : facts.directories)
-        text.value(one.listed, {{"directory", one.name}});
-    text.family("directory_readings_total", "counter", "Readings of a directory, applied or failed.");
-    for (const auto& [key, number] : facts.readings)
-        text.value(number, {{"directory", key.second}, {"outcome", key.first}});
-    text.family("removals_held", "gauge", "Removals that wait for `postcensus approve`.");
-    text.value(facts.held);
-    text.family("objects_unseen", "gauge",
-                "Objects that readings do not find any more, and nothing says why.");
-    text.value(facts.unseen);
+    if (facts.state_read) add_directories(facts, text);
     return text.take();
 }
 

@@ -22,7 +22,6 @@ struct WatchFacts {
     std::map<std::string, std::int64_t> questions;                          // in line, by who waits
     std::int64_t waiting = 0;  // unsure for over an hour while senders come back, in the last day
     std::int64_t undecided = 0;
-
     std::vector<BreakerLine> breakers;
     std::vector<std::string> accept_all;  // domains
     std::map<std::string, Time> polled;   // when the changes of a directory were last read
@@ -38,6 +37,7 @@ struct WatchFacts {
 struct SyncFacts {
     Time began, ended;
     int exit_code = 0;
+    bool state_read = false;  // if not, all below is unknown
     std::vector<DirectoryLine> directories;
     std::map<std::pair<std::string, std::string>, std::int64_t> readings;  // good and failed, by directory
     std::int64_t held = 0, unseen = 0;

@@ -3,14 +3,15 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <signal.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <charconv>
+#include <csignal>
 #include <system_error>
 
 #include "audit/metrics.h"
@@ -29,6 +30,27 @@ using namespace std::chrono_literals;
 constexpr auto kPeriod = 15s;
 constexpr auto kPatience = 2s;
 constexpr const char* kTables[] = {"directory", "learned", "closed", "unknown"};
+
+// Of the directories that are configured. A state that cannot be read (the run itself has said so) must not
+// hide that the run failed.
+census::SyncFacts read_sync_facts(const config::Configuration& configuration) {
+    auto state = store::Database::open(configuration.state.path, store::Database::Mode::read_only, kPatience);
+    if (!state) return {};
+    auto facts = state->read([](SQLite::Database& db) { return store::load_sync_facts(db, now()); });
+    if (!facts) return {};
+    facts->state_read = true;
+    const auto is_configured = [&](const census::DirectoryLine& line) {
+        return std::any_of(configuration.directories.begin(), configuration.directories.end(),
+                           [&](const directory::Settings& one) { return one.name == line.name; });
+    };
+    std::erase_if(facts->directories,
+                  [&](const census::DirectoryLine& line) { return !is_configured(line); });
+    for (const directory::Settings& directory : configuration.directories)
+        if (std::none_of(facts->directories.begin(), facts->directories.end(),
+                         [&](const census::DirectoryLine& line) { return line.name == directory.name; }))
+            facts->directories.push_back({.name = directory.name});
+    return *std::move(facts);
+}
 
 }  // namespace
 
@@ -50,8 +72,7 @@ void MetricsFile::write(std::string_view text) {
 // Under a name that node_exporter does not read, then renamed. Each process has its own: a sync by hand may
 // run beside that of the timer.
 Result<void> MetricsFile::try_write(std::string_view text) {
-    if (!tidy_) drop_leftovers();
-    tidy_ = true;
+    if (!tidy_) tidy_ = drop_leftovers();
     const std::filesystem::path aside = folder_ / fmt::format(".{}.{}", name_, ::getpid());
     ::unlink(aside.c_str());
     UniqueFd fd(::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
@@ -63,8 +84,8 @@ Result<void> MetricsFile::try_write(std::string_view text) {
     return written;
 }
 
-// Of processes that were killed while they wrote.
-void MetricsFile::drop_leftovers() const {
+// Of processes that were killed while they wrote. False where the folder cannot be read.
+bool MetricsFile::drop_leftovers() const {
     std::error_code error;
     const std::string prefix = "." + name_ + ".";
     for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) {
@@ -76,6 +97,7 @@ void MetricsFile::drop_leftovers() const {
         if (bad == std::errc{} && rest == end && ::kill(writer, 0) != 0 && errno == ESRCH)
             ::unlink(entry.path().c_str());
     }
+    return !error;
 }
 
 WatchMetrics::WatchMetrics(boost::asio::any_io_executor executor, const config::Configuration& configuration,
@@ -87,8 +109,6 @@ WatchMetrics::WatchMetrics(boost::asio::any_io_executor executor, const config::
       file_(configuration.metrics_dir, "postcensus_watch") {}
 
 boost::asio::awaitable<void> WatchMetrics::run() {
-    // The type of the tables does not matter to their heads.
-    const postfix::TableFolder tables(configuration_.postfix, "hash");
     std::optional<std::chrono::hours> hour;
     for (;;) {
         const Time time = now();
@@ -97,43 +117,43 @@ boost::asio::awaitable<void> WatchMetrics::run() {
             if (state_.write([&](store::Writer& writer) { store::note_size(writer, time); }))
                 hour = this_hour;
         if (!configuration_.metrics_dir.empty()) {
-            auto facts = state_.read([&](SQLite::Database& db) { return store::load_watch_facts(db, time); });
-            if (facts) {
-                const Running running = running_();
-                facts->sessions = running.sessions;
-                facts->log_lag = running.log_lag;
-                facts->log_present = running.log_present;
-                co_await in_worker(worker_, [this, &facts, &tables] {
-                    for (const char* table : kTables)
-                        if (auto head = tables.head(table)) facts->entries[table] = std::move(head->counts);
-                    file_.write(audit::watch_metrics(*facts, POSTCENSUS_VERSION));
-                    return true;
-                });
-            }
+            const Running running = running_();
+            co_await in_worker(worker_, [this, &running] { return write(running); });
         }
         boost::asio::steady_timer timer(executor_, hour ? kPeriod : 1s);
         co_await timer.async_wait(boost::asio::use_awaitable);
     }
 }
 
+// In a worker. Of many domains and questions the sums take a while; a state that is busy has its turn next
+// time.
+bool WatchMetrics::write(const Running& running) {
+    if (!reader_) {
+        auto opened =
+            store::Database::open(configuration_.state.path, store::Database::Mode::read_only, kPatience);
+        if (!opened) return false;
+        reader_.emplace(*std::move(opened));
+    }
+    auto facts = reader_->read([](SQLite::Database& db) { return store::load_watch_facts(db, now()); });
+    if (!facts) return false;
+    facts->sessions = running.sessions;
+    facts->log_lag = running.log_lag;
+    facts->log_present = running.log_present;
+    // The type of the tables does not matter to their heads.
+    const postfix::TableFolder tables(configuration_.postfix, "hash");
+    for (const char* table : kTables)
+        if (auto head = tables.head(table)) facts->entries[table] = std::move(head->counts);
+    file_.write(audit::watch_metrics(*facts, POSTCENSUS_VERSION));
+    return true;
+}
+
 void write_sync_metrics(const config::Configuration& configuration, Time began, ExitCode code) {
     if (configuration.metrics_dir.empty()) return;
-    auto state = store::Database::open(configuration.state.path, store::Database::Mode::read_only, kPatience);
-    if (!state) return;  // the run itself has said so
-    auto facts = state->read([](SQLite::Database& db) { return store::load_sync_facts(db, now()); });
-    if (!facts) return;
-    std::erase_if(facts->directories, [&](const census::DirectoryLine& line) {
-        return std::none_of(configuration.directories.begin(), configuration.directories.end(),
-                            [&](const directory::Settings& one) { return one.name == line.name; });
-    });
-    for (const directory::Settings& directory : configuration.directories)
-        if (std::none_of(facts->directories.begin(), facts->directories.end(),
-                         [&](const census::DirectoryLine& line) { return line.name == directory.name; }))
-            facts->directories.push_back({.name = directory.name});
-    facts->began = began;
-    facts->ended = now();
-    facts->exit_code = static_cast<int>(code);
-    MetricsFile(configuration.metrics_dir, "postcensus_sync").write(audit::sync_metrics(*facts));
+    auto facts = read_sync_facts(configuration);
+    facts.began = began;
+    facts.ended = now();
+    facts.exit_code = static_cast<int>(code);
+    MetricsFile(configuration.metrics_dir, "postcensus_sync").write(audit::sync_metrics(facts));
 }
 
 }  // namespace postcensus::tasks

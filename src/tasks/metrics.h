@@ -8,6 +8,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "census/metrics.h"
@@ -25,7 +26,7 @@ class MetricsFile {
 
   private:
     Result<void> try_write(std::string_view text);
-    void drop_leftovers() const;
+    bool drop_leftovers() const;
     std::filesystem::path folder_;
     std::string name_;
     bool tidy_ = false;
@@ -39,8 +40,8 @@ struct Running {
     bool log_present = false;
 };
 
-// The metrics of `watch`, every 15 s; and the size of the census, every hour. On the thread that owns the
-// state, but for the files.
+// The metrics of `watch`, every 15 s; and the size of the census, every hour. The thread that owns the state
+// only writes that size: a worker with a read-only connection of its own does the rest.
 class WatchMetrics {
   public:
     WatchMetrics(boost::asio::any_io_executor executor, const config::Configuration& configuration,
@@ -50,10 +51,13 @@ class WatchMetrics {
     void join() { worker_.join(); }
 
   private:
+    bool write(const Running& running);
+
     boost::asio::any_io_executor executor_;
     const config::Configuration& configuration_;
     store::Database& state_;
     std::function<Running()> running_;
+    std::optional<store::Database> reader_;  // the worker's
     MetricsFile file_;
     boost::asio::thread_pool worker_{1};  // last: what runs in it uses the others
 };

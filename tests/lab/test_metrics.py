@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from disk import Disk
 from gateway import STRANGER
+from postcensus import ROOT
 from process import wait_for
 
 ROUTE = {"domains": "corp.example", "callout": "127.0.0.1:2525"}
@@ -62,6 +64,11 @@ def read(census, writer: str) -> dict[str, float]:
     return values
 
 
+def families(census) -> set[str]:
+    text = path_of(census, "watch").read_text() + path_of(census, "sync").read_text()
+    return set(re.findall(r"^# TYPE (\w+) ", text, re.M))
+
+
 def check(census, writer: str) -> None:
     with path_of(census, writer).open() as text:
         done = subprocess.run([promtool(), "check", "metrics"], stdin=text, capture_output=True, text=True)
@@ -106,6 +113,13 @@ def test_the_metrics_follow_the_work(census, gateway, exchange):
     assert watch['postcensus_addresses{answer="accept",reason="listed"}'] == 3
     assert watch['postcensus_table_lease_end_timestamp_seconds{table="unknown"}'] > watch["postcensus_watch_written_timestamp_seconds"]
     assert not set(watch) & set(sync)
+
+    # Alerts and dashboard ask for nothing that a run does not write.
+    asked = set()
+    for name in ("postcensus.rules.yml", "postcensus.dashboard.json"):
+        asked |= set(re.findall(r"postcensus_\w+(?=[ {[)\\])", (ROOT / "docs" / "prometheus" / name).read_text()))
+    asked = {re.sub(r"(?<=learn_seconds)_\w+$", "", name) for name in asked}
+    assert len(asked) > 30 and not asked - families(census)
 
     # Counters live in the state: a killed watch takes none with it.
     census.kill()
@@ -153,8 +167,63 @@ def test_a_folder_that_cannot_be_written_stops_nothing(census, gateway):
     (metrics / ".postcensus_watch.999999999").write_text("half")
     shutil.chown(metrics, census.owner)
     census.wait_for(path_of(census, "watch").exists, "the metrics", 20)
+    assert not (metrics / ".postcensus_watch.999999999").exists()
     assert "metrics are written again" in census.log.read_text() and census.log.read_text().count("no metrics:") == 1
     assert census.stop() == 0
+
+
+@pytest.mark.parametrize("trouble", ["full", "read-only"])
+def test_a_disk_that_takes_nothing_stops_nothing(census, gateway, trouble):
+    disk = Disk(census.folder / "disk")
+    shutil.chown(disk.folder, census.owner)
+    census.set("general", metrics_dir=disk.folder)
+    if trouble == "full":
+        disk.fill()
+    else:
+        disk.remount("ro")
+    try:
+        done = census.run("sync")
+        assert done.returncode == 0 and done.stderr.count("no metrics:") == 1, done.stderr
+        census.watch()
+        census.wait_for(lambda: "no metrics:" in census.log.read_text(), "the warning")
+        answer(gateway, "made-up@corp.example")
+        wait_for(lambda: answer(gateway, "made-up@corp.example") == "550 5.1.1", "the answer", 5)
+        assert not list(disk.folder.glob(".postcensus*")) and not list(disk.folder.glob("*.prom"))
+        if trouble == "full":
+            disk.free()
+        else:
+            disk.remount("rw")
+        census.wait_for((disk.folder / "postcensus_watch.prom").exists, "the metrics", 20)
+        assert census.log.read_text().count("no metrics:") == 1
+        assert census.stop() == 0
+    finally:
+        census.kill()
+        disk.unmount()
+
+
+def test_a_sync_without_a_state_shows(census):
+    assert census.run("sync").returncode == 0
+    with sqlite3.connect(census.state) as state:
+        state.execute("PRAGMA user_version = 1000")  # of a later version
+    state.close()
+    shutil.chown(census.state, census.owner)
+    failed = census.run("sync")
+    assert failed.returncode == 75, failed.stderr
+    check(census, "sync")
+    assert set(read(census, "sync")) == {f"postcensus_sync_{name}" for name in
+                                         ("timestamp_seconds", "duration_seconds", "exit_code")}
+    assert read(census, "sync")["postcensus_sync_exit_code"] == 75
+
+
+def test_the_alert_rules_fire_when_they_should():
+    rules = ROOT / "docs" / "prometheus" / "postcensus.rules.yml"
+    cases = ROOT / "tests" / "prometheus" / "rules_test.yml"
+    for words in (["check", "rules", rules], ["test", "rules", cases]):
+        done = subprocess.run([promtool(), *map(str, words)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+    # Each of them is tried.
+    alerts = set(re.findall(r"alert: (\w+)", rules.read_text()))
+    assert len(alerts) > 20 and alerts == set(re.findall(r"name: (Postcensus\w+)", cases.read_text()))
 
 
 def test_a_reader_never_sees_half_a_file(census, gateway):
@@ -170,11 +239,16 @@ def test_hostile_labels_stay_within_their_quotes(census):
     assert census.run("sync").returncode == 0
     with sqlite3.connect(census.state) as state:
         state.execute("INSERT INTO total VALUES ('callout-retry', ?, 3)", ('ex1"} 1\nevil{x="\\',))
+        state.execute("INSERT INTO total VALUES ('readings-failed', ?, 3)", ('a"} 1\nevil{x="\\',))
         state.execute("INSERT INTO breaker VALUES (?, 'a\"b', 0, 'x')", ("ex\u202e\x00",))
     state.close()
     shutil.chown(census.state, census.owner)
     census.watch()
     census.wait_for(path_of(census, "watch").exists, "the metrics", 20)
     check(census, "watch")
-    assert not any(line.startswith("evil") for line in path_of(census, "watch").read_text().splitlines())
+    assert census.run("sync").returncode == 0
+    check(census, "sync")
+    for writer in ("watch", "sync"):
+        assert not any(line.startswith("evil") for line in path_of(census, writer).read_text().splitlines())
+        read(census, writer)
     assert sum("callouts_total" in series for series in read(census, "watch")) == 1
