@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import shutil
 import subprocess
 import sqlite3
@@ -13,18 +11,9 @@ import pytest
 
 from gateway import STRANGER
 from process import wait_for
+from prometheus import promtool, read_series
 
 ROUTE = {"domains": "corp.example", "callout": "127.0.0.1:2525"}
-SERIES = re.compile(r'postcensus_\w+(?:\{(?:\w+="(?:[^"\\\n]|\\.)*",?)*\})? [-+0-9.e]+\Z')
-
-
-def promtool() -> str:
-    found = shutil.which("promtool")
-    if found is None and os.environ.get("CI") == "true":
-        pytest.fail("promtool is missing: apt-get install prometheus", pytrace=False)
-    if found is None:
-        pytest.skip("promtool is missing: apt-get install prometheus")
-    return found
 
 
 @pytest.fixture
@@ -44,27 +33,11 @@ def path_of(census, writer: str) -> Path:
 
 
 def read(census, writer: str) -> dict[str, float]:
-    """Each series and its value; every line is well-formed, and no family is torn."""
-    text = path_of(census, writer).read_text()
-    assert text.endswith("\n")
-    values: dict[str, float] = {}
-    families: list[str] = []
-    for line in text.splitlines():
-        if line.startswith("# TYPE "):
-            families.append(line.split()[2])
-        if line.startswith("#"):
-            continue
-        assert SERIES.match(line), line
-        series, value = line.rsplit(" ", 1)
-        assert series not in values and series.startswith(families[-1]), line
-        values[series] = float(value)
-    assert len(families) == len(set(families))
-    return values
+    return read_series(path_of(census, writer).read_text())
 
 
 def check(census, writer: str) -> None:
-    with path_of(census, writer).open() as text:
-        done = subprocess.run([promtool(), "check", "metrics"], stdin=text, capture_output=True, text=True)
+    done = promtool("check", "metrics", text=path_of(census, writer).read_text())
     assert done.returncode == 0 and done.stdout + done.stderr == "", done
 
 
