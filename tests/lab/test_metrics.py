@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import shutil
 import subprocess
 import sqlite3
@@ -15,18 +13,9 @@ from disk import Disk
 from gateway import STRANGER
 from postcensus import ROOT
 from process import wait_for
+from prometheus import promtool, read_series
 
 ROUTE = {"domains": "corp.example", "callout": "127.0.0.1:2525"}
-SERIES = re.compile(r'postcensus_\w+(?:\{(?:\w+="(?:[^"\\\n]|\\.)*",?)*\})? [-+0-9.e]+\Z')
-
-
-def promtool() -> str:
-    found = shutil.which("promtool")
-    if found is None and os.environ.get("CI") == "true":
-        pytest.fail("promtool is missing: apt-get install prometheus", pytrace=False)
-    if found is None:
-        pytest.skip("promtool is missing: apt-get install prometheus")
-    return found
 
 
 @pytest.fixture
@@ -46,32 +35,11 @@ def path_of(census, writer: str) -> Path:
 
 
 def read(census, writer: str) -> dict[str, float]:
-    """Each series and its value; every line is well-formed, and no family is torn."""
-    text = path_of(census, writer).read_text()
-    assert text.endswith("\n")
-    values: dict[str, float] = {}
-    families: list[str] = []
-    for line in text.splitlines():
-        if line.startswith("# TYPE "):
-            families.append(line.split()[2])
-        if line.startswith("#"):
-            continue
-        assert SERIES.match(line), line
-        series, value = line.rsplit(" ", 1)
-        assert series not in values and series.startswith(families[-1]), line
-        values[series] = float(value)
-    assert len(families) == len(set(families))
-    return values
-
-
-def families(census) -> set[str]:
-    text = path_of(census, "watch").read_text() + path_of(census, "sync").read_text()
-    return set(re.findall(r"^# TYPE (\w+) ", text, re.M))
+    return read_series(path_of(census, writer).read_text())
 
 
 def check(census, writer: str) -> None:
-    with path_of(census, writer).open() as text:
-        done = subprocess.run([promtool(), "check", "metrics"], stdin=text, capture_output=True, text=True)
+    done = promtool("check", "metrics", text=path_of(census, writer).read_text())
     assert done.returncode == 0 and done.stdout + done.stderr == "", done
 
 
@@ -113,13 +81,6 @@ def test_the_metrics_follow_the_work(census, gateway, exchange):
     assert watch['postcensus_addresses{answer="accept",reason="listed"}'] == 3
     assert watch['postcensus_table_lease_end_timestamp_seconds{table="unknown"}'] > watch["postcensus_watch_written_timestamp_seconds"]
     assert not set(watch) & set(sync)
-
-    # Alerts and dashboard ask for nothing that a run does not write.
-    asked = set()
-    for name in ("postcensus.rules.yml", "postcensus.dashboard.json"):
-        asked |= set(re.findall(r"postcensus_\w+(?=[ {[)\\])", (ROOT / "docs" / "prometheus" / name).read_text()))
-    asked = {re.sub(r"(?<=learn_seconds)_\w+$", "", name) for name in asked}
-    assert len(asked) > 30 and not asked - families(census)
 
     # Counters live in the state: a killed watch takes none with it.
     census.kill()
@@ -213,17 +174,6 @@ def test_a_sync_without_a_state_shows(census):
     assert set(read(census, "sync")) == {f"postcensus_sync_{name}" for name in
                                          ("timestamp_seconds", "duration_seconds", "exit_code")}
     assert read(census, "sync")["postcensus_sync_exit_code"] == 75
-
-
-def test_the_alert_rules_fire_when_they_should():
-    rules = ROOT / "docs" / "prometheus" / "postcensus.rules.yml"
-    cases = ROOT / "tests" / "prometheus" / "rules_test.yml"
-    for words in (["check", "rules", rules], ["test", "rules", cases]):
-        done = subprocess.run([promtool(), *map(str, words)], capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-    # Each of them is tried.
-    alerts = set(re.findall(r"alert: (\w+)", rules.read_text()))
-    assert len(alerts) > 20 and alerts == set(re.findall(r"name: (Postcensus\w+)", cases.read_text()))
 
 
 def test_a_reader_never_sees_half_a_file(census, gateway):
