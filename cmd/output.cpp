@@ -35,7 +35,8 @@ Result<void> Output::write(std::string_view text) {
         return fail(ExitCode::cannot_write, describe_errno("cannot write", path_, errno));
     begun_ = true;
     if (auto written = write_all(fd, text, path_); !written) {
-        if (!file_ && nobody_reads(fd)) return {};
+        closed_ = !file_ && nobody_reads(fd);
+        if (closed_) return {};
         return fail(ExitCode::cannot_write, written.error().message);
     }
     return {};

@@ -18,11 +18,14 @@ class Output {
 
     // A reader that has enough (`| head`) is no failure: what it does not want is dropped.
     Result<void> write(std::string_view text);
+    // It has had enough.
+    bool closed() const { return closed_; }
 
   private:
     UniqueFd file_;
     std::string path_ = "standard output";
     bool begun_ = false;
+    bool closed_ = false;
 };
 
 // Whether standard output is a terminal whose user has nothing against colours (no-color.org).

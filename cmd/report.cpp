@@ -2,6 +2,8 @@
 // postcensus report: the audit of a period.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "audit/csv.h"
 #include "audit/html.h"
 #include "audit/json.h"
@@ -62,7 +64,8 @@ Result<Wish> parse(const Arguments& arguments) {
     if (!until) return fail(until.error());
     if (*since >= *until) return fail(ExitCode::usage, "--since must be before --until");
     wish.scope.since = *since;
-    wish.scope.until = *until;
+    wish.scope.until = std::min(*until, wish.scope.now + std::chrono::seconds(1));
+    if (wish.scope.since >= wish.scope.until) return fail(ExitCode::usage, "--since is in the future");
     wish.scope.most = wish.format == "text"   ? kTextLines
                       : wish.format == "html" ? kHtmlLines
                       : wish.format == "json" ? kJsonLines
@@ -91,8 +94,10 @@ Result<void> write_changes(const config::Configuration& configuration, const sto
                            Output& output) {
     if (auto head = output.write(audit::changes_csv_head()); !head) return head;
     return tasks::for_each_change(configuration, scope,
-                                  [&output](const std::vector<census::ChangeLine>& page) {
-                                      return output.write(audit::changes_csv(page));
+                                  [&output](const std::vector<census::ChangeLine>& page) -> Result<bool> {
+                                      if (auto written = output.write(audit::changes_csv(page)); !written)
+                                          return fail(written.error());
+                                      return !output.closed();
                                   });
 }
 

@@ -327,5 +327,6 @@ CREATE TABLE total (
     name  TEXT NOT NULL,
     label TEXT NOT NULL,
     value INTEGER NOT NULL,
+    hour  INTEGER NOT NULL,                   -- when it was last counted
     PRIMARY KEY (name, label)
 ) STRICT, WITHOUT ROWID;

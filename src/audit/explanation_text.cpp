@@ -74,8 +74,11 @@ std::string Colours::in(std::string_view code, std::string_view text) const {
 
 std::string explanation_text(const census::Explanation& explanation, Time now, bool colour) {
     const Colours colours(colour);
-    std::string out = fmt::format("{}: {}\n{}", colours.bold(printable(explanation.address)),
-                                  answer_of(explanation.answer, colours), meaning(explanation.answer));
+    std::string out = fmt::format(
+        "{}: {}\n{}", colours.bold(printable(explanation.address)), answer_of(explanation.answer, colours),
+        explanation.reason == census::Reason::not_relayed && explanation.answer == census::Answer::unsure
+            ? "Postcensus decides nothing about it"
+            : meaning(explanation.answer));
     if (!explanation.table.empty()) fmt::format_to(std::back_inserter(out), " (table {})", explanation.table);
     fmt::format_to(
         std::back_inserter(out), "\nWhy: {} (rule {}, {})\n",

@@ -52,7 +52,8 @@ const char* mark_of(const std::string& what) {
         {"waiting", "Mail waits"}, {"held", "Held"},          {"reading", "Directory"},
         {"away", "Directory"},     {"breaker", "Callouts"},   {"accept-all", "Accepts everyone"},
         {"conflict", "Conflict"},  {"bounce", "Backscatter"}, {"log", "Log"},
-        {"failsafe", "Failsafe"}};
+        {"failsafe", "Failsafe"},  {"table", "Table"},        {"lease", "Lease"},
+        {"watch", "Watch"}};
     for (const Mark& mark : kMarks)
         if (what == mark.what) return mark.words;
     return "Notice";
@@ -60,8 +61,9 @@ const char* mark_of(const std::string& what) {
 
 std::string attention(const census::Report& report) {
     if (report.attention.empty())
-        return "<section class=\"calm\">\n<h2>Nothing needs attention</h2>\n<p>No mail waits, no removal is "
-               "held, and no directory or mail server is out of reach.</p>\n</section>\n";
+        return "<section class=\"calm\">\n<h2>Nothing needs attention</h2>\n<p>watch runs, no mail waits, no "
+               "removal "
+               "is held, every directory was read, and no callouts are stopped.</p>\n</section>\n";
     std::string list;
     const std::size_t shown = std::min(report.attention.size(), kMostAttention);
     for (std::size_t i = 0; i < shown; ++i)

@@ -112,6 +112,7 @@ class Text {
         }
         columns.write(colours_, out_);
         more(static_cast<std::int64_t>(report_.domains.size()), few(report_.domains, kDomains));
+        line("  misses: those that are kept, of each recipient the first and the last nine");
         if (report_.elsewhere > 0)
             line("  {} known addresses are in domains that no route names", report_.elsewhere);
     }

@@ -10,6 +10,8 @@
 namespace postcensus::census {
 namespace {
 
+constexpr std::chrono::minutes kAwayLong{10};  // it restarts now and then
+
 std::string several(std::int64_t number, const char* one, const char* many) {
     return fmt::format("{} {}", number, number == 1 ? one : many);
 }
@@ -29,13 +31,47 @@ void add_directories(const Report& report, std::vector<Attention>& all) {
         else if (report.made - *directory.last_good > std::chrono::hours(1))
             all.push_back({"reading", fmt::format("directory {} was last read {} ago", directory.name,
                                                   spell_duration(report.made - *directory.last_good))});
+        if (directory.away_since && report.made - *directory.away_since > kAwayLong)
+            all.push_back(
+                {"away", fmt::format("the server of directory {} that is followed has not answered for {}",
+                                     directory.name, spell_duration(report.made - *directory.away_since))});
     }
+}
+
+// One a server, whatever the number of domains that it is at fault about.
+void add_breakers(const Report& report, std::vector<Attention>& all) {
+    std::map<std::string, std::vector<const BreakerLine*>> by_target;
+    for (const BreakerLine& breaker : report.breakers) by_target[breaker.target].push_back(&breaker);
+    for (const auto& [target, breakers] : by_target) {
+        std::string about;
+        if (!breakers.front()->domain.empty())
+            about = breakers.size() == 1 ? " for " + breakers.front()->domain
+                                         : fmt::format(" for {} domains", breakers.size());
+        all.push_back({"breaker", fmt::format("callouts to {}{} are stopped: {}", target, about,
+                                              breakers.front()->reason)});
+    }
+}
+
+void add_tables(const Report& report, std::vector<Attention>& all) {
+    for (const TableLine& table : report.tables)
+        if (table.entries > 0 && table.until && report.made - *table.until > std::chrono::minutes(1))
+            all.push_back(
+                {"lease", fmt::format("the lease of the table {} has been over for {}: is failsafe's "
+                                      "timer running?",
+                                      table.table, spell_duration(report.made - *table.until))});
+    if (const std::int64_t repaired = counter(report, "tables-repaired"); repaired > 0)
+        all.push_back({"table", "a table was changed by someone else, and written again, " +
+                                    several(repaired, "time", "times") +
+                                    " (failsafe empties one that nobody tends)"});
 }
 
 }  // namespace
 
 std::vector<Attention> attention_of(const Report& report) {
     std::vector<Attention> all;
+    if (report.unwatched)
+        all.push_back(
+            {"watch", "`postcensus watch` does not run: nobody follows the log, asks, or renews leases"});
     if (report.waiting_total > 0)
         all.push_back({"waiting", several(report.waiting_total,
                                           "recipient has been unsure for over an hour while its senders come "
@@ -46,10 +82,7 @@ std::vector<Attention> attention_of(const Report& report) {
         all.push_back({"held", several(report.held_total, "removal waits", "removals wait") +
                                    " for `postcensus approve`"});
     add_directories(report, all);
-    for (const BreakerLine& breaker : report.breakers)
-        all.push_back(
-            {"breaker", fmt::format("callouts to {}{} are stopped: {}", breaker.target,
-                                    breaker.domain.empty() ? "" : " for " + breaker.domain, breaker.reason)});
+    add_breakers(report, all);
     for (const DomainCounts& domain : report.domains)
         if (domain.accept_all)
             all.push_back({"accept-all", fmt::format("the server of {} accepts every recipient: unknown "
@@ -69,10 +102,7 @@ std::vector<Attention> attention_of(const Report& report) {
     for (const CommandLine& command : report.commands)
         if (command.name == "failsafe")
             all.push_back({"failsafe", "failsafe had to step in: " + command.words});
-    if (const std::int64_t repaired = counter(report, "tables-repaired"); repaired > 0)
-        all.push_back({"table", "a table was changed by someone else, and written again, " +
-                                    several(repaired, "time", "times") +
-                                    " (failsafe empties one that nobody tends)"});
+    add_tables(report, all);
     return all;
 }
 

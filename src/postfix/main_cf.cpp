@@ -58,6 +58,18 @@ Result<std::map<std::string, std::string>> read_parameters(const std::filesystem
     return values;
 }
 
+Extensions read_extensions(const std::map<std::string, std::string>& values) {
+    const auto value = [&values](const char* name) {
+        const auto found = values.find(name);
+        return found == values.end() ? std::string() : found->second;
+    };
+    Extensions extensions(value("recipient_delimiter"));
+    extensions.owner_request_special = value("owner_request_special") != "no";
+    if (const std::string sender = value("double_bounce_sender"); !sender.empty())
+        extensions.double_bounce_sender = sender;
+    return extensions;
+}
+
 Result<std::string> resolve_table_type(const Settings& settings) {
     if (settings.table_type != "auto") return settings.table_type;
     auto values =

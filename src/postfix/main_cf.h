@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/failure.h"
+#include "postfix/extension.h"
 
 namespace postcensus::postfix {
 
@@ -21,6 +22,10 @@ struct Settings {
 // The values of these parameters, expanded.
 Result<std::map<std::string, std::string>> read_parameters(const std::filesystem::path& config_dir,
                                                            const std::vector<std::string>& names);
+
+// How addresses are divided, from the values of recipient_delimiter, owner_request_special and
+// double_bounce_sender.
+Extensions read_extensions(const std::map<std::string, std::string>& values);
 
 // The type of lookup table to build: what is configured; under `auto` the type by which main.cf names our
 // tables, else Postfix's default.

@@ -60,7 +60,7 @@ std::vector<Host> hosts_of(std::string_view transport) {
     return hosts;
 }
 
-std::vector<std::string> transport_keys(const mail::Address& address, std::string_view delimiters) {
+std::vector<std::string> transport_keys(const mail::Address& address, const Extensions& extensions) {
     std::vector<std::string> keys;
     const std::string local(address.local());
     const std::string domain(address.domain());
@@ -70,9 +70,7 @@ std::vector<std::string> transport_keys(const mail::Address& address, std::strin
     });
     if (plain) {
         keys.push_back(local + "@" + domain);
-        const std::size_t extension = local.find_first_of(delimiters);
-        if (!delimiters.empty() && extension != std::string::npos && extension > 0)
-            keys.push_back(local.substr(0, extension) + "@" + domain);
+        if (const auto base = extensions.base_of(local)) keys.push_back(*base + "@" + domain);
     }
     keys.push_back(domain);
     for (std::size_t dot = domain.find('.'); dot != std::string::npos; dot = domain.find('.', dot + 1))
@@ -82,19 +80,20 @@ std::vector<std::string> transport_keys(const mail::Address& address, std::strin
 }
 
 Result<NextHops> NextHops::open(const std::filesystem::path& config_dir) {
-    auto values = read_parameters(config_dir, {"address_verify_transport_maps",
-                                               "address_verify_relay_transport", "recipient_delimiter"});
+    auto values =
+        read_parameters(config_dir, {"address_verify_transport_maps", "address_verify_relay_transport",
+                                     "recipient_delimiter", "owner_request_special", "double_bounce_sender"});
     if (!values) return fail(values.error());
     NextHops out;
     out.config_dir_ = config_dir;
     out.tables_ = tables_in((*values)["address_verify_transport_maps"]);
     out.relay_transport_ = (*values)["address_verify_relay_transport"];
-    out.delimiters_ = (*values)["recipient_delimiter"];
+    out.extensions_ = read_extensions(*values);
     return out;
 }
 
 Result<std::vector<Host>> NextHops::find(const mail::Address& address) const {
-    const std::vector<std::string> keys = transport_keys(address, delimiters_);
+    const std::vector<std::string> keys = transport_keys(address, extensions_);
     std::vector<std::map<std::string, std::string>> found;
     for (const std::string& table : tables_) {
         const bool whole_only = is_pattern_table(table);

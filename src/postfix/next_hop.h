@@ -12,6 +12,7 @@
 
 #include "base/failure.h"
 #include "mail/address.h"
+#include "postfix/extension.h"
 
 namespace postcensus::postfix {
 
@@ -27,7 +28,7 @@ struct Host {
 std::vector<Host> hosts_of(std::string_view transport);
 
 // The keys that Postfix asks a transport table for, in their order.
-std::vector<std::string> transport_keys(const mail::Address& address, std::string_view delimiters);
+std::vector<std::string> transport_keys(const mail::Address& address, const Extensions& extensions);
 
 class NextHops {
   public:
@@ -41,7 +42,7 @@ class NextHops {
     std::filesystem::path config_dir_;
     std::vector<std::string> tables_;
     std::string relay_transport_;
-    std::string delimiters_;
+    Extensions extensions_;
 };
 
 }  // namespace postcensus::postfix

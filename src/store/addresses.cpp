@@ -83,12 +83,13 @@ std::optional<AddressId> find_address(SQLite::Database& db, const mail::Address&
 }
 
 EvidenceReader::EvidenceReader(SQLite::Database& db)
-    : address_(db,
-               "SELECT address.address, answer, reason, until, listed_seq, left_seq, missed_seq, configured, "
-               "waits_since, coalesce(domain.accept_all, 0) AS accept_all, hold.cause AS hold_cause, "
-               "coalesce(hold.approved, 0) AS approved, first_at, first_seq, last_at "
-               "FROM address LEFT JOIN domain USING (domain) LEFT JOIN hold ON hold.address_id = address.id "
-               "LEFT JOIN absence ON absence.address_id = address.id WHERE address.id = ?"),
+    : address_(
+          db,
+          "SELECT address.address, answer, reason, until, listed_seq, left_seq, missed_seq, configured, "
+          "waits_since, waits_last, coalesce(domain.accept_all, 0) AS accept_all, hold.cause AS hold_cause, "
+          "coalesce(hold.approved, 0) AS approved, first_at, first_seq, last_at "
+          "FROM address LEFT JOIN domain USING (domain) LEFT JOIN hold ON hold.address_id = address.id "
+          "LEFT JOIN absence ON absence.address_id = address.id WHERE address.id = ?"),
       listings_(db,
                 "SELECT count(*), coalesce(sum(closed), 0), count(unseen_seq), coalesce(max(unseen_seq), 0) "
                 "FROM listing JOIN object ON object.id = object_id WHERE address_id = ?"),
@@ -110,6 +111,8 @@ std::optional<Pending> EvidenceReader::load(AddressId id) {
         pending.until = from_unix_ms(until.getInt64());
     if (const auto since = address_.getColumn("waits_since"); !since.isNull())
         pending.waits_since = from_unix_ms(since.getInt64());
+    if (const auto last = address_.getColumn("waits_last"); !last.isNull())
+        pending.waits_last = from_unix_ms(last.getInt64());
     pending.evidence.listed_at = address_.getColumn("listed_seq").getInt64();
     const auto left = optional_seq(address_.getColumn("left_seq"));
     const auto missed = optional_seq(address_.getColumn("missed_seq"));
@@ -174,8 +177,8 @@ AnswerWriter::AnswerWriter(Writer& writer, Time now)
               "accepted_seq = CASE WHEN :came THEN :seq ELSE accepted_seq END, "
               "left_seq = CASE WHEN :went THEN :seq ELSE left_seq END, "
               "missed_seq = CASE WHEN :over THEN NULL ELSE missed_seq END, "
-              "waits_since = CASE WHEN :answer = 'unsure' THEN waits_since END, "
-              "waits_last = CASE WHEN :answer = 'unsure' THEN waits_last END WHERE id = :id"),
+              "waits_since = CASE WHEN :waits THEN waits_since END, "
+              "waits_last = CASE WHEN :waits THEN waits_last END WHERE id = :id"),
       event_(
           writer.db,
           "INSERT INTO event (address_id, seq, at, from_answer, to_answer, reason, cause, approved, waited) "
@@ -214,6 +217,12 @@ void AnswerWriter::settle(const Pending& pending, const census::Verdict& verdict
         update_.bind(":went", was && !is ? 1 : 0);
         // A rejection whose time was over is no more, wherever the clock goes: it takes a new miss.
         update_.bind(":over", verdict.reason == census::Reason::lease_over ? 1 : 0);
+        // Who is refused may be accepted soon; a rejection that is over has answered its senders.
+        update_.bind(":waits", verdict.answer == census::Answer::reject ||
+                                       (verdict.answer == census::Answer::unsure &&
+                                        pending.evidence.answered == census::Answer::unsure)
+                                   ? 1
+                                   : 0);
         update_.bind(":seq", writer_.seq);
         update_.bind(":id", pending.id);
         update_.exec();
@@ -254,7 +263,8 @@ void AnswerWriter::write_event(const Pending& pending, const census::Verdict& ve
     event_.bind(6, std::string(census::name_of(verdict.reason)));
     event_.bind(7, cause);
     event_.bind(8, pending.approved ? 1 : 0);
-    if (pending.waits_since && census::exists(verdict.answer)) {
+    const bool waited_for = pending.waits_last && *pending.waits_last >= now_ - kSenderGivesUp;
+    if (pending.waits_since && waited_for && census::exists(verdict.answer)) {
         const Milliseconds waited = std::max<Milliseconds>(now_ - *pending.waits_since, Milliseconds(0));
         event_.bind(9, static_cast<std::int64_t>(waited.count()));
         count_learned(writer_, waited, now_);

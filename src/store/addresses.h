@@ -59,8 +59,11 @@ struct Pending {
     bool configured = false;                              // named by a route's accept
     census::Reason reason = census::Reason::no_evidence;  // of the last answer
     std::optional<Time> until;
-    std::optional<Time> waits_since;  // it is unsure, and a sender has waited since
+    std::optional<Time> waits_since, waits_last;  // a sender waits for it: since then, and seen last
 };
+
+// Mail servers that come back do so sooner: after that, another mail waits.
+constexpr std::chrono::hours kSenderGivesUp{24};
 
 // Loads evidence, with its statements kept prepared.
 class EvidenceReader {

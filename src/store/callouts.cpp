@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/callouts.h"
 
-#include <algorithm>
+#include <set>
 #include <utility>
 
 namespace postcensus::store {
@@ -85,16 +85,12 @@ void record_callout(Writer& writer, AddressId id, const census::CalloutOutcome& 
 }
 
 void set_breakers(Writer& writer, const std::vector<Breaker>& breakers, Time now) {
+    using Key = std::pair<std::string, std::string>;
+    std::set<Key> over;
     SQLite::Statement all(writer.db, "SELECT target, domain FROM breaker");
-    std::vector<std::pair<std::string, std::string>> over;
-    while (all.executeStep()) {
-        const std::pair known(all.getColumn(0).getString(), all.getColumn(1).getString());
-        const bool goes_on = std::any_of(breakers.begin(), breakers.end(), [&known](const Breaker& one) {
-            return one.target == known.first && one.domain == known.second;
-        });
-        if (!goes_on) over.push_back(known);
-    }
+    while (all.executeStep()) over.emplace(all.getColumn(0).getString(), all.getColumn(1).getString());
     all.reset();
+    for (const Breaker& one : breakers) over.erase(Key(one.target, one.domain));
     SQLite::Statement end(writer.db, "DELETE FROM breaker WHERE target = ? AND domain = ?");
     for (const auto& [target, domain] : over) {
         end.reset();

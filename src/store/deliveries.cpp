@@ -25,28 +25,29 @@ bool record_bounces(Writer& writer, const std::vector<StoredBounce>& bounces, Ti
                            "last_at = max(last_at, :at), count = count + 1, host = :host, reply = :reply");
     SQLite::Statement accepted(
         writer.db,
-        "SELECT answer IN ('accept', 'closed') AND NOT EXISTS (SELECT 1 FROM callout WHERE address_id = "
+        "SELECT accepted_seq IS NOT NULL AS was, answer IN ('accept', 'closed') AND NOT EXISTS (SELECT 1 "
+        "FROM callout WHERE address_id = "
         "address.id AND class IN ('deliverable', 'unknown', 'policy') AND at > :since) FROM address "
         "WHERE id = :id");
     bool asked = false;
     for (const StoredBounce& bounce : bounces) {
         const auto id = find_address(writer.db, bounce.recipient);
         if (!id) continue;
+        accepted.reset();
+        accepted.bind(":id", *id);
+        accepted.bind(":since", to_unix_ms(now - kJustAnswered));
+        // One that was never accepted got past another table than ours.
+        if (!accepted.executeStep() || accepted.getColumn(0).getInt() == 0) continue;
+        const bool doubtful = accepted.getColumn(1).getInt() != 0;
         note.reset();
         note.bind(":id", *id);
         note.bind(":at", to_unix_ms(bounce.at));
         note.bind(":host", bounce.host);
         note.bind(":reply", bounce.reply);
         note.exec();
-        if (!bounce.ask) continue;
-        accepted.reset();
-        accepted.bind(":id", *id);
-        accepted.bind(":since", to_unix_ms(now - kJustAnswered));
-        if (accepted.executeStep() && accepted.getColumn(0).getInt() != 0) {
-            ask(writer, *id, "bounce", now, now);
-            asked = true;
-        }
-        accepted.reset();
+        if (!bounce.ask || !doubtful) continue;
+        ask(writer, *id, "bounce", now, now);
+        asked = true;
     }
     return asked;
 }

@@ -26,19 +26,39 @@ std::int64_t hour_of(Time time) {
     return std::chrono::floor<std::chrono::hours>(time).time_since_epoch().count();
 }
 
+// What was counted by server or table goes on as a count of all of them.
+void end_labels(Writer& writer, Time before) {
+    for (const char* sql : {"INSERT INTO counter (hour, name, label, value) SELECT hour, name, 'others', "
+                            "sum(value) FROM counter "
+                            "WHERE hour < ? AND label NOT IN ('', 'others') GROUP BY hour, name ON CONFLICT "
+                            "(hour, name, label) DO "
+                            "UPDATE SET value = value + excluded.value",
+                            "DELETE FROM counter WHERE hour < ? AND label NOT IN ('', 'others')",
+                            // Servers that are asked no more leave their place to others.
+                            "DELETE FROM total WHERE hour < ? AND name >= 'callout-' AND name < 'callout.' "
+                            "AND label <> 'others'"}) {
+        SQLite::Statement statement(writer.db, sql);
+        statement.bind(1, hour_of(before));
+        statement.exec();
+    }
+}
+
 }  // namespace
 
 void count(Writer& writer, const std::string& name, Time now, std::int64_t number, const std::string& label) {
-    SQLite::Statement total(writer.db,
-                            "INSERT INTO total (name, label, value) SELECT :name, iif(EXISTS (SELECT 1 FROM "
-                            "total WHERE name = :name AND label = :label) OR (SELECT count(*) FROM total "
-                            "WHERE name = :name) < :most, :label, 'others'), :number "
-                            "ON CONFLICT (name, label) DO UPDATE SET value = value + excluded.value "
-                            "RETURNING label");
+    SQLite::Statement total(
+        writer.db,
+        "INSERT INTO total (name, label, value, hour) SELECT :name, iif(EXISTS (SELECT 1 FROM "
+        "total WHERE name = :name AND label = :label) OR (SELECT count(*) FROM total "
+        "WHERE name = :name) < :most, :label, 'others'), :number, :hour "
+        "ON CONFLICT (name, label) DO UPDATE SET value = value + excluded.value, hour = "
+        "excluded.hour "
+        "RETURNING label");
     total.bind(":name", name);
     total.bind(":label", label);
     total.bind(":most", kMostLabels);
     total.bind(":number", number);
+    total.bind(":hour", hour_of(now));
     total.executeStep();
     const std::string kept = total.getColumn(0).getString();
     total.reset();
@@ -131,7 +151,7 @@ void prune(Writer& writer, Time now) {
     drop("DELETE FROM bounce WHERE last_at < ?", accepted);
     drop("DELETE FROM delivery WHERE at < ?", accepted);
     drop("DELETE FROM counter WHERE hour * 3600000 < ?", accepted);
-    drop("DELETE FROM counter WHERE hour * 3600000 < ? AND label <> ''", to_unix_ms(now - kLabelled));
+    end_labels(writer, now - kLabelled);
     drop("DELETE FROM census_size WHERE hour * 3600000 < ?", accepted);
     drop("DELETE FROM harvest WHERE hour * 3600000 < ?", other);
     drop("DELETE FROM reading WHERE ended < ?", accepted);

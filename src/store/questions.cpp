@@ -13,7 +13,6 @@ using namespace std::chrono_literals;
 
 constexpr int kNobodyWaits = 2;
 constexpr int kMostMisses = 10;  // kept of an address
-constexpr auto kGivesUp = 24h;   // mail servers that come back do so sooner
 
 struct Asked {
     AddressId id = 0;
@@ -83,10 +82,14 @@ void record_misses(Writer& writer, const std::vector<StoredMiss>& misses, Time n
         writer.db,
         "UPDATE address SET missed_seq = iif(missed_seq IS NULL OR missed_seq <= left_seq, :seq, "
         "missed_seq), "
-        "waits_since = iif(answer = 'unsure', iif(waits_last >= :at - :gives_up, min(waits_since, :at), "
-        ":at), "
-        "NULL), "
-        "waits_last = iif(answer = 'unsure', max(coalesce(waits_last, :at), :at), NULL) WHERE id = :id");
+        "waits_since = CASE WHEN answer <> 'unsure' OR :at < waits_since - :gives_up AND waits_since <= :now "
+        "THEN waits_since WHEN waits_last BETWEEN :at - :gives_up AND :now THEN min(waits_since, :at) ELSE "
+        ":at "
+        "END, "
+        "waits_last = CASE WHEN answer <> 'unsure' OR :at < waits_since - :gives_up AND waits_since <= :now "
+        "THEN waits_last WHEN waits_last <= :now THEN max(waits_last, :at) ELSE :at END WHERE id = :id");
+    missed.bind(":now", to_unix_ms(now));
+    missed.bind(":gives_up", static_cast<std::int64_t>(Milliseconds(kSenderGivesUp).count()));
     SQLite::Statement answered(writer.db, "SELECT answer FROM address WHERE id = ?");
     for (const StoredMiss& miss : misses) {
         const AddressId id = book.ensure(miss.recipient);
@@ -102,7 +105,6 @@ void record_misses(Writer& writer, const std::vector<StoredMiss>& misses, Time n
         missed.reset();
         missed.bind(":seq", writer.seq);
         missed.bind(":at", to_unix_ms(miss.at));
-        missed.bind(":gives_up", static_cast<std::int64_t>(Milliseconds(kGivesUp).count()));
         missed.bind(":id", id);
         missed.exec();
         book.mark_undecided(id, AddressBook::Rank::miss);

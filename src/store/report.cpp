@@ -59,7 +59,7 @@ census::Report load_report(SQLite::Database& db, const Scope& scope) {
     census::Report report{
         .since = scope.since, .until = scope.until, .made = scope.now, .domain = scope.domain};
     load_domains(db, scope, report);
-    load_elsewhere(db, report);
+    if (scope.domain.empty()) load_elsewhere(db, report);
     load_directories(db, scope, report);
     load_misses(db, scope, report);
     load_waiting(db, scope, report);
@@ -70,8 +70,11 @@ census::Report load_report(SQLite::Database& db, const Scope& scope) {
     load_held(db, scope, report);
     load_unseen(db, scope, report);
     load_changes(db, scope, report);
-    load_counters(db, scope, report);
-    load_sizes(db, scope, report);
+    // These are not kept by domain.
+    if (scope.domain.empty()) {
+        load_counters(db, scope, report);
+        load_sizes(db, scope, report);
+    }
     load_servers(db, scope, report);
     load_tables(db, scope, report);
     load_commands(db, scope, report);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <unordered_map>
 
 #include "store/holds.h"
 #include "store/report_parts.h"
@@ -33,8 +34,12 @@ void load_gaps(SQLite::Database& db, const Scope& scope, census::Report& report)
     SQLite::Statement total(
         db,
         "SELECT coalesce((SELECT sum(addresses) FROM census WHERE reason = 'proven' AND answer = 'accept' "
-        "AND "
-        "(:domain = '' OR domain = :domain)), 0) + (SELECT count(*) FROM address WHERE answer = 'closed' AND "
+        "AND (:domain = '' OR domain = :domain)), 0) - (SELECT count(DISTINCT address.id) FROM object "
+        "INDEXED "
+        "BY object_unseen CROSS JOIN listing ON object_id = object.id CROSS JOIN address ON address.id = "
+        "address_id WHERE unseen_seq IS NOT NULL AND reason = 'proven' AND answer = 'accept' AND (:domain = "
+        "'' "
+        "OR domain = :domain)) + (SELECT count(*) FROM address WHERE answer = 'closed' AND "
         "reason = 'closed-callout' AND (:domain = '' OR +domain = :domain) AND NOT EXISTS (SELECT 1 FROM "
         "listing WHERE address_id = address.id))");
     bind_scope(total, scope);
@@ -89,7 +94,7 @@ void load_bounces(SQLite::Database& db, const Scope& scope, census::Report& repo
     SQLite::Statement bounces(
         db,
         "SELECT address, host, reply, first_at, last_at, count, answer FROM bounce CROSS JOIN address ON "
-        "address.id = address_id WHERE last_at >= :since AND last_at < :until AND (:domain = '' OR domain = "
+        "address.id = address_id WHERE last_at >= :since AND first_at < :until AND (:domain = '' OR domain = "
         ":domain) ORDER BY last_at DESC");
     bind_scope(bounces, scope);
     while (bounces.executeStep()) {
@@ -109,12 +114,13 @@ void load_held(SQLite::Database& db, const Scope& scope, census::Report& report)
         "SELECT domain, count(*) AS held FROM hold CROSS JOIN address ON address.id = address_id WHERE "
         "approved = 0 AND (:domain = '' OR domain = :domain) GROUP BY domain");
     bind_scope(by_domain, scope);
+    std::unordered_map<std::string, census::DomainCounts*> domains;
+    for (census::DomainCounts& counts : report.domains) domains[counts.domain] = &counts;
     while (by_domain.executeStep()) {
         const std::string domain = by_domain.getColumn("domain").getString();
         const std::int64_t held = by_domain.getColumn("held").getInt64();
         report.held_total += held;
-        for (census::DomainCounts& counts : report.domains)
-            if (counts.domain == domain) counts.held = held;
+        if (const auto counts = domains.find(domain); counts != domains.end()) counts->second->held = held;
     }
     SQLite::Statement held(
         db,

@@ -121,7 +121,7 @@ void load_waiting(SQLite::Database& db, const Scope& scope, census::Report& repo
     SQLite::Statement total(
         db,
         "SELECT count(*) FROM address WHERE waits_last >= waits_since + 3600000 AND waits_last >= :since AND "
-        "waits_last < :until AND answer = 'unsure' AND (:domain = '' OR +domain = :domain)");
+        "waits_since < :until AND answer = 'unsure' AND (:domain = '' OR +domain = :domain)");
     bind_scope(total, scope);
     total.executeStep();
     report.waiting_total = total.getColumn(0).getInt64();
@@ -132,7 +132,7 @@ void load_waiting(SQLite::Database& db, const Scope& scope, census::Report& repo
         "coalesce((SELECT class || ': ' || reply FROM callout WHERE callout.address_id = one.id ORDER BY "
         "began_seq DESC, id DESC LIMIT 1), '') AS last_callout "
         "FROM (SELECT id, address, reason, waits_since, waits_last FROM address WHERE waits_last >= "
-        "waits_since + 3600000 AND waits_last >= :since AND waits_last < :until AND answer = 'unsure' AND "
+        "waits_since + 3600000 AND waits_last >= :since AND waits_since < :until AND answer = 'unsure' AND "
         "(:domain = '' OR +domain = :domain) ORDER BY waits_since, id LIMIT :most) AS one");
     bind_scope(waiting, scope);
     while (waiting.executeStep())

@@ -23,16 +23,6 @@ constexpr const char* kTimer = "postcensus-failsafe.timer";
 constexpr const char* kCronLine =
     "# a line of /etc/cron.d/postcensus:\n* * * * * postcensus /usr/local/sbin/postcensus failsafe";
 
-// Whether a process is a `watch`, and not a command that decides by itself for a moment. Whose command line
-// is hidden (hidepid of /proc) counts as one.
-bool is_watch(int pid) {
-    std::ifstream file(fmt::format("/proc/{}/cmdline", pid), std::ios::binary);
-    if (!file) return true;
-    for (std::string word; std::getline(file, word, '\0');)
-        if (word == "watch") return true;
-    return false;
-}
-
 // "PID DIGEST FILE" in the lock, as the decider wrote it.
 void check_configuration(const CheckScene& scene, const std::string& content, const Tell& tell) {
     const std::size_t blank = content.find(' ');

@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <fstream>
 
 #include <cerrno>
 #include <thread>
@@ -81,6 +83,20 @@ Result<void> note_all(store::Database& state, const std::vector<Published>& publ
 }
 
 }  // namespace
+
+bool is_watch(int pid) {
+    std::ifstream file(fmt::format("/proc/{}/cmdline", pid), std::ios::binary);
+    if (!file) return true;
+    for (std::string word; std::getline(file, word, '\0');)
+        if (word == "watch") return true;
+    return false;
+}
+
+bool watch_runs(const config::Configuration& configuration) {
+    auto holder = LockFile::holder(lock_path(configuration));
+    // "Don't know" is no "no".
+    return !holder || (*holder && is_watch((*holder)->pid));
+}
 
 std::filesystem::path lock_path(const config::Configuration& configuration) {
     return configuration.state.path.parent_path() / "decider";

@@ -45,6 +45,12 @@ class Decider {
 // Where nobody decides yet: makes the state's domains what the configuration says.
 Result<void> note_domains(const config::Configuration& configuration, store::Database& state);
 
+// Whether a process is a `watch`, and not a command that decides by itself for a moment. Whose command line
+// is hidden (hidepid of /proc) counts as one.
+bool is_watch(int pid);
+// Whether one decides here. Where that cannot be seen, one does.
+bool watch_runs(const config::Configuration& configuration);
+
 std::filesystem::path lock_path(const config::Configuration& configuration);
 std::filesystem::path wake_path(const config::Configuration& configuration);
 

@@ -10,6 +10,7 @@
 #include "postfix/lookup.h"
 #include "postfix/table.h"
 #include "store/explanation.h"
+#include "tasks/decider.h"
 #include "tasks/relay_domains.h"
 
 namespace postcensus::tasks {
@@ -22,20 +23,21 @@ constexpr std::array<const char*, 4> kTables{"directory", "learned", "closed", "
 
 struct PostfixSide {
     Result<std::string> table_type = std::string{};
-    std::string delimiters;
-    std::string trouble;  // why the delimiters are not known
+    postfix::Extensions extensions;
+    std::string trouble;  // why these are not known
 };
 
 // Two programs at once: most of the time that an explanation takes is theirs.
 PostfixSide ask_postconf(const postfix::Settings& settings) {
     auto parameters = std::async(std::launch::async, [&settings] {
-        return postfix::read_parameters(settings.config_dir, {"recipient_delimiter"});
+        return postfix::read_parameters(
+            settings.config_dir, {"recipient_delimiter", "owner_request_special", "double_bounce_sender"});
     });
     PostfixSide side;
     side.table_type = postfix::resolve_table_type(settings);
     auto values = parameters.get();
     if (values)
-        side.delimiters = (*values)["recipient_delimiter"];
+        side.extensions = postfix::read_extensions(*values);
     else
         side.trouble = values.error().message;
     return side;
@@ -52,11 +54,11 @@ std::vector<std::string> keys_of(const std::string& recipient, const std::option
     return keys;
 }
 
-std::optional<mail::Address> without_extension(const mail::Address& address, const std::string& delimiters) {
-    const std::size_t at = address.local().find_first_of(delimiters);
-    if (delimiters.empty() || at == std::string_view::npos || at == 0) return std::nullopt;
-    return mail::Address::from_stored(std::string(address.local().substr(0, at)) + "@" +
-                                      std::string(address.domain()));
+std::optional<mail::Address> without_extension(const mail::Address& address,
+                                               const postfix::Extensions& extensions) {
+    const auto base = extensions.base_of(address.local());
+    if (!base) return std::nullopt;
+    return mail::Address::from_stored(*base + "@" + std::string(address.domain()));
 }
 
 bool contradicts(const census::Explanation& explanation) {
@@ -148,8 +150,9 @@ Result<census::Explanation> explain(config::Configuration configuration, const s
     if (!state) return fail(state.error());
     if (auto taken = take_relay_domains(configuration, *state); !taken) return fail(taken.error());
     const PostfixSide side = postconf.get();
-    const auto base = address ? without_extension(*address, side.delimiters) : std::nullopt;
+    const auto base = address ? without_extension(*address, side.extensions) : std::nullopt;
 
+    const bool watched = watch_runs(configuration);
     std::optional<census::Explanation> of_base;
     auto loaded = state->read([&](SQLite::Database& db) {
         census::Explanation out;
@@ -158,7 +161,8 @@ Result<census::Explanation> explain(config::Configuration configuration, const s
         if (base) of_base = store::load_explanation(db, *base, now());
         if (!address || out.answer == census::Answer::unsure)
             for (census::ExplanationLine& line : store::load_domain_evidence(db, domain))
-                if (!address || line.kind != "census") out.evidence.push_back(std::move(line));
+                if ((!address || line.kind != "census") && (line.kind != "breaker" || watched))
+                    out.evidence.push_back(std::move(line));
         return out;
     });
     if (!loaded) return loaded;

@@ -136,6 +136,11 @@ bool WatchMetrics::write(const Running& running) {
     }
     auto facts = reader_->read([](SQLite::Database& db) { return store::load_watch_facts(db, now()); });
     if (!facts) return false;
+    std::erase_if(facts->polled, [&](const auto& one) {
+        return std::none_of(
+            configuration_.directories.begin(), configuration_.directories.end(),
+            [&](const directory::Settings& directory) { return directory.name == one.first; });
+    });
     facts->sessions = running.sessions;
     facts->log_lag = running.log_lag;
     facts->log_present = running.log_present;

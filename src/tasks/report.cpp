@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "tasks/decider.h"
+
 namespace postcensus::tasks {
 namespace {
 
@@ -26,13 +28,16 @@ Result<census::Report> gather_report(const config::Configuration& configuration,
         if (std::none_of(report->directories.begin(), report->directories.end(),
                          [&](const census::DirectoryLine& line) { return line.name == directory.name; }))
             report->directories.push_back({.name = directory.name});
+    // What a watch stopped, it tries again; without one it is history.
+    report->unwatched = !watch_runs(configuration);
+    if (report->unwatched) report->breakers.clear();
     report->attention = census::attention_of(*report);
     return report;
 }
 
 Result<void> for_each_change(
     const config::Configuration& configuration, const store::Scope& scope,
-    const std::function<Result<void>(const std::vector<census::ChangeLine>& page)>& take) {
+    const std::function<Result<bool>(const std::vector<census::ChangeLine>& page)>& take) {
     auto state = store::Database::open(configuration.state.path, store::Database::Mode::read_only, kPatience);
     if (!state) return fail(state.error());
     store::ChangePlace place{scope.since, 0};
@@ -40,7 +45,9 @@ Result<void> for_each_change(
         auto page = state->read([&](SQLite::Database& db) { return store::next_changes(db, scope, place); });
         if (!page) return fail(page.error());
         if (page->empty()) return {};
-        if (auto taken = take(*page); !taken) return taken;
+        auto taken = take(*page);
+        if (!taken) return fail(taken.error());
+        if (!*taken) return {};
     }
 }
 

@@ -14,9 +14,9 @@ namespace postcensus::tasks {
 Result<census::Report> gather_report(const config::Configuration& configuration, const store::Scope& scope);
 
 // Every change of the scope in the order in which it happened, page by page: between two the state is left
-// alone, so that a reader who takes his time holds nothing. `take` returns a Failure to end it.
+// alone, so that a reader who takes his time holds nothing. `take` returns false, or a Failure, to end it.
 Result<void> for_each_change(
     const config::Configuration& configuration, const store::Scope& scope,
-    const std::function<Result<void>(const std::vector<census::ChangeLine>& page)>& take);
+    const std::function<Result<bool>(const std::vector<census::ChangeLine>& page)>& take);
 
 }  // namespace postcensus::tasks

@@ -13,6 +13,8 @@ using namespace std::chrono_literals;
 constexpr auto kFirstPause = 5s;
 constexpr auto kLongestPause = 60s;
 constexpr auto kCrowded = 10min;
+constexpr std::size_t kMostBreakers =
+    1000;  // that are shown: one fault may be about all domains of a hosting
 constexpr int kFewestUnsaid = 4;
 constexpr auto kNextSession = 500ms;  // a server may count one for a moment after its end
 
@@ -58,9 +60,11 @@ std::size_t Targets::stopped() const {
 std::vector<store::Breaker> Targets::breakers() const {
     std::vector<store::Breaker> all;
     for (const auto& [target, server] : servers_)
-        if (server.pause.stopped) all.push_back({target, "", server.pause.reason});
+        if (server.pause.stopped && all.size() < kMostBreakers)
+            all.push_back({target, "", server.pause.reason});
     for (const auto& [pair, pause] : pairs_)
-        if (pause.stopped) all.push_back({pair.first, pair.second, pause.reason});
+        if (pause.stopped && all.size() < kMostBreakers)
+            all.push_back({pair.first, pair.second, pause.reason});
     return all;
 }
 
@@ -121,6 +125,7 @@ Targets::Lesson Targets::learn_passed(const Shown& shown, Clock::time_point now)
         if (!pair.stopped)
             spdlog::info("{} answered nothing about {}: {}", name, domain, shown.result.reason);
         pair.stop(now, shown.result.reason);
+        ++changes_;
         pair.vain = true;
         return {};
     }
@@ -129,6 +134,7 @@ Targets::Lesson Targets::learn_passed(const Shown& shown, Clock::time_point now)
     const bool was_vain = pair.vain;
     const bool pair_back = answered && pair.pass(shown.controls_at);
     const bool domain_back = of_domain.pass(shown.controls_at);
+    if (server_back || pair_back) ++changes_;
     const bool back = server_back || (pair_back && !was_vain) || domain_back;
     if (back) spdlog::info("callouts to {} for {} work again", name, domain);
     return {.works_again = back};
@@ -148,7 +154,7 @@ Targets::Lesson Targets::learn(const Shown& shown, Clock::time_point now) {
                 "unsure (450). Enable recipient validation on it, or say accept = @{} if that is what you "
                 "want",
                 name, domain, domain);
-        one.pause.pass(shown.controls_at);
+        if (one.pause.pass(shown.controls_at)) ++changes_;
         of_domain.stop(now, result.reason);
         return {};
     }
@@ -166,6 +172,7 @@ Targets::Lesson Targets::learn(const Shown& shown, Clock::time_point now) {
     }
     if (result.sender_accepted) one.pause.pass(shown.controls_at);
     pause.stop(now, result.reason);
+    ++changes_;
     return {};
 }
 

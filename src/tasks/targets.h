@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -59,6 +60,8 @@ class Targets {
     // Targets that are left alone at the moment, and those that are so for one domain.
     std::size_t stopped() const;
     std::vector<store::Breaker> breakers() const;
+    // Another number after they may have changed.
+    std::uint64_t changes() const { return changes_; }
 
   private:
     struct Pause {
@@ -93,6 +96,7 @@ class Targets {
     static bool is_crowded(const callout::SessionResult& result, Server& server, Clock::time_point now);
 
     store::Database& state_;
+    std::uint64_t changes_ = 0;
     std::map<std::string, Server> servers_;
     std::map<std::string, Pause> domains_;                        // a server accepts all of it
     std::map<std::pair<std::string, std::string>, Pause> pairs_;  // a server is at fault about it

@@ -376,12 +376,13 @@ boost::asio::awaitable<void> Asker::take_result(Call& call, const callout::Quest
 Result<void> Asker::store_result(const Call& call, const callout::SessionResult& result, store::Seq began,
                                  const Targets::Lesson& lesson) {
     const Time time = now();
+    const std::uint64_t changes = targets_.changes();
     const auto question_of = [&](const mail::Address& address) {
         return std::find_if(call.asked.begin(), call.asked.end(),
                             [&](const store::Question& candidate) { return candidate.address == address; });
     };
     auto stored = state_.write([&](store::Writer& writer) {
-        store::set_breakers(writer, targets_.breakers(), time);
+        if (changes != saved_changes_) store::set_breakers(writer, targets_.breakers(), time);
         if (result.health == callout::Health::accept_all) store::set_accept_all(writer, call.domain, true);
         if (lesson.stale) return;  // what it says now, it says without controls: all of it is asked again
         if (result.health == callout::Health::passed) store::set_accept_all(writer, call.domain, false);
@@ -409,6 +410,7 @@ Result<void> Asker::store_result(const Call& call, const callout::SessionResult&
                 if (const auto question = question_of(address); question != call.asked.end())
                     store::put_back(writer, *question, time, retry_pause(question->attempts));
     });
+    if (stored) saved_changes_ = changes;
     if (!stored || lesson.stale) return stored;
     for (const census::CalloutOutcome& outcome : result.outcomes) {
         spdlog::info("callout {} at {}: {} ({}; {})", outcome.recipient.external(), outcome.target,

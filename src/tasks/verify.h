@@ -111,6 +111,7 @@ class Asker {
     std::string helo_;
     std::function<void()> on_evidence_;
     Targets targets_;
+    std::uint64_t saved_changes_ = 0;  // of the targets that are stopped
     Destinations destinations_;
     std::list<Call> calls_;
     std::map<std::string, mail::Address> last_good_;  // a domain's control that was accepted last

@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "store/addresses.h"
+#include "store/callouts.h"
 #include "store/domains.h"
 #include "store/history.h"
 #include "store/questions.h"
@@ -135,6 +136,8 @@ class Watch {
         domain_worker_.join();
         asker_.join();
         directories_.join();
+        // What is stopped is tried again by whoever comes next.
+        std::ignore = state_.write([](store::Writer& writer) { store::set_breakers(writer, {}, now()); });
         return end_reason_;
     }
 

@@ -48,12 +48,13 @@ TEST_CASE("the hosts that a transport names", "[postfix][next_hop]") {
 }
 
 TEST_CASE("the keys that Postfix asks a transport table for", "[postfix][next_hop]") {
-    CHECK(transport_keys(address("anna+x@mail.corp.example"), "+") ==
+    CHECK(transport_keys(address("anna+x@mail.corp.example"), Extensions("+")) ==
           Texts{"anna+x@mail.corp.example", "anna@mail.corp.example", "mail.corp.example", ".corp.example",
                 ".example", "*"});
-    CHECK(transport_keys(address("anna+x@example"), "") == Texts{"anna+x@example", "example", "*"});
-    CHECK(transport_keys(address("+x@example"), "+") == Texts{"+x@example", "example", "*"});
-    CHECK(transport_keys(address("a b@example"), "+") == Texts{"example", "*"});
+    CHECK(transport_keys(address("anna+x@example"), Extensions("")) ==
+          Texts{"anna+x@example", "example", "*"});
+    CHECK(transport_keys(address("+x@example"), Extensions("+")) == Texts{"+x@example", "example", "*"});
+    CHECK(transport_keys(address("a b@example"), Extensions("+")) == Texts{"example", "*"});
 }
 
 TEST_CASE("Postfix's own tables are asked", "[postfix][next_hop]") {

@@ -112,7 +112,8 @@ TEST_CASE("counters survive a restart, and the end of what is kept", "[store][me
         count(writer, "callout-unknown", kNoon, 2, "ex1:2525");
         count_learned(writer, 1s, kNoon);
     });
-    const auto before = watch_facts(state).totals;
+    auto before = watch_facts(state).totals;
+    before.erase({"callout-unknown", "ex1:2525"});  // a server that is asked no more leaves its place
     const Time later = kNoon + 500 * 24h;
     state.write([later](Writer& writer) { prune(writer, later); });
     CHECK(state.count("SELECT count(*) FROM counter") == 0);

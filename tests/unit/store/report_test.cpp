@@ -163,9 +163,29 @@ TEST_CASE("mail waits for who is unsure for over an hour with senders coming bac
     CHECK(waiting().empty());
 }
 
+TEST_CASE("who waits, whatever the clock did and whenever the line was read", "[store][audit]") {
+    Audit audit;
+    // The clock was a month ahead, once.
+    audit.miss("a@corp.example", kNoon + 720h);
+    for (int hour = 3; hour >= 0; --hour) audit.miss("a@corp.example", kNoon - hour * 1h);
+    // A line of two days ago, from another log, does not make today's first miss a wait of two days.
+    audit.miss("b@corp.example", kNoon);
+    audit.write([](Writer& writer) {
+        record_misses(writer, {{address("b@corp.example"), "192.0.2.1", kNoon - 48h}}, kNoon);
+    });
+    // One of an hour before does.
+    audit.miss("c@corp.example", kNoon);
+    audit.write([](Writer& writer) {
+        record_misses(writer, {{address("c@corp.example"), "192.0.2.1", kNoon - 2h}}, kNoon);
+    });
+    std::vector<std::string> found;
+    for (const auto& line : audit.report().waiting) found.push_back(line.address);
+    CHECK(found == std::vector<std::string>{"a@corp.example", "c@corp.example"});
+}
+
 TEST_CASE("what a recipient waited for its acceptance", "[store][audit]") {
     Audit audit;
-    const std::vector<Milliseconds> waits{500ms, 800ms, 3s, 4s, 20s, 25h};
+    const std::vector<Milliseconds> waits{500ms, 800ms, 3s, 4s, 20s};
     int i = 0;
     for (const Milliseconds wait : waits) {
         const std::string name = "p" + std::to_string(i++) + "@corp.example";
@@ -173,20 +193,27 @@ TEST_CASE("what a recipient waited for its acceptance", "[store][audit]") {
         audit.prove(name);
     }
     audit.prove("nobody-missed-it@corp.example");
-    // From rejected to accepted: no sender was waiting.
+    // A mailbox that was made while its address was refused waited too.
     audit.miss("new@corp.example", kNoon - 1h);
     audit.reject("new@corp.example", kNoon - 1h);
     audit.prove("new@corp.example");
+    // Nobody waited for one that a stranger guessed long ago, nor beyond a rejection that has ended.
+    audit.miss("guessed@corp.example", kNoon - 240h);
+    audit.prove("guessed@corp.example");
+    audit.miss("over@corp.example", kNoon - 3h);
+    audit.reject("over@corp.example", kNoon - 3h);
+    audit.settle("over@corp.example", {Answer::unsure, Reason::lease_over, {}}, kNoon - 2h);
+    audit.prove("over@corp.example");
 
     const auto learned = audit.report().learned;
     CHECK(learned.count == 6);
     CHECK(learned.median == 3s);
-    CHECK(learned.p95 == 25h);
-    CHECK(learned.longest == 25h);
-    CHECK(learned.histogram == std::vector<std::int64_t>{2, 0, 2, 0, 1, 0, 0, 0, 0, 0, 1});
+    CHECK(learned.p95 == 1h);
+    CHECK(learned.longest == 1h);
+    CHECK(learned.histogram == std::vector<std::int64_t>{2, 0, 2, 0, 1, 0, 0, 1, 0, 0, 0});
     CHECK(audit.count("SELECT sum(value) FROM total WHERE name = 'learned'") == 6);
     CHECK(audit.count("SELECT value FROM total WHERE name = 'learned' AND label = '5'") == 2);
-    CHECK(audit.count("SELECT value FROM total WHERE name = 'learned' AND label = 'more'") == 1);
+    CHECK(audit.count("SELECT value FROM total WHERE name = 'learned' AND label = '3600'") == 1);
     CHECK(audit.report(kNoon + 1h, kNoon + 2h).learned.count == 0);
 }
 
@@ -215,6 +242,14 @@ TEST_CASE("what callouts knew, and no directory", "[store][audit]") {
     CHECK(kind("folder@corp.example").starts_with("a public folder"));
     CHECK(kind("team@corp.example").starts_with("a group or mailbox for insiders"));
     CHECK(audit.report(kNoon - 1h, kNoon, "other.example").gaps_total == 1);
+    CHECK(report.gaps.size() == 5);
+    // One that a directory lists, though its object is not seen any more, is no gap: in total as in the list.
+    audit.apply("corp", {{listing("o2", {"unseen@corp.example"})}, {}});
+    audit.prove("unseen@corp.example");
+    audit.write(
+        [](Writer& writer) { writer.db.exec("UPDATE object SET unseen_seq = 1 WHERE dn = 'cn=o2'"); });
+    CHECK(audit.report().gaps_total == 5);
+    CHECK(audit.report().gaps.size() == 5);
 }
 
 TEST_CASE("what a directory lists and the server refuses", "[store][audit]") {
@@ -250,7 +285,15 @@ TEST_CASE("backscatter that got out", "[store][audit]") {
     CHECK(report.bounces[0].count == 2);
     CHECK(report.bounces[0].host == "ex2");
     CHECK(report.bounces[0].answer == "accept");
-    CHECK(audit.report(kNoon - 24h, kNoon).bounces_total == 0);
+    CHECK(audit.report(kNoon - 24h, kNoon).bounces_total == 1);  // it began there
+    CHECK(audit.report(kNoon - 24h, kNoon - 1h).bounces_total == 0);
+    CHECK(audit.report(kNoon + 1h, kNoon + 2h).bounces_total == 0);
+    // One that we never accepted got past another table than ours.
+    audit.miss("b@corp.example");
+    audit.write([](Writer& writer) {
+        record_bounces(writer, {{address("b@corp.example"), "ex1", "550 5.1.1 gone", kNoon}}, kNoon);
+    });
+    CHECK(audit.report().bounces_total == 1);
     CHECK(audit.report(kNoon - 24h, kNoon + 24h, "other.example").bounces_total == 0);
 }
 
@@ -330,6 +373,24 @@ TEST_CASE("labels are bounded", "[store][audit]") {
     CHECK(audit.count("SELECT count(*) FROM total") == 201);
     CHECK(audit.count("SELECT value FROM total WHERE label = 'others'") == 300);
     CHECK(audit.count("SELECT sum(value) FROM counter") == 500);
+}
+
+TEST_CASE("what was counted by server goes on as a count of all", "[store][audit]") {
+    Audit audit;
+    audit.write([](Writer& writer) {
+        count(writer, "callout-unknown", kNoon - 960h, 3, "ex1:2525");
+        count(writer, "callout-unknown", kNoon - 960h, 4, "ex2:2525");
+        count(writer, "callout-unknown", kNoon, 5, "ex1:2525");
+        prune(writer, kNoon);
+    });
+    const auto report = audit.report(kNoon - 1000h);
+    CHECK(report.callouts.at("unknown") == 12);
+    REQUIRE(report.targets.size() == 2);
+    CHECK(report.targets[0].classes.at("unknown") == 5);
+    CHECK(report.targets[1].target == "others");
+    // A server that is asked no more leaves its place; one that is keeps its total.
+    CHECK(audit.count("SELECT count(*) FROM total WHERE name = 'callout-unknown'") == 1);
+    CHECK(audit.count("SELECT value FROM total WHERE label = 'ex1:2525'") == 8);
 }
 
 TEST_CASE("the steps of a period", "[store][audit]") {
