@@ -205,7 +205,6 @@ def test_hostile_names_stay_inert(census, gateway):
 def test_quiet_is_for_cron(census, folder):
     silent = census.run("report", "--quiet")
     assert (silent.returncode, silent.stdout, silent.stderr) == (0, "", "")
-    census.stop()
     with sqlite3.connect(census.state) as state:
         state.execute("INSERT INTO hold SELECT id, 1, 'corp', 'CN=anna', 'gate', 0, 0 FROM address WHERE local = 'anna'")
     state.close()
@@ -218,6 +217,9 @@ def test_quiet_is_for_cron(census, folder):
     assert both.returncode == 1 and both.stdout.splitlines() == ["1 removal waits for `postcensus approve`"]
     assert valid("report", target.read_text())["attention"][0]["what"] == "held"
     before = target.read_text()
+    census.stop()
+    alone = census.run("report", "--quiet", "--output", "/dev/null")
+    assert alone.returncode == 1 and "`postcensus watch` does not run" in alone.stdout.splitlines()[0]
     census.state.rename(census.state.with_suffix(".away"))
     failed = census.run("report", "--output", str(target))
     assert failed.returncode != 0 and target.read_text() == before  # what was there is not lost

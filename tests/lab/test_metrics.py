@@ -103,6 +103,8 @@ def test_a_stopped_server_and_a_failed_sync_show(census, gateway, exchange, samb
     assert "callouts to 127.0.0.1:2525 are stopped" in census.run("report").stdout
     assert census.run("report", "--quiet").returncode == 1
     census.stop()
+    gone = census.run("report").stdout  # without a watch nobody tries it again, and nobody knows
+    assert "are stopped" not in gone and "`postcensus watch` does not run" in gone
     before = read(census, "sync")
     census.set("directory.corp", base="OU=nowhere,DC=corp,DC=example")
     assert census.run("sync", "--full").returncode != 0
@@ -188,8 +190,8 @@ def test_a_reader_never_sees_half_a_file(census, gateway):
 def test_hostile_labels_stay_within_their_quotes(census):
     assert census.run("sync").returncode == 0
     with sqlite3.connect(census.state) as state:
-        state.execute("INSERT INTO total VALUES ('callout-retry', ?, 3)", ('ex1"} 1\nevil{x="\\',))
-        state.execute("INSERT INTO total VALUES ('readings-failed', ?, 3)", ('a"} 1\nevil{x="\\',))
+        state.execute("INSERT INTO total VALUES ('callout-retry', ?, 3, 0)", ('ex1"} 1\nevil{x="\\',))
+        state.execute("INSERT INTO total VALUES ('readings-failed', ?, 3, 0)", ('a"} 1\nevil{x="\\',))
         state.execute("INSERT INTO breaker VALUES (?, 'a\"b', 0, 'x')", ("ex\u202e\x00",))
     state.close()
     shutil.chown(census.state, census.owner)

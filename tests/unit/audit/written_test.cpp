@@ -135,6 +135,14 @@ TEST_CASE("what an operator has to look at", "[audit]") {
     report.waiting_total = 1;
     report.held_total = 2;
     report.breakers.push_back({"ex1:2525", "", report.made, "530"});
+    report.breakers.push_back({"ex2:2525", "a.example", report.made, "relay"});
+    report.breakers.push_back({"ex2:2525", "b.example", report.made, "relay"});
+    report.unwatched = true;
+    report.directories.push_back(
+        {.name = "away", .last_good = report.made, .away_since = report.made - std::chrono::hours(50)});
+    report.tables.push_back(
+        {.table = "unknown", .entries = 3, .until = report.made - std::chrono::hours(1)});
+    report.tables.push_back({.table = "closed", .entries = 0, .until = report.made - std::chrono::hours(1)});
     report.domains.push_back({.domain = "all.example", .accept_all = true});
     report.conflicts_total = 1;
     report.bounces_total = 3;
@@ -142,8 +150,9 @@ TEST_CASE("what an operator has to look at", "[audit]") {
     report.counters["tables-repaired"] = 1;
     std::vector<std::string> found;
     for (const auto& one : census::attention_of(report)) found.push_back(one.what);
-    CHECK(found == std::vector<std::string>{"waiting", "held", "reading", "reading", "reading", "breaker",
-                                            "accept-all", "conflict", "bounce", "log", "table"});
+    CHECK(found == std::vector<std::string>{"watch", "waiting", "held", "reading", "reading", "reading", "away",
+                                            "breaker", "breaker", "accept-all", "conflict", "bounce", "log",
+                                            "lease", "table"});
 }
 
 TEST_CASE("an explanation in words and for programs", "[audit]") {
