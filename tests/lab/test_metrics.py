@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -190,7 +191,7 @@ def test_a_reader_never_sees_half_a_file(census, gateway):
 def test_hostile_labels_stay_within_their_quotes(census):
     assert census.run("sync").returncode == 0
     with sqlite3.connect(census.state) as state:
-        state.execute("INSERT INTO total VALUES ('callout-retry', ?, 3, 0)", ('ex1"} 1\nevil{x="\\',))
+        state.execute("INSERT INTO total VALUES ('callout-retry', ?, 3, ?)", ('ex1"} 1\nevil{x="\\', int(time.time()) // 3600))
         state.execute("INSERT INTO total VALUES ('readings-failed', ?, 3, 0)", ('a"} 1\nevil{x="\\',))
         state.execute("INSERT INTO breaker VALUES (?, 'a\"b', 0, 'x')", ("ex\u202e\x00",))
     state.close()
