@@ -150,10 +150,10 @@ void prune(Writer& writer, Time now) {
     drop("DELETE FROM absence WHERE last_at < ?", other);
     drop("DELETE FROM bounce WHERE last_at < ?", accepted);
     drop("DELETE FROM delivery WHERE at < ?", accepted);
-    drop("DELETE FROM counter WHERE hour * 3600000 < ?", accepted);
+    drop("DELETE FROM counter WHERE hour < ? / 3600000", accepted);
     end_labels(writer, now - kLabelled);
-    drop("DELETE FROM census_size WHERE hour * 3600000 < ?", accepted);
-    drop("DELETE FROM harvest WHERE hour * 3600000 < ?", other);
+    drop("DELETE FROM census_size WHERE hour < ? / 3600000", accepted);
+    drop("DELETE FROM harvest WHERE hour < ? / 3600000", other);
     drop("DELETE FROM reading WHERE ended < ?", accepted);
     drop("DELETE FROM command WHERE at < ?", accepted);
     // Of lookups and of changes, which are many, only the last weeks.

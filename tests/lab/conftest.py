@@ -257,3 +257,15 @@ def postcensus(folder: Path, maps: Path) -> Iterator[Postcensus]:
         program = Postcensus(folder / "postcensus", maps)
     yield program
     program.kill()
+
+
+@pytest.fixture
+def census(postcensus: Postcensus, gateway: Gateway, samba: SambaAD, exchange: ExchangeStandIn) -> Postcensus:
+    """Configured for the gateway. Anna (two addresses) and Ben are in the directory, and known to Exchange."""
+    samba.add_mailbox("anna", "anna@corp.example", ["anna.smith@corp.example"])
+    samba.add_mailbox("ben", "ben@corp.example")
+    exchange.recipients = {"anna@corp.example", "anna.smith@corp.example", "ben@corp.example"}
+    postcensus.configure({**gateway.sections(),
+                          "directory.corp": samba.section(postcensus.secret("corp.password", samba.password)),
+                          "route.exchange": {"domains": "corp.example", "callout": "127.0.0.1:2525"}})
+    return postcensus

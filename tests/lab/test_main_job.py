@@ -10,20 +10,6 @@ from gateway import STRANGER, TRUSTED
 from process import wait_for
 from samba_ad import STAFF
 
-ROUTE = {"domains": "corp.example", "callout": "127.0.0.1:2525"}
-
-
-@pytest.fixture
-def census(postcensus, gateway, samba, exchange):
-    """Anna (two addresses) and Ben are in the directory, and known to Exchange."""
-    samba.add_mailbox("anna", "anna@corp.example", ["anna.smith@corp.example"])
-    samba.add_mailbox("ben", "ben@corp.example")
-    exchange.recipients = {"anna@corp.example", "anna.smith@corp.example", "ben@corp.example"}
-    postcensus.configure({**gateway.sections(),
-                          "directory.corp": samba.section(postcensus.secret("corp.password", samba.password)),
-                          "route.exchange": ROUTE})
-    return postcensus
-
 
 def answer(gateway, rcpt: str, client_ip: str = STRANGER) -> str:
     return gateway.dialogue(rcpt, client_ip=client_ip).code

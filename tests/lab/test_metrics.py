@@ -16,19 +16,10 @@ from postcensus import ROOT
 from process import wait_for
 from prometheus import promtool, read_series
 
-ROUTE = {"domains": "corp.example", "callout": "127.0.0.1:2525"}
-
-
 @pytest.fixture
-def census(postcensus, gateway, samba, exchange):
-    samba.add_mailbox("anna", "anna@corp.example", ["anna.smith@corp.example"])
-    samba.add_mailbox("ben", "ben@corp.example")
-    exchange.recipients = {"anna@corp.example", "anna.smith@corp.example", "ben@corp.example"}
-    postcensus.configure({**gateway.sections(),
-                          "directory.corp": samba.section(postcensus.secret("corp.password", samba.password)),
-                          "route.exchange": ROUTE})
-    postcensus.set("general", metrics_dir=postcensus.folder / "metrics")
-    return postcensus
+def census(census):
+    census.set("general", metrics_dir=census.folder / "metrics")
+    return census
 
 
 def path_of(census, writer: str) -> Path:
