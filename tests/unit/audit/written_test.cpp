@@ -140,8 +140,7 @@ TEST_CASE("what an operator has to look at", "[audit]") {
     report.unwatched = true;
     report.directories.push_back(
         {.name = "away", .last_good = report.made, .away_since = report.made - std::chrono::hours(50)});
-    report.tables.push_back(
-        {.table = "unknown", .entries = 3, .until = report.made - std::chrono::hours(1)});
+    report.tables.push_back({.table = "unknown", .entries = 3, .until = report.made - std::chrono::hours(1)});
     report.tables.push_back({.table = "closed", .entries = 0, .until = report.made - std::chrono::hours(1)});
     report.domains.push_back({.domain = "all.example", .accept_all = true});
     report.conflicts_total = 1;
@@ -150,9 +149,9 @@ TEST_CASE("what an operator has to look at", "[audit]") {
     report.counters["tables-repaired"] = 1;
     std::vector<std::string> found;
     for (const auto& one : census::attention_of(report)) found.push_back(one.what);
-    CHECK(found == std::vector<std::string>{"watch", "waiting", "held", "reading", "reading", "reading", "away",
-                                            "breaker", "breaker", "accept-all", "conflict", "bounce", "log",
-                                            "lease", "table"});
+    CHECK(found == std::vector<std::string>{"watch", "waiting", "held", "reading", "reading", "reading",
+                                            "away", "breaker", "breaker", "accept-all", "conflict", "bounce",
+                                            "log", "lease", "table"});
 }
 
 TEST_CASE("an explanation in words and for programs", "[audit]") {
