@@ -1,4 +1,4 @@
-"""The HTML report in a real browser: nothing in it runs, nothing is fetched, and it can be read on a phone, in
+"""The HTML report in a real browser: no script runs, only the page itself is fetched, and it can be read on a phone, in
 the dark and on paper. The reports are those of tests/unit/audit/sample_report.h."""
 
 from __future__ import annotations
