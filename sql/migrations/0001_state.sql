@@ -58,6 +58,16 @@ CREATE TABLE census (
     PRIMARY KEY (domain, answer, reason)
 ) STRICT, WITHOUT ROWID;
 
+-- The same by where it is known from that an address exists; and those that are known not to.
+CREATE VIEW census_source (domain, answer, source, addresses) AS
+SELECT domain, answer,
+       CASE WHEN answer = 'reject' THEN 'rejected'
+            WHEN reason IN ('listed', 'closed-listing', 'unseen') THEN 'listed'
+            WHEN reason IN ('proven', 'closed-callout') THEN 'learned'
+            ELSE 'other' END,                 -- the configuration, a hold
+       addresses
+FROM census;
+
 -- The size of the census, once an hour.
 CREATE TABLE census_size (
     hour     INTEGER PRIMARY KEY,             -- hours since the epoch

@@ -62,7 +62,7 @@ std::string learned(const census::Report& report) {
 }
 
 std::string gaps(const census::Report& report) {
-    if (!report.has_directories || report.gaps.empty()) return {};
+    if (report.directories.empty() || report.gaps.empty()) return {};
     Table table("Recipients that no directory lists",
                 {{"recipient", Kind::name}, {"proved at", Kind::word}, {"what it may be"}}, Narrow::stacked);
     for (const census::GapLine& line : report.gaps)

@@ -185,7 +185,7 @@ constexpr CounterWords kCounters[] = {
     {"published", "tables published"},
     {"lookups", "recipients looked up in a directory"},
     {"lookups-found", "of these: found"},
-    {"callout-sessions", "sessions of callouts"},
+    {"sessions", "sessions of callouts"},
     {"callout-deliverable", "callouts that proved a recipient"},
     {"callout-unknown", "callouts that proved a recipient unknown"},
     {"callout-policy", "callouts that proved a closed recipient"},

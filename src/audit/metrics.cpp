@@ -99,10 +99,10 @@ void add_counters(const census::WatchFacts& facts, Text& text) {
 
 void add_callouts(const census::WatchFacts& facts, Text& text) {
     constexpr std::string_view kPrefix = "callout-";
-    constexpr const char* kSessions = "callout-sessions";
+    constexpr const char* kSessions = "sessions";
     text.family("callouts_total", "counter", "Answers of callouts, by class and server.");
     for (const auto& [key, number] : facts.totals)
-        if (key.first.starts_with(kPrefix) && key.first != kSessions)
+        if (key.first.starts_with(kPrefix))
             text.value(number, {{"class", key.first.substr(kPrefix.size())}, {"target", key.second}});
     text.family("callout_sessions_total", "counter", "SMTP sessions of callouts that have ended.");
     for (const auto& [key, number] : facts.totals)

@@ -180,8 +180,7 @@ struct Report {
     std::vector<Attention> attention;
     std::vector<DomainCounts> domains;
     std::int64_t elsewhere = 0;  // known addresses in domains that no route names
-    bool has_directories = false;
-    bool unwatched = false;  // no `watch` runs: nobody follows the log, asks, or renews leases
+    bool unwatched = false;      // no `watch` runs: nobody follows the log, asks, or renews leases
 
     std::vector<WaitingLine> waiting;
     std::int64_t waiting_total = 0;

@@ -84,13 +84,13 @@ void record_callout(Writer& writer, AddressId id, const census::CalloutOutcome& 
     if (census::conclusive(outcome.klass)) AddressBook(writer).mark_undecided(id, AddressBook::Rank::miss);
 }
 
-void set_breakers(Writer& writer, const std::vector<Breaker>& breakers, Time now) {
+void set_breakers(Writer& writer, const std::vector<census::BreakerLine>& breakers, Time now) {
     using Key = std::pair<std::string, std::string>;
     std::set<Key> over;
     SQLite::Statement all(writer.db, "SELECT target, domain FROM breaker");
     while (all.executeStep()) over.emplace(all.getColumn(0).getString(), all.getColumn(1).getString());
     all.reset();
-    for (const Breaker& one : breakers) over.erase(Key(one.target, one.domain));
+    for (const census::BreakerLine& one : breakers) over.erase(Key(one.target, one.domain));
     SQLite::Statement end(writer.db, "DELETE FROM breaker WHERE target = ? AND domain = ?");
     for (const auto& [target, domain] : over) {
         end.reset();
@@ -103,7 +103,7 @@ void set_breakers(Writer& writer, const std::vector<Breaker>& breakers, Time now
         "INSERT INTO breaker (target, domain, since, reason) VALUES (?, ?, ?, ?) ON CONFLICT "
         "(target, domain) DO UPDATE SET reason = excluded.reason WHERE reason <> "
         "excluded.reason");
-    for (const Breaker& one : breakers) {
+    for (const census::BreakerLine& one : breakers) {
         set.reset();
         set.bind(1, one.target);
         set.bind(2, one.domain);
@@ -111,6 +111,16 @@ void set_breakers(Writer& writer, const std::vector<Breaker>& breakers, Time now
         set.bind(4, one.reason);
         set.exec();
     }
+}
+
+std::vector<census::BreakerLine> load_breakers(SQLite::Database& db) {
+    std::vector<census::BreakerLine> all;
+    SQLite::Statement rows(db, "SELECT target, domain, since, reason FROM breaker ORDER BY target, domain");
+    while (rows.executeStep())
+        all.push_back({rows.getColumn("target").getString(), rows.getColumn("domain").getString(),
+                       from_unix_ms(rows.getColumn("since").getInt64()),
+                       rows.getColumn("reason").getString()});
+    return all;
 }
 
 census::Pace load_pace(SQLite::Database& db, const std::string& target) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "census/pacing.h"
+#include "census/report.h"
 #include "store/addresses.h"
 #include "store/database.h"
 
@@ -21,14 +22,9 @@ std::vector<mail::Address> known_good(SQLite::Database& db, const std::string& d
 // address.
 void record_callout(Writer& writer, AddressId id, const census::CalloutOutcome& outcome, Seq began, Time at);
 
-// Callouts that are stopped: all to a server, or those for one domain.
-struct Breaker {
-    std::string target;
-    std::string domain;  // empty: all
-    std::string reason;
-};
-// These are stopped now, and no others.
-void set_breakers(Writer& writer, const std::vector<Breaker>& breakers, Time now);
+// Callouts that are stopped. These are now, and no others; `since` is when each was first stored.
+void set_breakers(Writer& writer, const std::vector<census::BreakerLine>& breakers, Time now);
+std::vector<census::BreakerLine> load_breakers(SQLite::Database& db);
 
 // What was learned of a server, host:port.
 census::Pace load_pace(SQLite::Database& db, const std::string& target);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "store/addresses.h"
+#include "store/callouts.h"
 
 namespace postcensus::store {
 namespace {
@@ -285,16 +286,14 @@ Lines load_domain_evidence(SQLite::Database& db, const std::string& domain) {
     accepts.bind(1, domain);
     if (accepts.executeStep())
         out.push_back({"accept-all", "its server accepts every recipient, so a callout proves nothing", {}});
-    SQLite::Statement breakers(
-        db, "SELECT target, domain, since, reason FROM breaker WHERE domain = ? OR domain = ''");
-    breakers.bind(1, domain);
-    while (breakers.executeStep())
-        out.push_back(
-            {"breaker",
-             fmt::format("callouts to {}{} are stopped: {}", text(breakers, "target"),
-                         text(breakers, "domain").empty() ? "" : " for it", text(breakers, "reason")),
-             time(breakers, "since"),
-             {{"target", text(breakers, "target")}, {"reason", text(breakers, "reason")}}});
+    for (const census::BreakerLine& breaker : load_breakers(db)) {
+        if (!breaker.domain.empty() && breaker.domain != domain) continue;
+        out.push_back({"breaker",
+                       fmt::format("callouts to {}{} are stopped: {}", breaker.target,
+                                   breaker.domain.empty() ? "" : " for it", breaker.reason),
+                       breaker.since,
+                       {{"target", breaker.target}, {"reason", breaker.reason}}});
+    }
     return out;
 }
 

@@ -60,14 +60,15 @@ StateHealth load_state_health(SQLite::Database& db, Time now) {
         "(SELECT max(at) FROM position WHERE directory_id = directory.id) AS moved_at, "
         "(SELECT outcome FROM reading WHERE directory_id = directory.id ORDER BY ended DESC, id DESC LIMIT "
         "1) AS outcome "
-        "FROM directory");
+        "FROM directory ORDER BY name");
     while (directories.executeStep()) {
-        DirectoryHealth& one = health.directories[directories.getColumn("name").getString()];
+        census::DirectoryLine& one = health.directories.emplace_back();
+        one.name = directories.getColumn("name").getString();
         one.listed = directories.getColumn("listed").getInt64();
-        one.full_at = time_of(directories.getColumn("full_at"));
+        one.last_full = time_of(directories.getColumn("full_at"));
         one.full_failed = directories.getColumn("full_good").getInt() == 0;
         one.away_since = time_of(directories.getColumn("away_since"));
-        one.last_outcome = directories.getColumn("outcome").getString();
+        one.outcome = directories.getColumn("outcome").getString();
         for (const char* column : {"read_at", "moved_at"})
             if (const auto at = time_of(directories.getColumn(column));
                 at && (!one.last_good || *at > *one.last_good))

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "census/report.h"
 #include "store/database.h"
 
 namespace postcensus::store {
@@ -21,15 +22,6 @@ struct SchemaVersion {
 // Looks without bringing an older state up to date, as Database::open() would.
 Result<SchemaVersion> schema_version(const std::filesystem::path& path);
 
-struct DirectoryHealth {
-    std::optional<Time> last_good;  // the end of the last reading that was applied, or of the last poll
-    std::optional<Time> full_at;
-    std::optional<Time> away_since;
-    bool full_failed = false;  // the last full reading that was tried was not applied
-    std::string last_outcome;  // of the last reading that was tried
-    std::int64_t listed = 0;
-};
-
 struct StateHealth {
     std::int64_t undecided = 0;
     std::int64_t waiting = 0;  // questions in line
@@ -38,8 +30,8 @@ struct StateHealth {
     std::int64_t unseen = 0;
     std::int64_t misses_without_route = 0;  // of today and yesterday
     std::int64_t misses_suppressed = 0;
-    std::vector<std::string> accept_all;  // domains whose server accepts every recipient
-    std::map<std::string, DirectoryHealth> directories;
+    std::vector<std::string> accept_all;             // domains whose server accepts every recipient
+    std::vector<census::DirectoryLine> directories;  // that the state knows, by name
 };
 
 // Both run inside Database::read() and may throw SQLite::Exception.

@@ -102,15 +102,11 @@ void note_size(Writer& writer, Time now) {
     SQLite::Statement note(
         writer.db,
         "INSERT OR REPLACE INTO census_size (hour, listed, learned, other, closed, rejected) "
-        "SELECT ?, "
-        "coalesce(sum(addresses) FILTER (WHERE answer <> 'reject' AND reason IN ('listed', 'closed-listing', "
-        "'unseen')), 0), "
-        "coalesce(sum(addresses) FILTER (WHERE answer <> 'reject' AND reason IN ('proven', "
-        "'closed-callout')), 0), "
-        "coalesce(sum(addresses) FILTER (WHERE answer <> 'reject' AND reason NOT IN ('listed', "
-        "'closed-listing', 'unseen', 'proven', 'closed-callout')), 0), "
+        "SELECT ?, coalesce(sum(addresses) FILTER (WHERE source = 'listed'), 0), "
+        "coalesce(sum(addresses) FILTER (WHERE source = 'learned'), 0), "
+        "coalesce(sum(addresses) FILTER (WHERE source = 'other'), 0), "
         "coalesce(sum(addresses) FILTER (WHERE answer = 'closed'), 0), "
-        "coalesce(sum(addresses) FILTER (WHERE answer = 'reject'), 0) FROM census");
+        "coalesce(sum(addresses) FILTER (WHERE source = 'rejected'), 0) FROM census_source");
     note.bind(1, hour_of(now));
     note.exec();
 }

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 
+#include "store/callouts.h"
 #include "store/health.h"
 #include "store/publications.h"
 
@@ -31,11 +32,7 @@ void load_questions(SQLite::Database& db, census::WatchFacts& facts) {
 }
 
 void load_callouts(SQLite::Database& db, census::WatchFacts& facts) {
-    SQLite::Statement breakers(db, "SELECT target, domain, since, reason FROM breaker");
-    while (breakers.executeStep())
-        facts.breakers.push_back(
-            {breakers.getColumn("target").getString(), breakers.getColumn("domain").getString(),
-             from_unix_ms(breakers.getColumn("since").getInt64()), breakers.getColumn("reason").getString()});
+    facts.breakers = load_breakers(db);
     SQLite::Statement accept_all(db, "SELECT domain FROM domain WHERE accept_all = 1");
     while (accept_all.executeStep()) facts.accept_all.push_back(accept_all.getColumn(0).getString());
 }
@@ -79,9 +76,7 @@ census::SyncFacts load_sync_facts(SQLite::Database& db, Time now) {
     const StateHealth health = load_state_health(db, now);
     facts.held = health.held;
     facts.unseen = health.unseen;
-    for (const auto& [name, one] : health.directories)
-        facts.directories.push_back({name, one.listed, one.last_good, one.full_at, one.away_since,
-                                     one.full_failed, one.last_outcome});
+    facts.directories = health.directories;
     SQLite::Statement readings(
         db,
         "SELECT substr(name, 10) AS outcome, label, value FROM total WHERE name IN ('readings-applied', "

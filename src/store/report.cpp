@@ -10,14 +10,13 @@ void load_domains(SQLite::Database& db, const Scope& scope, census::Report& repo
     SQLite::Statement domains(
         db,
         "SELECT domain.domain AS domain, accept_all, "
-        "coalesce(sum(addresses) FILTER (WHERE answer <> 'reject'), 0) AS accepted, "
-        "coalesce(sum(addresses) FILTER (WHERE answer <> 'reject' AND reason IN ('listed', 'closed-listing', "
-        "'unseen')), 0) AS listed, "
-        "coalesce(sum(addresses) FILTER (WHERE answer <> 'reject' AND reason IN ('proven', "
-        "'closed-callout')), 0) AS learned, "
+        "coalesce(sum(addresses) FILTER (WHERE source <> 'rejected'), 0) AS accepted, "
+        "coalesce(sum(addresses) FILTER (WHERE source = 'listed'), 0) AS listed, "
+        "coalesce(sum(addresses) FILTER (WHERE source = 'learned'), 0) AS learned, "
+        "coalesce(sum(addresses) FILTER (WHERE source = 'other'), 0) AS other, "
         "coalesce(sum(addresses) FILTER (WHERE answer = 'closed'), 0) AS closed, "
-        "coalesce(sum(addresses) FILTER (WHERE answer = 'reject'), 0) AS unknown "
-        "FROM domain LEFT JOIN census ON census.domain = domain.domain "
+        "coalesce(sum(addresses) FILTER (WHERE source = 'rejected'), 0) AS unknown "
+        "FROM domain LEFT JOIN census_source ON census_source.domain = domain.domain "
         "WHERE :domain = '' OR domain.domain = :domain GROUP BY domain.domain ORDER BY domain.domain");
     bind_scope(domains, scope);
     while (domains.executeStep()) {
@@ -26,7 +25,7 @@ void load_domains(SQLite::Database& db, const Scope& scope, census::Report& repo
         counts.accepted = domains.getColumn("accepted").getInt64();
         counts.listed = domains.getColumn("listed").getInt64();
         counts.learned = domains.getColumn("learned").getInt64();
-        counts.other = counts.accepted - counts.listed - counts.learned;
+        counts.other = domains.getColumn("other").getInt64();
         counts.closed = domains.getColumn("closed").getInt64();
         counts.unknown = domains.getColumn("unknown").getInt64();
         report.domains.push_back(std::move(counts));
@@ -64,7 +63,7 @@ census::Report load_report(SQLite::Database& db, const Scope& scope) {
     load_misses(db, scope, report);
     load_waiting(db, scope, report);
     load_learned(db, scope, report);
-    if (report.has_directories) load_gaps(db, scope, report);
+    if (!report.directories.empty()) load_gaps(db, scope, report);
     load_conflicts(db, scope, report);
     load_bounces(db, scope, report);
     load_held(db, scope, report);

@@ -129,8 +129,7 @@ void load_counters(SQLite::Database& db, const Scope& scope, census::Report& rep
         if (name == "misses") step->misses += value;
         if (name == "misses-suppressed") step->suppressed += value;
         if (name == "asked") step->asked += value;
-        if (name.starts_with(kCallout) && name != "callout-sessions")
-            step->callouts[name.substr(kCallout.size())] += value;
+        if (name.starts_with(kCallout)) step->callouts[name.substr(kCallout.size())] += value;
     }
     report.counters.erase("learned-ms");
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "store/callouts.h"
 #include "store/health.h"
 #include "store/publications.h"
 #include "store/report_parts.h"
@@ -8,10 +9,7 @@ namespace postcensus::store {
 void load_directories(SQLite::Database& db, const Scope& scope, census::Report& report) {
     const StateHealth health = load_state_health(db, scope.now);
     report.questions = health.waiting;
-    report.has_directories = !health.directories.empty();
-    for (const auto& [name, one] : health.directories)
-        report.directories.push_back({name, one.listed, one.last_good, one.full_at, one.away_since,
-                                      one.full_failed, one.last_outcome});
+    report.directories = health.directories;
     SQLite::Statement total(db,
                             "SELECT count(*) AS readings, count(*) FILTER (WHERE good = 0) AS failed FROM "
                             "reading WHERE ended >= :since AND ended < :until");
@@ -49,34 +47,29 @@ void load_servers(SQLite::Database& db, const Scope& scope, census::Report& repo
     SQLite::Statement answers(
         db,
         "SELECT name, label, sum(value) AS value FROM counter WHERE hour BETWEEN :since / 3600000 AND "
-        "(:until - 1) / 3600000 AND label <> '' AND name >= 'callout-' AND name < 'callout.' GROUP BY name, "
+        "(:until - 1) / 3600000 AND label <> '' AND (name = 'sessions' OR name >= 'callout-' AND name < "
+        "'callout.') GROUP BY name, "
         "label");
     bind_scope(answers, scope);
     while (answers.executeStep()) {
-        const std::string name = answers.getColumn("name").getString().substr(kPrefix.size());
+        const std::string name = answers.getColumn("name").getString();
         const std::int64_t value = answers.getColumn("value").getInt64();
         census::TargetLine& line = lines[answers.getColumn("label").getString()];
-        if (name == "sessions")
+        if (!name.starts_with(kPrefix)) {
             line.sessions = value;
-        else {
-            line.classes[name] = value;
-            report.callouts[name] += value;
+            continue;
         }
+        line.classes[name.substr(kPrefix.size())] = value;
+        report.callouts[name.substr(kPrefix.size())] += value;
     }
     for (auto& [target, line] : lines) {
         if (report.targets.size() == scope.most) break;
         line.target = target;
         report.targets.push_back(std::move(line));
     }
-    SQLite::Statement breakers(
-        db,
-        "SELECT target, domain, since, reason FROM breaker WHERE :domain = '' OR domain = '' OR domain = "
-        ":domain ORDER BY target, domain LIMIT :most");
-    bind_scope(breakers, scope);
-    while (breakers.executeStep())
-        report.breakers.push_back(
-            {breakers.getColumn("target").getString(), breakers.getColumn("domain").getString(),
-             from_unix_ms(breakers.getColumn("since").getInt64()), breakers.getColumn("reason").getString()});
+    for (census::BreakerLine& breaker : load_breakers(db))
+        if (scope.domain.empty() || breaker.domain.empty() || breaker.domain == scope.domain)
+            report.breakers.push_back(std::move(breaker));
 }
 
 void load_tables(SQLite::Database& db, const Scope& scope, census::Report& report) {

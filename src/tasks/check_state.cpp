@@ -8,6 +8,7 @@
 #include "store/health.h"
 #include "tasks/check_parts.h"
 #include "tasks/exchange_remedies.h"
+#include "tasks/report.h"
 
 namespace postcensus::tasks {
 namespace {
@@ -43,7 +44,7 @@ void check_space(const std::filesystem::path& folder, const Tell& tell) {
         tell(Finding::ok(kArea, folder.string(), words));
 }
 
-void check_reading(const directory::Settings& settings, const store::DirectoryHealth& health, Time now,
+void check_reading(const directory::Settings& settings, const census::DirectoryLine& health, Time now,
                    const Tell& tell) {
     const std::string subject = "readings of " + settings.name;
     const std::string remedy = fmt::format("postcensus --log-level info sync {}", settings.name);
@@ -55,18 +56,18 @@ void check_reading(const directory::Settings& settings, const store::DirectoryHe
             fmt::format("the last one was at {}, in the future: was the clock set back?", format_time(last)),
             "timedatectl status"));
     if (health.full_failed)
-        tell(Finding::warn(
-            kArea, subject,
-            fmt::format("the last full one was not applied: {}", printable(health.last_outcome)), remedy));
+        tell(Finding::warn(kArea, subject,
+                           fmt::format("the last full one was not applied: {}", printable(health.outcome)),
+                           remedy));
     else if (age > std::max<Milliseconds>(kStale, 3 * settings.poll_interval))
         tell(Finding::warn(
             kArea, subject,
             fmt::format("the last good one was {} ago: nobody reads the changes", spell_duration(age)),
             remedy + "\nsystemctl list-timers 'postcensus*'"));
-    else if (health.full_at && now - *health.full_at > kFullStale)
+    else if (health.last_full && now - *health.last_full > kFullStale)
         tell(Finding::warn(kArea, subject,
                            fmt::format("the last full one was {} ago: no `sync` runs",
-                                       spell_duration(now - *health.full_at)),
+                                       spell_duration(now - *health.last_full)),
                            "systemctl list-timers 'postcensus*'"));
     else if (health.away_since)
         tell(Finding::warn(kArea, subject,
@@ -137,10 +138,11 @@ Result<void> check_inside(const CheckScene& scene, const Tell& tell) {
     auto health = state->read([&](SQLite::Database& db) { return store::load_state_health(db, scene.now); });
     if (!health) return fail(health.error());
     tell(Finding::ok(kArea, path.string(), "can be read"));
-    for (const directory::Settings& settings : scene.configuration.directories) {
-        const auto found = health->directories.find(settings.name);
-        if (found != health->directories.end() && found->second.last_good)
-            check_reading(settings, found->second, scene.now, tell);
+    keep_configured(health->directories, scene.configuration);
+    for (std::size_t i = 0; i < health->directories.size(); ++i) {
+        const directory::Settings& settings = scene.configuration.directories[i];
+        if (health->directories[i].last_good)
+            check_reading(settings, health->directories[i], scene.now, tell);
         else
             tell(Finding::warn(kArea, "readings of " + settings.name, "it was never read",
                                fmt::format("postcensus sync {}", settings.name)));

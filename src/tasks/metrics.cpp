@@ -21,6 +21,7 @@
 #include "store/history.h"
 #include "store/metrics.h"
 #include "tasks/in_worker.h"
+#include "tasks/report.h"
 
 namespace postcensus::tasks {
 namespace {
@@ -39,16 +40,7 @@ census::SyncFacts read_sync_facts(const config::Configuration& configuration) {
     auto facts = state->read([](SQLite::Database& db) { return store::load_sync_facts(db, now()); });
     if (!facts) return {};
     facts->state_read = true;
-    const auto is_configured = [&](const census::DirectoryLine& line) {
-        return std::any_of(configuration.directories.begin(), configuration.directories.end(),
-                           [&](const directory::Settings& one) { return one.name == line.name; });
-    };
-    std::erase_if(facts->directories,
-                  [&](const census::DirectoryLine& line) { return !is_configured(line); });
-    for (const directory::Settings& directory : configuration.directories)
-        if (std::none_of(facts->directories.begin(), facts->directories.end(),
-                         [&](const census::DirectoryLine& line) { return line.name == directory.name; }))
-            facts->directories.push_back({.name = directory.name});
+    keep_configured(facts->directories, configuration);
     return *std::move(facts);
 }
 

@@ -19,20 +19,24 @@ Result<census::Report> gather_report(const config::Configuration& configuration,
     if (!state) return fail(state.error());
     auto report = state->read([&](SQLite::Database& db) { return store::load_report(db, scope); });
     if (!report) return report;
-    // What the state knows of a directory that the configuration has no more is history.
-    std::erase_if(report->directories, [&](const census::DirectoryLine& line) {
-        return std::none_of(configuration.directories.begin(), configuration.directories.end(),
-                            [&](const directory::Settings& one) { return one.name == line.name; });
-    });
-    for (const directory::Settings& directory : configuration.directories)
-        if (std::none_of(report->directories.begin(), report->directories.end(),
-                         [&](const census::DirectoryLine& line) { return line.name == directory.name; }))
-            report->directories.push_back({.name = directory.name});
+    keep_configured(report->directories, configuration);
     // What a watch stopped, it tries again; without one it is history.
     report->unwatched = !watch_runs(configuration);
     if (report->unwatched) report->breakers.clear();
     report->attention = census::attention_of(*report);
     return report;
+}
+
+void keep_configured(std::vector<census::DirectoryLine>& directories,
+                     const config::Configuration& configuration) {
+    std::vector<census::DirectoryLine> kept;
+    for (const directory::Settings& configured : configuration.directories) {
+        const auto known =
+            std::find_if(directories.begin(), directories.end(),
+                         [&](const census::DirectoryLine& line) { return line.name == configured.name; });
+        kept.push_back(known != directories.end() ? *known : census::DirectoryLine{.name = configured.name});
+    }
+    directories = std::move(kept);
 }
 
 Result<void> for_each_change(

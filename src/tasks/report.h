@@ -13,6 +13,11 @@ namespace postcensus::tasks {
 
 Result<census::Report> gather_report(const config::Configuration& configuration, const store::Scope& scope);
 
+// Of what the state knows the directories of the configuration, in its order: the others are history, and one
+// that was never read has a line without readings.
+void keep_configured(std::vector<census::DirectoryLine>& directories,
+                     const config::Configuration& configuration);
+
 // Every change of the scope in the order in which it happened, page by page: between two the state is left
 // alone, so that a reader who takes his time holds nothing. `take` returns false, or a Failure, to end it.
 Result<void> for_each_change(

@@ -57,14 +57,14 @@ std::size_t Targets::stopped() const {
                                                   [](const auto& one) { return one.second.pause.stopped; }));
 }
 
-std::vector<store::Breaker> Targets::breakers() const {
-    std::vector<store::Breaker> all;
+std::vector<census::BreakerLine> Targets::breakers() const {
+    std::vector<census::BreakerLine> all;
     for (const auto& [target, server] : servers_)
         if (server.pause.stopped && all.size() < kMostBreakers)
-            all.push_back({target, "", server.pause.reason});
+            all.push_back({target, "", {}, server.pause.reason});
     for (const auto& [pair, pause] : pairs_)
         if (pause.stopped && all.size() < kMostBreakers)
-            all.push_back({pair.first, pair.second, pause.reason});
+            all.push_back({pair.first, pair.second, {}, pause.reason});
     return all;
 }
 

@@ -59,7 +59,7 @@ class Targets {
 
     // Targets that are left alone at the moment, and those that are so for one domain.
     std::size_t stopped() const;
-    std::vector<store::Breaker> breakers() const;
+    std::vector<census::BreakerLine> breakers() const;
     // Another number after they may have changed.
     std::uint64_t changes() const { return changes_; }
 

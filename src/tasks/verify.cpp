@@ -388,7 +388,7 @@ Result<void> Asker::store_result(const Call& call, const callout::SessionResult&
         if (result.health == callout::Health::passed) store::set_accept_all(writer, call.domain, false);
         if (lesson.works_again) store::bring_forward(writer, call.domain, time);
         if (!result.stays_open) {
-            store::count(writer, "callout-sessions", time, 1, call.target.text());
+            store::count(writer, "sessions", time, 1, call.target.text());
             targets_.save_pace(writer, call.target);
         }
         for (const census::CalloutOutcome& outcome : result.outcomes) {

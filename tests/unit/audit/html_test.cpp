@@ -234,7 +234,7 @@ TEST_CASE("an ordinary report", "[audit][html]") {
     }
     CHECK_FALSE(has(words, "There are none of these"));
     census::Report alone = test::ordinary_report();
-    alone.has_directories = false;
+    alone.directories.clear();
     alone.domain = "corp.example";
     CHECK_FALSE(has(report_html(alone), "Gaps in the directory"));
     CHECK(has(report_html(alone), "<h1><bdi>corp.example</bdi></h1>"));

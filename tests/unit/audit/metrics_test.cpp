@@ -167,8 +167,8 @@ TEST_CASE("a large hosting has as many series as any", "[audit][metrics]") {
 TEST_CASE("a server that works again shows 0", "[audit][metrics]") {
     WatchFacts facts;
     facts.totals[{"callout-deliverable", "ex1:2525"}] = 1;
-    facts.totals[{"callout-sessions", "ex2:2525"}] = 1;
-    facts.totals[{"callout-sessions", "others"}] = 9;
+    facts.totals[{"sessions", "ex2:2525"}] = 1;
+    facts.totals[{"sessions", "others"}] = 9;
     facts.breakers.push_back({"ex2:2525", "", {}, "x"});
     const auto watch = series_of(watch_metrics(facts, ""));
     CHECK(value_of(watch, "callouts_stopped{target=\"ex1:2525\",domain=\"\"}") == "0");

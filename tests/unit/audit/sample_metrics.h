@@ -10,7 +10,7 @@ inline census::WatchFacts sample_watch_facts() {
     const Time noon = from_unix_ms(1'700'000'000'000);
     census::WatchFacts facts{.written = noon};
     facts.totals = {{{"callout-unknown", "ex1:2525"}, 7},
-                    {{"callout-sessions", "ex1:2525"}, 3},
+                    {{"sessions", "ex1:2525"}, 3},
                     {{"published", "unknown"}, 2},
                     {{"misses", ""}, 40}};
     facts.addresses[{"accept", "listed"}] = 12;

@@ -61,7 +61,6 @@ inline void add_steps(census::Report& report, int steps, Milliseconds step, int 
 inline census::Report ordinary_report() {
     using namespace std::chrono_literals;
     census::Report report{.since = kMade - 168h, .until = kMade, .made = kMade};
-    report.has_directories = true;
     report.domains = {
         {"corp.example", 11'034, 10'790, 233, 11, 241, 2'104, 2, 8'412, 2'877, 61, 14, 812, false},
         {"research.corp.example", 1'245, 1'131, 113, 1, 6, 873, 0, 1'922, 907, 12, 2, 288, false},
@@ -174,7 +173,6 @@ inline census::Report hostile_report(int lines = 40) {
     std::size_t next = 0;
     const auto evil = [&next] { return hostile_texts()[next++ % hostile_texts().size()]; };
     report.domain = evil();
-    report.has_directories = true;
     for (int i = 0; i < lines; ++i) {
         next = static_cast<std::size_t>(i);
         const Time at = before(std::chrono::minutes(i));

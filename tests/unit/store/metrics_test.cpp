@@ -43,7 +43,7 @@ TEST_CASE("metrics show what the state holds", "[store][metrics]") {
     state.write([](Writer& writer) {
         count(writer, "callout-unknown", kNoon, 2, "ex1:2525");
         count_learned(writer, 1500ms, kNoon);
-        set_breakers(writer, {{"ex1:2525", "", "at fault"}}, kNoon);
+        set_breakers(writer, {{"ex1:2525", "", {}, "at fault"}}, kNoon);
         replace_domains(writer, {{"c.example", "policy", {}}});
         set_accept_all(writer, "c.example", true);
         note_publication(writer, "unknown",

@@ -336,13 +336,14 @@ TEST_CASE("what was asked, by server, and what is stopped", "[store][audit]") {
     audit.write([](Writer& writer) {
         count(writer, "callout-unknown", kNoon, 7, "ex1:2525");
         count(writer, "callout-unknown", kNoon - 1h, 2, "ex2:2525");
-        count(writer, "callout-sessions", kNoon, 3, "ex1:2525");
+        count(writer, "sessions", kNoon, 3, "ex1:2525");
         count(writer, "callout-unknown", kNoon - 72h, 100, "ex1:2525");
         count(writer, "misses", kNoon, 4);
         count(writer, "published", kNoon, 2, "unknown");
         save_pace(writer, "ex1:2525", {.most_refused = 4, .limit_at = 5, .tarpit = 5000ms});
-        set_breakers(writer, {{"ex2:2525", "", "refused"}, {"ex1:2525", "corp.example", "530"}}, kNoon);
-        set_breakers(writer, {{"ex2:2525", "", "timed out"}}, kNoon + 1h);
+        set_breakers(writer, {{"ex2:2525", "", {}, "refused"}, {"ex1:2525", "corp.example", {}, "530"}},
+                     kNoon);
+        set_breakers(writer, {{"ex2:2525", "", {}, "timed out"}}, kNoon + 1h);
     });
     const auto report = audit.report();
     REQUIRE(report.targets.size() == 2);
