@@ -13,7 +13,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <csignal>
 #include <tuple>
 
@@ -22,7 +21,6 @@
 #include "base/notify.h"
 #include "store/addresses.h"
 #include "store/callouts.h"
-#include "store/domains.h"
 #include "store/history.h"
 #include "store/questions.h"
 #include "store/undecided.h"
@@ -30,12 +28,12 @@
 #include "tasks/decide.h"
 #include "tasks/decider.h"
 #include "tasks/follow_log.h"
-#include "tasks/in_worker.h"
 #include "tasks/metrics.h"
 #include "tasks/publication.h"
 #include "tasks/relay_domains.h"
 #include "tasks/verify.h"
 #include "tasks/watch_directory.h"
+#include "tasks/watch_domains.h"
 
 namespace postcensus::tasks {
 namespace {
@@ -50,9 +48,6 @@ constexpr auto kTroublePause = 5s;
 constexpr auto kLogCheck = 5s;  // beside inotify, which does not see behind a symbolic link
 constexpr auto kLogPoll = 1s;   // where inotify is not to be had
 constexpr auto kGather = 50ms;
-constexpr auto kDomainsCheck = 60s;
-constexpr auto kDomainsPause = 2s;
-constexpr auto kDomainsPace = 50ms;  // they may be rows of a database
 constexpr auto kHousekeeping = 24h;
 constexpr std::size_t kMostStrangers = 100'000;  // 70 MB
 constexpr std::size_t kStrangersAtOnce = 1000;
@@ -98,7 +93,6 @@ class Watch {
           lines_(io_.get_executor()),
           evidence_(io_.get_executor()),
           questions_(io_.get_executor()),
-          domains_(io_.get_executor()),
           asker_(io_.get_executor(), configuration_, state_, admission, helo, [this] { learned(); }),
           directories_(
               io_.get_executor(), std::move(followers), Lookups(configuration_, state_, admission),
@@ -107,6 +101,12 @@ class Watch {
               io_.get_executor(), configuration_, state_, std::move(overlay_reader), std::move(base_reader),
               decider_->publisher(), [this](const Failure& failure) { return trouble(failure); },
               [this] { io_.stop(); }),
+          domains_(
+              io_.get_executor(), configuration_, state_, [this] { return log_->take_strange_domains(); },
+              [this] {
+                  notify_reloading();
+                  stop(WatchEnd::domains);
+              }),
           metrics_(io_.get_executor(), configuration_, state_, [this] {
               return Running{asker_.active(), log_->lag(), log_->present()};
           }) {}
@@ -127,13 +127,14 @@ class Watch {
                 asio::co_spawn(io_, guard("tables", std::move(task)), asio::detached);
             spawn("life", &Watch::stay_alive);
             asio::co_spawn(io_, guard("metrics", [this] { return metrics_.run(); }), asio::detached);
-            if (configuration_.asks_postfix_for_domains()) spawn("domains", &Watch::follow_domains);
+            if (configuration_.asks_postfix_for_domains())
+                asio::co_spawn(io_, guard("domains", [this] { return domains_.run(); }), asio::detached);
         }
         io_.run();
         directories_.stop();
         publication_.join();
         metrics_.join();
-        domain_worker_.join();
+        domains_.join();
         asker_.join();
         directories_.join();
         // What is stopped is tried again by whoever comes next.
@@ -193,7 +194,7 @@ class Watch {
             auto step = log_->step(state_, false);
             if (step && step->stored_questions) learned();
             if (step && step->doubted) directories_.poll_now();
-            if (log_->met_strange_domains()) domains_.notify();
+            if (log_->met_strange_domains()) domains_.look();
             if (step && !said_ready) {
                 said_ready = true;
                 notify_ready("following " + log_->name());
@@ -287,42 +288,6 @@ class Watch {
         return marked ? Result<void>{} : fail(marked.error());
     }
 
-    // --- domains = postfix ---
-    awaitable<void> follow_domains() {
-        Clock::time_point all_due = Clock::now() + kDomainsCheck;
-        while (!stopping_) {
-            co_await domains_.wait_until(all_due);
-            // Strangers name domains as they like: they alone are asked about, and only so often.
-            DomainQuestions questions{.known = {}, .strange = log_->take_strange_domains()};
-            if (Clock::now() >= all_due) {
-                auto all = domains_to_ask(state_, questions.strange);
-                if (all) questions = *std::move(all);
-                all_due = Clock::now() + kDomainsCheck + questions.known.size() * kDomainsPace;
-            }
-            if (!questions.known.empty() || !questions.strange.empty()) co_await ask_for_domains(questions);
-            auto known = state_.read([](SQLite::Database& db) { return store::load_relay_domains(db); });
-            if (known && *known != configuration_.postfix_domains) {
-                spdlog::info("Postfix relays other domains now: {}, and {} before", known->size(),
-                             configuration_.postfix_domains.size());
-                notify_reloading();
-                stop(WatchEnd::domains);
-                co_return;
-            }
-            asio::steady_timer timer(io_, kDomainsPause);
-            co_await timer.async_wait(asio::use_awaitable);
-        }
-    }
-
-    awaitable<void> ask_for_domains(const DomainQuestions& questions) {
-        auto answers = co_await in_worker(
-            domain_worker_, [this, &questions] { return ask_postfix(configuration_, questions); });
-        if (answers.failure && answers.failure->message != last_domain_failure_)
-            log_failure(*answers.failure);
-        last_domain_failure_ = answers.failure ? answers.failure->message : "";
-        // One that is busy is asked again in a moment.
-        std::ignore = note_answers(state_, answers, now());
-    }
-
     // --- commands that wrote evidence ---
     awaitable<void> listen_for_wake() {
         const std::filesystem::path wake = wake_path(configuration_);
@@ -338,7 +303,7 @@ class Watch {
             if (!woken) continue;
             if (auto seq = state_.current_seq()) publication_.tell_when_published(*seq);
             evidence_.notify();
-            domains_.notify();
+            domains_.look();
         }
     }
 
@@ -431,16 +396,15 @@ class Watch {
     Condition lines_;      // the log may have grown
     Condition evidence_;   // there is something to decide
     Condition questions_;  // there is something to ask
-    Condition domains_;    // Postfix may relay other domains
     Asker asker_;
     DirectoryWatch directories_;
     Publication publication_;
+    DomainWatch domains_;
     WatchMetrics metrics_;
-    std::string last_trouble_, last_domain_failure_;
+    std::string last_trouble_;
     std::optional<Failure> failure_;
     WatchEnd end_reason_ = WatchEnd::stopped;
     bool stopping_ = false;
-    asio::thread_pool domain_worker_{1};  // last: what runs in it uses the others
 };
 
 }  // namespace
