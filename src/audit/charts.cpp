@@ -181,6 +181,8 @@ std::string sizes(const census::Report& report) {
 
 std::string charts(const census::Report& report) {
     const Span span = span_of_steps(report);
+    // The log and the servers are not counted by domain, nor is the size.
+    if (!report.domain.empty()) return answers(report, span) + learn_times(report.learned);
     return misses(report, span) + answers(report, span) + callouts(report, span) +
            learn_times(report.learned) + sizes(report);
 }

@@ -37,9 +37,12 @@ std::string head(const census::Report& report) {
 std::string header(const census::Report& report) {
     return fmt::format(
         "<header>\n<p class=\"brand\">Postcensus report</p>\n<h1>{}</h1>\n<p>{} to {}. Made {}. All times "
-        "are UTC.</p>\n</header>\n",
+        "are UTC.{}</p>\n</header>\n",
         report.domain.empty() ? "All relayed domains" : text(report.domain).html, time(report.since).html,
-        time(report.until).html, time(report.made).html);
+        time(report.until).html, time(report.made).html,
+        report.domain.empty()
+            ? ""
+            : " Directories, readings, servers, tables and commands are those of all domains.");
 }
 
 // What an attention is called on its mark. Its own word is for programs.

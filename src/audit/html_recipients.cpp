@@ -44,7 +44,7 @@ std::string waiting(const census::Report& report) {
                    note("Unsure for over an hour while their senders come back. Postfix answers 450, the "
                         "senders keep the mail, and after some days give up. Made-up addresses belong here; "
                         "a recipient that exists does not.") +
-                       table.html(total_of(report.waiting_total, report.waiting), "busiest"));
+                       table.html(total_of(report.waiting_total, report.waiting), "longest waiting"));
 }
 
 std::string learned(const census::Report& report) {
@@ -140,7 +140,7 @@ std::string unseen(const census::Report& report) {
         if (!table.add({text(line.address), text(line.directory), text(line.object)})) break;
     return section("Unseen objects",
                    note("Deleted, moved out of the search base, or hidden from our account: nothing says "
-                        "which. What they list stays accepted until a callout says otherwise.") +
+                        "which. What they listed stays accepted until a callout says otherwise.") +
                        table.html(total_of(report.unseen_total, report.unseen), "first"));
 }
 

@@ -138,7 +138,7 @@ void add_work(const census::Report& report, Json& json) {
     });
     json["questions"] = report.questions;
     json["lapsed"] = report.lapsed;
-    json["counters"] = counts(report.counters);
+    json["counters"] = report.domain.empty() ? counts(report.counters) : Json();
     json["tables"] = list(report.tables, [](const census::TableLine& one) {
         return Json{{"table", text(one.table)},       {"entries", one.entries},
                     {"generation", one.generation},   {"published", one.published},
@@ -163,15 +163,18 @@ void add_course(const census::Report& report, Json& json) {
                     {"words", text(one.words)}};
     });
     json["step_seconds"] = seconds(report.step);
-    json["steps"] = list(report.steps, [](const census::Step& one) {
+    // What is not counted by domain is not 0.
+    const bool all = report.domain.empty();
+    const auto counted_for_all = [all](std::int64_t value) { return all ? Json(value) : Json(); };
+    json["steps"] = list(report.steps, [&](const census::Step& one) {
         return Json{{"at", time(one.at)},
-                    {"misses", one.misses},
-                    {"suppressed", one.suppressed},
-                    {"asked", one.asked},
+                    {"misses", counted_for_all(one.misses)},
+                    {"suppressed", counted_for_all(one.suppressed)},
+                    {"asked", counted_for_all(one.asked)},
                     {"came", one.came},
                     {"left", one.left},
                     {"refused", one.rejected},
-                    {"callouts", counts(one.callouts)}};
+                    {"callouts", all ? counts(one.callouts) : Json()}};
     });
     json["sizes"] = list(report.sizes, [](const census::SizePoint& one) {
         return Json{{"at", time(one.at)}, {"listed", one.listed}, {"learned", one.learned},
@@ -200,7 +203,7 @@ std::string report_json(const census::Report& report) {
         return Json{{"what", text(one.what)}, {"words", text(one.words)}};
     });
     json["domains"] = list(report.domains, domain_json);
-    json["elsewhere"] = report.elsewhere;
+    json["elsewhere"] = report.domain.empty() ? Json(report.elsewhere) : Json();
     add_doubts(report, json);
     add_work(report, json);
     add_course(report, json);

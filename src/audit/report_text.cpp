@@ -57,6 +57,8 @@ class Text {
              colours_.bold(fmt::format("Postcensus report, {} to {}{}", format_time(report_.since),
                                        format_time(report_.until),
                                        report_.domain.empty() ? "" : ", " + printable(report_.domain))));
+        if (!report_.domain.empty())
+            line("directories, readings, servers, tables and commands are those of all domains");
         add_attention();
         add_domains();
         add_waiting();

@@ -4,13 +4,12 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
-
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <fstream>
 
 #include <cerrno>
+#include <fstream>
 #include <thread>
 
 #include "base/file.h"

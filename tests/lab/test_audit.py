@@ -103,6 +103,8 @@ def test_a_report_is_what_happened(census):
     one = reported(census, "--domain", "bücher.example")
     assert [domain["domain"] for domain in one["domains"]] == ["xn--bcher-kva.example"]
     assert one["changes"]["total"] == 0
+    # What is not counted by domain is not nought.
+    assert one["counters"] is None and one["elsewhere"] is None and one["steps"][-1]["misses"] is None
     early = reported(census, "--since", "2020-01-01", "--until", "2020-01-02T00:00:00Z")
     assert early["changes"]["total"] == 0 and early["callouts"] == {} and early["since"] == "2020-01-01T00:00:00Z"
 

@@ -13,7 +13,7 @@ from postcensus import binary
 from process import MissingTool, command
 from conftest import tools
 
-KINDS = ["ordinary", "hostile", "large", "empty"]
+KINDS = ["ordinary", "hostile", "domain", "large", "empty"]
 PHONE, DESK = 360, 1280
 
 ELEMENTS = """(() => { const all = {};

@@ -255,6 +255,10 @@ TEST_CASE("a report that strangers wrote", "[audit][html]") {
     CHECK(hostile.elements.at("table") == 16);
     CHECK(hostile.elements.at("svg") == 6);
     CHECK(hostile.elements.at("body") == 1);
+    const std::string domain = report_html(test::hostile_domain_report());
+    check_page(domain);
+    CHECK_FALSE(has(domain, "<script"));
+    CHECK(read_page(domain).elements.at("svg") == 2);  // what is counted by domain
 }
 
 TEST_CASE("a report stays below a megabyte", "[audit][html]") {

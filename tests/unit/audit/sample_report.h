@@ -172,7 +172,6 @@ inline census::Report hostile_report(int lines = 40) {
     census::Report report{.since = kMade - 168h, .until = kMade, .made = kMade};
     std::size_t next = 0;
     const auto evil = [&next] { return hostile_texts()[next++ % hostile_texts().size()]; };
-    report.domain = evil();
     for (int i = 0; i < lines; ++i) {
         next = static_cast<std::size_t>(i);
         const Time at = before(std::chrono::minutes(i));
@@ -203,6 +202,13 @@ inline census::Report hostile_report(int lines = 40) {
 }
 
 // 1,000 domains, 400 days, and `lines` lines in each of the long lists.
+// The same of one domain, if that is one.
+inline census::Report hostile_domain_report() {
+    census::Report report = hostile_report();
+    report.domain = hostile_texts().front();
+    return report;
+}
+
 inline census::Report large_report(int lines = 200) {
     using namespace std::chrono_literals;
     census::Report report = ordinary_report();

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "audit/csv.h"
+#include "audit/html.h"
 #include "audit/json.h"
 #include "audit/sample_report.h"
 #include "audit/text.h"
@@ -194,4 +195,21 @@ TEST_CASE("values of a table of commas", "[audit]") {
     CHECK(audit::changes_csv_head() == "at,address,from,to,reason,cause,waited_seconds\r\n");
     census::ChangeLine left{"a@b", noon, "accept", "unsure", "no-evidence", "x", {}};
     CHECK(audit::changes_csv({left}).ends_with(",x,\r\n"));
+}
+
+TEST_CASE("what is not counted by domain is not nought", "[audit]") {
+    census::Report report = test::ordinary_report();
+    const json all = json::parse(audit::report_json(report));
+    CHECK(all["counters"].is_object());
+    CHECK(all["steps"][0]["misses"].is_number());
+    report.domain = "corp.example";
+    const json one = json::parse(audit::report_json(report));
+    for (const char* key : {"counters", "elsewhere"}) CHECK(one[key].is_null());
+    for (const char* key : {"misses", "suppressed", "asked", "callouts"})
+        CHECK(one["steps"][0][key].is_null());
+    CHECK(one["steps"][0]["came"].is_number());
+    const std::string page = audit::report_html(report);
+    CHECK(page.find("Misses and refusals") == std::string::npos);
+    CHECK(page.find("Recipients that came and left") != std::string::npos);
+    CHECK(page.find("are those of all domains") != std::string::npos);
 }
