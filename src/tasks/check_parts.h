@@ -8,6 +8,7 @@
 #include <future>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/finding.h"
@@ -52,5 +53,9 @@ Result<postfix::OurTables> our_tables(const CheckScene& scene);
 
 // The name of the user that this process is.
 std::string own_user();
+
+// The name of the systemd unit that runs a command with this configuration: an instance NAME has the
+// configuration /etc/postcensus/NAME.conf.
+std::string unit_of(const CheckScene& scene, std::string_view command);
 
 }  // namespace postcensus::tasks

@@ -19,9 +19,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr const char* kArea = "service";
-constexpr const char* kTimer = "postcensus-failsafe.timer";
-constexpr const char* kCronLine =
-    "# a line of /etc/cron.d/postcensus:\n* * * * * postcensus /usr/local/sbin/postcensus failsafe";
 
 // "PID DIGEST FILE" in the lock, as the decider wrote it.
 void check_configuration(const CheckScene& scene, const std::string& content, const Tell& tell) {
@@ -39,13 +36,14 @@ void check_configuration(const CheckScene& scene, const std::string& content, co
                            fmt::format("postcensus --config {} check", printable(file))));
     else
         tell(Finding::warn(kArea, "watch", fmt::format("runs with what {} was before it was changed", file),
-                           "systemctl reload postcensus"));
+                           fmt::format("systemctl reload {}", unit_of(scene, "watch"))));
 }
 
 void check_watch(const CheckScene& scene, const Tell& tell) {
     auto holder = LockFile::holder(lock_path(scene.configuration));
     if (!holder) {
-        tell(Finding::warn(kArea, "watch", holder.error().message, "systemctl status postcensus"));
+        tell(Finding::warn(kArea, "watch", holder.error().message,
+                           fmt::format("systemctl status {}", unit_of(scene, "watch"))));
         return;
     }
     if (*holder && is_watch((*holder)->pid)) {
@@ -56,7 +54,7 @@ void check_watch(const CheckScene& scene, const Tell& tell) {
     std::error_code ignored;
     const bool published = std::filesystem::exists(scene.configuration.postfix.maps / "directory", ignored);
     const std::string words = "does not run: nobody follows the log, asks, or withdraws a rejection";
-    const std::string remedy = "systemctl enable --now postcensus";
+    const std::string remedy = fmt::format("systemctl enable --now {}", unit_of(scene, "watch"));
     tell(published ? Finding::fail(kArea, "watch", words, remedy)
                    : Finding::warn(kArea, "watch", words, "postcensus sync\n" + remedy));
 }
@@ -77,13 +75,22 @@ bool cron_calls_failsafe() {
     });
 }
 
-void check_timer(const Tell& tell) {
+// A line of cron's, for a machine without systemd.
+std::string cron_line(const CheckScene& scene) {
+    std::error_code ignored;
+    return fmt::format("# a line of /etc/cron.d/postcensus:\n* * * * * {} {} failsafe --maps {}", own_user(),
+                       std::filesystem::read_symlink("/proc/self/exe", ignored).string(),
+                       scene.configuration.postfix.maps.string());
+}
+
+void check_timer(const CheckScene& scene, const Tell& tell) {
+    const std::string timer = unit_of(scene, "failsafe") + ".timer";
     std::error_code ignored;
     const bool systemd = std::filesystem::exists("/run/systemd/system", ignored);
     if (systemd) {
-        auto ran = run_process({"systemctl", "is-active", kTimer}, {}, 5s);
+        auto ran = run_process({"systemctl", "is-active", timer}, {}, 5s);
         if (ran && ran->status == 0) {
-            tell(Finding::ok(kArea, kTimer, "is active"));
+            tell(Finding::ok(kArea, timer, "is active"));
             return;
         }
     }
@@ -91,12 +98,12 @@ void check_timer(const Tell& tell) {
         tell(Finding::ok(kArea, "failsafe", "cron calls it"));
         return;
     }
-    tell(Finding::warn(kArea, systemd ? kTimer : "failsafe",
+    tell(Finding::warn(kArea, systemd ? timer : "failsafe",
                        systemd
                            ? "is not active: should `watch` die, nobody ends its rejections"
                            : "no systemd runs here and no line of cron calls it: should `watch` die, nobody "
                              "ends its rejections",
-                       systemd ? fmt::format("systemctl enable --now {}", kTimer) : kCronLine));
+                       systemd ? fmt::format("systemctl enable --now {}", timer) : cron_line(scene)));
 }
 
 // What failsafe would empty now: then it does not run.
@@ -107,20 +114,29 @@ void check_leases(const CheckScene& scene, const Tell& tell) {
         if (!head || !head->until || head->counts.empty()) continue;
         // The timer comes once a minute.
         if (*head->until + 2min > scene.now) continue;
-        tell(Finding::fail(
-            kArea, std::string("table ") + name,
-            fmt::format("was good until {} and still has entries: neither `watch` nor failsafe "
-                        "tends it",
-                        format_time(*head->until)),
-            "postcensus failsafe\nsystemctl enable --now postcensus postcensus-failsafe.timer"));
+        tell(
+            Finding::fail(kArea, std::string("table ") + name,
+                          fmt::format("was good until {} and still has entries: neither `watch` nor failsafe "
+                                      "tends it",
+                                      format_time(*head->until)),
+                          fmt::format("postcensus failsafe\nsystemctl enable --now {0} {1}.timer",
+                                      unit_of(scene, "watch"), unit_of(scene, "failsafe"))));
     }
 }
 
 }  // namespace
 
+std::string unit_of(const CheckScene& scene, std::string_view command) {
+    const std::filesystem::path& file = scene.configuration.file;
+    const std::string unit = fmt::format("postcensus-{}", command);
+    const bool instance = file.parent_path() == "/etc/postcensus" && file.filename() != "postcensus.conf" &&
+                          file.extension() == ".conf";
+    return instance ? fmt::format("{}@{}", unit, file.stem().string()) : unit;
+}
+
 void check_service(const CheckScene& scene, const Tell& tell) {
     check_watch(scene, tell);
-    check_timer(tell);
+    check_timer(scene, tell);
     check_leases(scene, tell);
 }
 

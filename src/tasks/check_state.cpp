@@ -80,7 +80,8 @@ void check_reading(const directory::Settings& settings, const census::DirectoryL
                                      health.listed)));
 }
 
-void check_backlog(const store::StateHealth& health, Time now, const Tell& tell) {
+void check_backlog(const CheckScene& scene, const store::StateHealth& health, const Tell& tell) {
+    const Time now = scene.now;
     if (health.held > 0)
         tell(Finding::warn(kArea, "holds", fmt::format("{} removals wait for an operator", health.held),
                            "postcensus report\npostcensus approve"));
@@ -91,9 +92,9 @@ void check_backlog(const store::StateHealth& health, Time now, const Tell& tell)
                         health.unseen),
             "postcensus report\n# let the account read Deleted Objects: docs/directory.md"));
     if (health.undecided > kMuchUndecided)
-        tell(Finding::warn(kArea, "undecided",
-                           fmt::format("{} addresses wait to be decided", health.undecided),
-                           "journalctl -u postcensus\n# is `watch` busy, or in trouble?"));
+        tell(Finding::warn(
+            kArea, "undecided", fmt::format("{} addresses wait to be decided", health.undecided),
+            fmt::format("journalctl -u {}\n# is `watch` busy, or in trouble?", unit_of(scene, "watch"))));
     if (health.oldest_in_line && now - *health.oldest_in_line > kLongInLine)
         tell(Finding::warn(
             kArea, "questions",
@@ -147,7 +148,7 @@ Result<void> check_inside(const CheckScene& scene, const Tell& tell) {
             tell(Finding::warn(kArea, "readings of " + settings.name, "it was never read",
                                fmt::format("postcensus sync {}", settings.name)));
     }
-    check_backlog(*health, scene.now, tell);
+    check_backlog(scene, *health, tell);
     check_accepted(scene.configuration, health->accept_all, tell);
     return {};
 }

@@ -111,7 +111,7 @@ def test_it_changes_nothing(census, gateway, exchange):
 def test_text_and_colours(census):
     done = census.run("check")
     assert "\x1b" not in done.stdout and "\nfail  service   watch: does not run" in done.stdout, done.stdout
-    assert "\n                -> systemctl enable --now postcensus\n" in done.stdout
+    assert "\n                -> systemctl enable --now postcensus-watch\n" in done.stdout
     assert done.stdout.splitlines()[-1].endswith(" fail")
 
     def on_a_terminal(**env: str) -> str:
@@ -414,7 +414,7 @@ def test_the_state(census):
 def test_the_services(watched):
     watched.conf.write_text(watched.conf.read_text() + "\n# changed\n")
     watched.set("general", publish_interval="2s")
-    Found(watched).has("warn", "watch", "before it was changed", "systemctl reload postcensus")
+    Found(watched).has("warn", "watch", "before it was changed", "systemctl reload postcensus-watch")
     another = watched.folder / "another.conf"
     another.write_text(watched.conf.read_text())
     watched.conf, kept = another, watched.conf
@@ -422,7 +422,7 @@ def test_the_services(watched):
     watched.conf = kept
     assert watched.stop() == 0
     found = Found(watched)
-    found.has("fail", "watch", "does not run", "systemctl enable --now postcensus")
+    found.has("fail", "watch", "does not run", "systemctl enable --now postcensus-watch")
     found.has("warn", "failsafe", "no line of cron", "failsafe")
 
 
