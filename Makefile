@@ -14,8 +14,9 @@ LAB_PACKAGES := postfix postfix-lmdb postfix-cdb postfix-sqlite samba-ad-dc samb
 FUZZ_PACKAGES := clang libclang-rt-dev
 LINT_PACKAGES := clang clang-format clang-tidy
 BENCH_PACKAGES := pflogsumm
+DEB_PACKAGES := debhelper po-debconf lintian systemd
 
-.PHONY: all deps deps-lint deps-fuzz deps-bench build test unit fuzz lab demo lint fmt asan bench clean
+.PHONY: all deps deps-lint deps-fuzz deps-bench deps-deb deb build test unit fuzz lab demo lint fmt asan bench clean
 
 all: build
 
@@ -33,9 +34,18 @@ deps-fuzz:
 deps-bench:
 	@tests/install-packages $(BENCH_PACKAGES)
 
+deps-deb:
+	@tests/install-packages $(BUILD_PACKAGES) $(DEB_PACKAGES)
+
 build:
 	@cmake --preset release > build.log 2>&1 || { cat build.log; exit 1; }; rm -f build.log
 	cmake --build --preset release -j $(JOBS)
+
+# The Debian package, in build-deb/.
+deb: deps-deb
+	@mkdir -p build-deb
+	@debian/rules clean binary > build-deb/build.log 2>&1 || { tail -n 40 build-deb/build.log; exit 1; }
+	@ls build-deb/*.deb
 
 test: deps build unit fuzz lab
 
@@ -79,4 +89,4 @@ bench: deps deps-bench build
 	@$(LAB) tests/bench/bench.py
 
 clean:
-	rm -rf build build-asan build-fuzz build-lint
+	rm -rf build build-deb build-package build-asan build-fuzz build-lint

@@ -25,7 +25,8 @@ constexpr const char* kDefaultMaps = "/var/lib/postcensus/maps";
 
 void add_options(po::options_description& options) {
     options.add_options()("maps", po::value<std::string>(),
-                          "the folder of the tables; then no configuration is read");
+                          "the folder of the tables; then no configuration is read")(
+        "now", "empty them whatever their heads say: nobody will tend them any more");
 }
 
 // In the history, where the state can be written; nothing depends on it.
@@ -56,7 +57,8 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     }
     if (auto became = become_owner_of(maps); !became)
         return fail(ExitCode::configuration, became.error().message);
-    auto lapsed = postfix::lapse_tables(maps, now());
+    const auto which = arguments.contains("now") ? postfix::Lapse::all : postfix::Lapse::over;
+    auto lapsed = postfix::lapse_tables(maps, now(), which);
     if (!lapsed) return fail(lapsed.error());
     for (const postfix::Lapsed& table : *lapsed)
         std::cout << fmt::format("emptied {}: {}\n", (maps / table.table).string(), table.why);
@@ -67,7 +69,7 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
 }  // namespace
 
 const Command kFailsafe{
-    "failsafe",  "[--maps DIR]", "empty the tables unknown and closed if nobody tends them", "warning", run,
+    "failsafe",  "[--maps DIR] [--now]", "empty the tables unknown and closed if nobody tends them", "warning", run,
     add_options, nullptr};
 
 }  // namespace postcensus::cmd

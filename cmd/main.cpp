@@ -12,6 +12,7 @@
 #include <iostream>
 
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/privileges.h"
 #include "cmd/command.h"
 
@@ -178,6 +179,7 @@ int main(int argc, char** argv) {
             return static_cast<int>(*ended);
         }
         std::cerr << "postcensus: " << ended.error().message << "\n";
+        postcensus::notify_status(ended.error().message);
         return static_cast<int>(ended.error().code);
     } catch (const std::exception& error) {
         std::cerr << "postcensus: internal error: " << error.what() << "\n";

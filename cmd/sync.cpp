@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "base/notify.h"
 #include "cmd/command.h"
 #include "cmd/progress.h"
 #include "store/holds.h"
@@ -103,6 +104,7 @@ Result<ExitCode> read_and_publish(config::Configuration& configuration,
                   << "\n";
     if (!settled) return fail(settled.error());
     if (first) return fail(*first);
+    notify_status(fmt::format("{}", fmt::join(done, "; ")));
     auto held = state->read([](SQLite::Database& db) { return store::count_holds(db); });
     if (!held) return fail(held.error());
     if (*held > 0)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <tuple>
 #include <fstream>
 #include <sstream>
 
@@ -66,7 +67,7 @@ void LockFile::rewrite(const std::string& content) {
     // What the file says is for people and for a comparison of configurations; the lock itself does not
     // depend on it.
     if (::ftruncate(fd_.get(), 0) == 0 && ::pwrite(fd_.get(), content.data(), content.size(), 0) < 0)
-        ::ftruncate(fd_.get(), 0);
+        std::ignore = ::ftruncate(fd_.get(), 0);
 }
 
 }  // namespace postcensus

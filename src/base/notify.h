@@ -9,6 +9,7 @@
 namespace postcensus {
 
 void notify_ready(const std::string& status);
+// One line that `systemctl status` shows, after the end of the process too.
 void notify_status(const std::string& status);
 void notify_reloading();
 void notify_stopping();

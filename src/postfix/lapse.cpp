@@ -154,7 +154,7 @@ Result<void> empty_table(const std::filesystem::path& maps, const std::string& n
     return sync_folder(maps);
 }
 
-Result<std::vector<Lapsed>> lapse_tables(const std::filesystem::path& maps, Time now) {
+Result<std::vector<Lapsed>> lapse_tables(const std::filesystem::path& maps, Time now, Lapse which) {
     std::vector<Lapsed> lapsed;
     std::optional<Failure> first;
     if (!present(maps))
@@ -182,7 +182,7 @@ Result<std::vector<Lapsed>> lapse_tables(const std::filesystem::path& maps, Time
         else if (half)
             why = "its index is older than its text: a publication was broken off";
         else if (has_entries(*text))
-            why = why_over(*text, now);
+            why = which == Lapse::all ? "nobody will tend it any more" : why_over(*text, now);
         // While this process emptied it, a publication may have put out its own index.
         else if (!emptied && !parse_head(*text))
             why = "its index is not that of an empty table";

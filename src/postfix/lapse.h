@@ -17,11 +17,14 @@ struct Lapsed {
     std::string why;
 };
 
+// `all`: what is still good too, as its program is being removed.
+enum class Lapse { over, all };
+
 // Empties `unknown` and `closed` in this folder, each if the time in its head is over, if it was written in
 // the future, or if it has no head that says until when it is good. Tables that are empty already, or are not
 // there, are left alone. Every table is tried, whatever became of the one before; the first Failure is
 // returned.
-Result<std::vector<Lapsed>> lapse_tables(const std::filesystem::path& maps, Time now);
+Result<std::vector<Lapsed>> lapse_tables(const std::filesystem::path& maps, Time now, Lapse which = Lapse::over);
 
 // Empties the index with this ending (".lmdb") and leaves the text: an index that no text speaks of any more.
 Result<void> empty_index(const std::filesystem::path& maps, const std::string& name,

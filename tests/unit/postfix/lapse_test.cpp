@@ -45,6 +45,18 @@ void same_time(const Maps& maps, const std::string& name) {
 
 }  // namespace
 
+TEST_CASE("with the program goes what it refused, however good", "[postfix][lapse]") {
+    const Maps maps("lmdb");
+    fill(maps);
+    REQUIRE(maps.tables.publish(content("directory", {{kKey, "OK"}})));
+    const auto lapsed = lapse_tables(maps.path(), kNoon, Lapse::all);
+    REQUIRE(lapsed);
+    REQUIRE(lapsed->size() == 2);
+    for (const char* name : {"unknown", "closed"}) CHECK(maps.tables.keys(name)->empty());
+    CHECK(maps.tables.keys("directory")->size() == 1);
+    CHECK(lapse_tables(maps.path(), kNoon, Lapse::all)->empty());
+}
+
 TEST_CASE("a table that is good is left alone", "[postfix][lapse]") {
     for (const std::string& type : usable_types()) {
         CAPTURE(type);
