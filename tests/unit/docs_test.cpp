@@ -122,7 +122,7 @@ TEST_CASE("The example loads, and shows the defaults", "[docs]") {
     const Scratch scratch;
     std::ofstream(scratch.path / "password") << "secret\n";
     std::ofstream(scratch.path / "example.conf")
-        << replace_all(read(kRoot / "docs/postcensus.conf.example"), "/etc/postcensus/corp.password",
+        << replace_all(read(kRoot / "docs/postcensus.conf.example"), "/etc/postcensus/credentials/corp",
                        (scratch.path / "password").string());
     std::ofstream(scratch.path / "short.conf")
         << "[directory.corp]\nuri = ldaps://dc1.corp.example\nbase = DC=corp\nbind-dn = "
