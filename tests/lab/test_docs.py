@@ -5,6 +5,7 @@ The lines are taken from the documents themselves; only paths become those of th
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import re
@@ -105,6 +106,20 @@ def test_the_synopsis_is_the_programs_own():
         usage, _, rest = helped(command).partition("\n")
         assert usage == f"Usage: postcensus [--config FILE] [--log-level LEVEL] {command} {manual[command]}".rstrip()
         assert set(re.findall(r"^  (--[a-z-]+)", rest, re.MULTILINE)) == set(re.findall(r"--[a-z-]+", manual[command])) | {"--help"}
+
+
+def test_the_messages_that_are_explained_are_the_programs_own():
+    """Between "…" and words in capitals, which stand for what is different each time."""
+    sources = "".join(path.read_text() for folder in ("src", "cmd") for path in sorted((ROOT / folder).rglob("*.cpp")))
+    sources = re.sub(r"(^|\s)//.*", "", sources)  # without comments
+    sources = re.sub(r'"\s*"', "", sources).replace('\\"', '"')
+    rows = (ROOT / "docs/operations.md").read_text().split("## What the errors mean")[1].split("\n## ")[0].splitlines()
+    messages = [span for row in rows if row.startswith("| `") for span in re.findall("`([^`]+)`", row.split(" | ")[0])]
+    assert len(messages) > 30
+    for message in messages:
+        for part in re.split(r"…(?:[a-z.]+conf)?|\b[A-Z]+\b(?::[A-Z]+)?", message):
+            words = part.strip(" :,")
+            assert words in sources or words == os.strerror(errno.EACCES), f"{message}: nothing says {words!r}"
 
 
 def test_each_command_line_can_be_typed(shell, exchange):
