@@ -2,8 +2,6 @@
 // What the documents tell people to type: commands and options that the program has, units that are
 // installed, keys and configurations that load. That the synopsis is the program's own:
 // tests/lab/test_docs.py.
-#include <unistd.h>
-
 #include <algorithm>
 #include <fstream>
 #include <map>
@@ -11,6 +9,7 @@
 #include <set>
 #include <sstream>
 
+#include "base/file.h"
 #include "catch.h"
 #include "config/configuration.h"
 #include "documents.h"
@@ -271,10 +270,9 @@ TEST_CASE("Every key = value in the prose is a key of the configuration", "[docs
 }
 
 TEST_CASE("Every configuration in the documents loads", "[docs]") {
-    std::string folder = (fs::temp_directory_path() / "postcensus-docs.XXXXXX").string();
-    REQUIRE(::mkdtemp(folder.data()) != nullptr);
-    const fs::path secret = fs::path(folder) / "secret";
-    const fs::path file = fs::path(folder) / "example.conf";
+    const TempFolder folder = TempFolder::create(fs::temp_directory_path(), "postcensus-test-").value();
+    const fs::path secret = folder.path() / "secret";
+    const fs::path file = folder.path() / "example.conf";
     std::ofstream(secret) << "secret\n";
     std::size_t met = 0;
     for (const Document& document : all_documents())
@@ -289,8 +287,6 @@ TEST_CASE("Every configuration in the documents loads", "[docs]") {
             CHECK(loaded);
         }
     CHECK(met >= 6);
-    std::error_code ignored;
-    fs::remove_all(folder, ignored);
 }
 
 }  // namespace postcensus

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The documentation names what the program has: every key, every command, the main.cf lines; and its links
 // lead somewhere.
-#include <unistd.h>
-
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
@@ -13,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file.h"
 #include "catch.h"
 #include "config/configuration.h"
 #include "documents.h"
@@ -69,22 +68,6 @@ std::set<std::string> anchors_of(const Document& document) {
     return anchors;
 }
 
-// A folder that goes with its content.
-struct Scratch {
-    fs::path path;
-    Scratch() {
-        std::string name = (fs::temp_directory_path() / "postcensus-docs.XXXXXX").string();
-        REQUIRE(::mkdtemp(name.data()) != nullptr);
-        path = name;
-    }
-    ~Scratch() {
-        std::error_code ignored;
-        fs::remove_all(path, ignored);
-    }
-    Scratch(const Scratch&) = delete;
-    Scratch& operator=(const Scratch&) = delete;
-};
-
 }  // namespace
 
 TEST_CASE("Every key is in the manual page and in the example", "[docs]") {
@@ -124,19 +107,19 @@ TEST_CASE("The manual page and the example have no key that the program does not
 }
 
 TEST_CASE("The example loads, and shows the defaults", "[docs]") {
-    const Scratch scratch;
-    std::ofstream(scratch.path / "password") << "secret\n";
-    std::ofstream(scratch.path / "example.conf")
+    const TempFolder scratch = TempFolder::create(fs::temp_directory_path(), "postcensus-test-").value();
+    std::ofstream(scratch.path() / "password") << "secret\n";
+    std::ofstream(scratch.path() / "example.conf")
         << replace_all(read_document(kRoot / "docs/postcensus.conf.example"),
-                       "/etc/postcensus/credentials/corp", (scratch.path / "password").string());
-    std::ofstream(scratch.path / "short.conf")
+                       "/etc/postcensus/credentials/corp", (scratch.path() / "password").string());
+    std::ofstream(scratch.path() / "short.conf")
         << "[directory.corp]\nuri = ldaps://dc1.corp.example\nbase = DC=corp\nbind-dn = "
            "CN=reader\npassword-file = "
-        << (scratch.path / "password").string() << "\n[route.exchange]\ndomains = corp.example\n";
-    const auto example = config::load(scratch.path / "example.conf");
+        << (scratch.path() / "password").string() << "\n[route.exchange]\ndomains = corp.example\n";
+    const auto example = config::load(scratch.path() / "example.conf");
     INFO((example ? std::string() : example.error().message));
     REQUIRE(example);
-    const auto defaults = config::load(scratch.path / "short.conf");
+    const auto defaults = config::load(scratch.path() / "short.conf");
     INFO((defaults ? std::string() : defaults.error().message));
     REQUIRE(defaults);
 

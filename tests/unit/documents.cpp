@@ -2,14 +2,17 @@
 #include "documents.h"
 
 #include <algorithm>
-#include <fstream>
 #include <regex>
 #include <sstream>
+
+#include "base/file.h"
 
 namespace postcensus {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::size_t kLongest = 1024UL * 1024;
 
 // A span may go on in the next line, but not in the next paragraph.
 class Paragraph {
@@ -72,10 +75,7 @@ Document parse(const fs::path& path) {
 }  // namespace
 
 std::string read_document(const fs::path& path) {
-    std::ifstream file(path);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
+    return read_file(path, kLongest).value_or("");
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
