@@ -1,40 +1,26 @@
 // SPDX-License-Identifier: MIT
 // The documentation names what the program has: every key, every command, the main.cf lines; and its links
 // lead somewhere.
-#include <unistd.h>
-
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <regex>
-#include <sstream>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "base/file.h"
 #include "catch.h"
 #include "config/configuration.h"
+#include "documents.h"
 #include "postfix/main_cf.h"
 
 namespace postcensus {
 namespace {
 
 namespace fs = std::filesystem;
-
-const fs::path kRoot{POSTCENSUS_SOURCE};
-
-std::string read(const fs::path& path) {
-    std::ifstream file(path);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
-}
-
-std::vector<std::string> lines_of(const std::string& text) {
-    std::istringstream stream(text);
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(stream, line);) lines.push_back(line);
-    return lines;
-}
 
 // The lines between the heading of a section and the next heading.
 std::vector<std::string> section_of(const std::string& text, const std::string& heading,
@@ -64,27 +50,29 @@ std::string replace_all(std::string text, const std::string& what, const std::st
     return text;
 }
 
-// A folder that goes with its content.
-struct Scratch {
-    fs::path path;
-    Scratch() {
-        std::string name = (fs::temp_directory_path() / "postcensus-docs.XXXXXX").string();
-        REQUIRE(::mkdtemp(name.data()) != nullptr);
-        path = name;
+// The anchors that a Markdown viewer makes of headings: lower case, blanks become hyphens, signs go.
+std::set<std::string> anchors_of(const Document& document) {
+    std::set<std::string> anchors;
+    for (const std::string& line : document.prose) {
+        if (!line.starts_with('#')) continue;
+        std::string anchor;
+        for (const char sign : line.substr(std::min(line.find(' ') + 1, line.size()))) {
+            const auto byte = static_cast<unsigned char>(sign);
+            if (sign == ' ' || sign == '-')
+                anchor += '-';
+            else if (sign == '_' || std::isalnum(byte) != 0 || byte >= 128)
+                anchor += static_cast<char>(std::tolower(byte));
+        }
+        anchors.insert(anchor);
     }
-    ~Scratch() {
-        std::error_code ignored;
-        fs::remove_all(path, ignored);
-    }
-    Scratch(const Scratch&) = delete;
-    Scratch& operator=(const Scratch&) = delete;
-};
+    return anchors;
+}
 
 }  // namespace
 
 TEST_CASE("Every key is in the manual page and in the example", "[docs]") {
-    const std::string page = read(kRoot / "docs/man/postcensus.conf.5.scd");
-    const std::string example = read(kRoot / "docs/postcensus.conf.example");
+    const std::string page = read_document(kRoot / "docs/man/postcensus.conf.5.scd");
+    const std::string example = read_document(kRoot / "docs/postcensus.conf.example");
     REQUIRE(!page.empty());
     REQUIRE(!example.empty());
     REQUIRE(!config::known_keys().empty());
@@ -107,31 +95,31 @@ TEST_CASE("The manual page and the example have no key that the program does not
     const std::regex heading(R"((?:# SECTION )?\[([a-z]+).*)");
     std::string section;
     std::smatch found;
-    for (const std::string& line : lines_of(read(kRoot / "docs/man/postcensus.conf.5.scd"))) {
+    for (const std::string& line : lines_of(read_document(kRoot / "docs/man/postcensus.conf.5.scd"))) {
         if (line.starts_with("# ")) section = std::regex_match(line, found, heading) ? found[1].str() : "";
         if (!section.empty() && std::regex_match(line, found, std::regex(R"(\*([a-z-]+)\*( =.*)?)")))
             check(section, found[1]);
     }
-    for (const std::string& line : lines_of(read(kRoot / "docs/postcensus.conf.example"))) {
+    for (const std::string& line : lines_of(read_document(kRoot / "docs/postcensus.conf.example"))) {
         if (std::regex_match(line, found, heading)) section = found[1];
         if (std::regex_match(line, found, std::regex(R"(([a-z-]+) =.*)"))) check(section, found[1]);
     }
 }
 
 TEST_CASE("The example loads, and shows the defaults", "[docs]") {
-    const Scratch scratch;
-    std::ofstream(scratch.path / "password") << "secret\n";
-    std::ofstream(scratch.path / "example.conf")
-        << replace_all(read(kRoot / "docs/postcensus.conf.example"), "/etc/postcensus/corp.password",
-                       (scratch.path / "password").string());
-    std::ofstream(scratch.path / "short.conf")
+    const TempFolder scratch = TempFolder::create(fs::temp_directory_path(), "postcensus-test-").value();
+    std::ofstream(scratch.path() / "password") << "secret\n";
+    std::ofstream(scratch.path() / "example.conf")
+        << replace_all(read_document(kRoot / "docs/postcensus.conf.example"),
+                       "/etc/postcensus/credentials/corp", (scratch.path() / "password").string());
+    std::ofstream(scratch.path() / "short.conf")
         << "[directory.corp]\nuri = ldaps://dc1.corp.example\nbase = DC=corp\nbind-dn = "
            "CN=reader\npassword-file = "
-        << (scratch.path / "password").string() << "\n[route.exchange]\ndomains = corp.example\n";
-    const auto example = config::load(scratch.path / "example.conf");
+        << (scratch.path() / "password").string() << "\n[route.exchange]\ndomains = corp.example\n";
+    const auto example = config::load(scratch.path() / "example.conf");
     INFO((example ? std::string() : example.error().message));
     REQUIRE(example);
-    const auto defaults = config::load(scratch.path / "short.conf");
+    const auto defaults = config::load(scratch.path() / "short.conf");
     INFO((defaults ? std::string() : defaults.error().message));
     REQUIRE(defaults);
 
@@ -169,8 +157,8 @@ TEST_CASE("The example loads, and shows the defaults", "[docs]") {
 }
 
 TEST_CASE("Every command is in the manual page and in the README", "[docs]") {
-    const std::string page = read(kRoot / "docs/man/postcensus.8.scd");
-    const std::string readme = read(kRoot / "README.md");
+    const std::string page = read_document(kRoot / "docs/man/postcensus.8.scd");
+    const std::string readme = read_document(kRoot / "README.md");
     for (const std::string command :
          {"sync", "watch", "failsafe", "probe", "report", "explain", "scan", "check", "approve", "forget"}) {
         INFO(command);
@@ -184,23 +172,26 @@ TEST_CASE("The README has the main.cf lines that the program prints", "[docs]") 
     settings.maps = "/var/lib/postcensus/maps";
     const std::string block = "\n```\n" + postfix::main_cf_lines(settings, "lmdb") + "```\n";
     INFO(block);
-    CHECK(read(kRoot / "README.md").find(block) != std::string::npos);
+    CHECK(read_document(kRoot / "README.md").find(block) != std::string::npos);
 }
 
-TEST_CASE("Links between the documents lead to files", "[docs]") {
-    const std::regex link(R"(\]\(([^)#]+)(#[^)]*)?\))");
-    std::vector<fs::path> documents;
-    for (const fs::path& folder : {kRoot, kRoot / "docs"})
-        for (const auto& entry : fs::directory_iterator(folder))
-            if (entry.path().extension() == ".md") documents.push_back(entry.path());
-    REQUIRE(documents.size() >= 7);
-    for (const fs::path& document : documents) {
-        const std::string text = read(document);
+TEST_CASE("Links between the documents lead to files and to sections", "[docs]") {
+    const std::regex link(R"(\]\(([^)#]*)(#[^)]*)?\))");
+    const std::vector<Document> documents = all_documents();
+    std::map<fs::path, std::set<std::string>> anchors;
+    for (const Document& document : documents) anchors[fs::canonical(document.path)] = anchors_of(document);
+    REQUIRE(documents.size() >= 9);
+    for (const Document& document : documents) {
+        std::string text;
+        for (const std::string& line : document.prose) text += line + "\n";
         for (std::sregex_iterator at(text.begin(), text.end(), link), end; at != end; ++at) {
             const std::string target = (*at)[1];
+            const std::string anchor = (*at)[2].matched ? (*at)[2].str().substr(1) : "";
             if (target.find("://") != std::string::npos) continue;
-            INFO(document.string() << " -> " << target);
-            CHECK(fs::exists(document.parent_path() / target));
+            INFO(document.path.string() << " -> " << target << "#" << anchor);
+            const fs::path file = target.empty() ? document.path : document.path.parent_path() / target;
+            REQUIRE(fs::exists(file));
+            if (!anchor.empty()) CHECK(anchors[fs::canonical(file)].contains(anchor));
         }
     }
 }
