@@ -10,11 +10,12 @@ BUILD_PACKAGES := g++ cmake ninja-build make pkg-config ccache libboost1.81-dev 
 LAB_PACKAGES := postfix postfix-lmdb postfix-cdb postfix-sqlite samba-ad-dc samba-ad-provision samba-dsdb-modules slapd ldap-utils \
 	ldb-tools krb5-user libsasl2-modules-gssapi-mit python3 python3-pytest python3-aiosmtpd iproute2 util-linux mount \
 	openssl ca-certificates procps dnsmasq-base systemd-journal-remote libidn12 libgnutls-dane0 \
-	libnsl2 libdb5.3 libpcre2-8-0 chromium fonts-dejavu-core prometheus python3-jsonschema
+	libnsl2 libdb5.3 libpcre2-8-0 chromium fonts-dejavu-core prometheus python3-jsonschema sqlite3
 FUZZ_PACKAGES := clang libclang-rt-dev
 LINT_PACKAGES := clang clang-format clang-tidy
 BENCH_PACKAGES := pflogsumm
 DEB_PACKAGES := debhelper po-debconf lintian systemd
+SYSTEM_PACKAGES := debootstrap systemd-container
 
 .PHONY: all deps deps-lint deps-fuzz deps-bench deps-deb deb build test unit fuzz lab demo lint fmt asan bench clean
 

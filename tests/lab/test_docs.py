@@ -67,7 +67,7 @@ class Shell:
         for number in (1, 2):
             with gzip.open(self.folder / f"mail.log.{number}.gz", "wb") as old:
                 old.write(gateway.log.read_bytes())
-        self.paths = {"/var/lib/postcensus/maps": census.maps, "/var/lib/postcensus/state.db": census.state,
+        self.paths = {"hash:/var/lib/postcensus/maps": f"{gateway.kind}:{census.maps}", "/var/lib/postcensus/maps": census.maps, "/var/lib/postcensus/state.db": census.state,
                       "/etc/postcensus/branch.conf": census.conf, "/etc/postfix/relay_recipients": self.folder / "relay_recipients",
                       "/var/log/mail.log": self.folder / "mail.log", "/var/backups": self.folder}
         self.env = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}", "MAIL_CONFIG": str(gateway.etc)}
@@ -150,7 +150,7 @@ def test_the_lists_of_a_script_and_of_ours(shell, census, exchange):
     assert {"info@corp.example\tOK"} <= {*census.table("directory"), *census.table("learned")}
     assert not [line for name in ("directory", "learned", "unknown") for line in census.table(name) if "left.long.ago" in line]
     (shell.folder / "addresses").write_text("info@corp.example\nleft.long.ago@corp.example\n")
-    assert shell("postmap -q - lmdb:/var/lib/postcensus/maps/directory < addresses").stdout.split() == ["info@corp.example", "OK"]
+    assert shell("postmap -q - hash:/var/lib/postcensus/maps/directory < addresses").stdout.split() == ["info@corp.example", "OK"]
 
 
 def test_the_copy_of_the_state(shell, census):

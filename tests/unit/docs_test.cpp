@@ -170,7 +170,7 @@ TEST_CASE("Every command is in the manual page and in the README", "[docs]") {
 TEST_CASE("The README has the main.cf lines that the program prints", "[docs]") {
     postfix::Settings settings;
     settings.maps = "/var/lib/postcensus/maps";
-    const std::string block = "\n```\n" + postfix::main_cf_lines(settings, "lmdb") + "```\n";
+    const std::string block = "\n```\n" + postfix::main_cf_lines(settings, "hash") + "```\n";
     INFO(block);
     CHECK(read_document(kRoot / "README.md").find(block) != std::string::npos);
 }
