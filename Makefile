@@ -43,7 +43,7 @@ build:
 	cmake --build --preset release -j $(JOBS)
 
 # The Debian package, in build-deb/.
-deb: deps-deb
+deb: deps-deb build
 	@mkdir -p build-deb
 	@debian/rules clean binary > build-deb/build.log 2>&1 || { tail -n 40 build-deb/build.log; exit 1; }
 	@ls build-deb/*.deb
@@ -90,4 +90,4 @@ bench: deps deps-bench build
 	@$(LAB) tests/bench/bench.py
 
 clean:
-	rm -rf build build-deb build-package build-asan build-fuzz build-lint
+	rm -rf build build-deb build-asan build-fuzz build-lint

@@ -1,6 +1,4 @@
-# What `cmake --install` puts where: GNUInstallDirs for all but the units, which go where systemd looks under this prefix.
-set(POSTCENSUS_UNITDIR lib/systemd/system CACHE STRING "Where systemd's units go")
-
+# What `cmake --install` puts where: by GNUInstallDirs; what is systemd's in lib/, where it looks below /usr and /usr/local.
 install(TARGETS postcensus RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 
 find_program(SCDOC scdoc)
@@ -23,26 +21,11 @@ install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN man EXCLUDE)
 install(FILES docs/postcensus.conf.example DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples RENAME postcensus.conf)
 install(FILES cmd/completion.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME postcensus)
 
-# systemd/: each unit is made twice, for /etc/postcensus/postcensus.conf and, as NAME@.service, for any /etc/postcensus/INSTANCE.conf.
-set(SBINDIR ${CMAKE_INSTALL_FULL_SBINDIR})
-file(READ systemd/sandbox.conf SANDBOX)
-if(SYSTEMD_VERSION VERSION_GREATER_EQUAL 254)
-    set(RESTART_STEPS "RestartSteps=8\nRestartMaxDelaySec=5min\n")
-endif()
-file(GLOB units CONFIGURE_DEPENDS systemd/*.service.in systemd/*.timer.in)
-foreach(unit ${units})
-    get_filename_component(name ${unit} NAME_WLE)
-    string(REPLACE "." "@." template ${name})
-    set(OF_INSTANCE "")
-    set(OPTIONS "")
-    set(NAME postcensus)
-    configure_file(${unit} ${CMAKE_BINARY_DIR}/systemd/${name} @ONLY)
-    set(OF_INSTANCE " (%i)")
-    set(OPTIONS " --config /etc/postcensus/%i.conf")
-    set(NAME postcensus-%i)
-    configure_file(${unit} ${CMAKE_BINARY_DIR}/systemd/${template} @ONLY)
-    install(FILES ${CMAKE_BINARY_DIR}/systemd/${name} ${CMAKE_BINARY_DIR}/systemd/${template} DESTINATION ${POSTCENSUS_UNITDIR})
-endforeach()
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS systemd/sandbox.conf)
+# The units name the program where it is installed, and `cmake --install --prefix` may say so as late as then.
+install(CODE "
+    set(SOURCE \"${CMAKE_SOURCE_DIR}/systemd\")
+    set(SBINDIR \"${CMAKE_INSTALL_SBINDIR}\")
+    set(SYSTEMD_VERSION \"${SYSTEMD_VERSION}\")
+    include(\"${CMAKE_SOURCE_DIR}/cmake/InstallUnits.cmake\")")
 install(FILES systemd/sysusers.conf DESTINATION lib/sysusers.d RENAME postcensus.conf)
 install(FILES systemd/tmpfiles.conf DESTINATION lib/tmpfiles.d RENAME postcensus.conf)

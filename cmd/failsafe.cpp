@@ -68,8 +68,12 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
 
 }  // namespace
 
-const Command kFailsafe{
-    "failsafe",  "[--maps DIR] [--now]", "empty the tables unknown and closed if nobody tends them", "warning", run,
-    add_options, nullptr};
+const Command kFailsafe{"failsafe",
+                        "[--maps DIR] [--now]",
+                        "empty the tables unknown and closed if nobody tends them",
+                        "warning",
+                        run,
+                        add_options,
+                        nullptr};
 
 }  // namespace postcensus::cmd

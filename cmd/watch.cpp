@@ -39,7 +39,7 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     auto ended = tasks::watch(*configuration, arguments.contains("once"));
     // The new configuration takes effect whole, or not at all.
     while (ended && *ended != tasks::WatchEnd::stopped) {
-        if (*ended == tasks::WatchEnd::domains) {
+        if (*ended == tasks::WatchEnd::anew) {
             ended = watch_again(*configuration);
             continue;
         }

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <tuple>
 #include <fstream>
 #include <sstream>
+#include <tuple>
 
 #include "base/file.h"
 

@@ -299,7 +299,8 @@ Result<Configuration> load(const std::filesystem::path& file) {
     auto text = read_file(file, kLargestFile);
     if (!text)
         return fail(ExitCode::configuration,
-                    text.error().message + "; write one: postcensus.conf(5) has a short example. Or name it with --config");
+                    text.error().message +
+                        "; write one: postcensus.conf(5) has a short example. Or name it with --config");
     auto sections = split_ini(*text, file.string());
     if (!sections) return fail(sections.error());
 

@@ -117,6 +117,13 @@ std::optional<Time> JournalTail::newest(const std::vector<std::string>& syslog_n
     return std::nullopt;
 }
 
+bool JournalTail::is_written() {
+    auto journal = open_journal({});
+    if (!journal) return false;
+    ::sd_journal_flush_matches(journal->get());
+    return ::sd_journal_seek_tail(journal->get()) >= 0 && ::sd_journal_previous(journal->get()) > 0;
+}
+
 std::optional<Time> JournalTail::time() const {
     std::uint64_t microseconds = 0;
     if (::sd_journal_get_realtime_usec(journal_.get(), &microseconds) < 0) return std::nullopt;

@@ -29,6 +29,9 @@ class JournalTail : public LogSource {
     // cannot be read.
     static std::optional<Time> newest(const std::vector<std::string>& syslog_names);
 
+    // Whether this system's journal has anything at all that this user can read.
+    static bool is_written();
+
     Result<Batch> poll(std::size_t most_lines = 500) override;
     int watch_fd() const override;
     void clear() override;

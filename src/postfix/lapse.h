@@ -24,7 +24,8 @@ enum class Lapse { over, all };
 // the future, or if it has no head that says until when it is good. Tables that are empty already, or are not
 // there, are left alone. Every table is tried, whatever became of the one before; the first Failure is
 // returned.
-Result<std::vector<Lapsed>> lapse_tables(const std::filesystem::path& maps, Time now, Lapse which = Lapse::over);
+Result<std::vector<Lapsed>> lapse_tables(const std::filesystem::path& maps, Time now,
+                                         Lapse which = Lapse::over);
 
 // Empties the index with this ending (".lmdb") and leaves the text: an index that no text speaks of any more.
 Result<void> empty_index(const std::filesystem::path& maps, const std::string& name,

@@ -52,17 +52,25 @@ Result<LogPlace> find_log(const config::Configuration& configuration) {
     if (!values) return fail(values.error());
     if (const std::string file = (*values)["maillog_file"]; !file.empty())
         return LogPlace{maillog::SourceKind::file, file};
-    const auto newest = maillog::JournalTail::newest(log.syslog_names);
     const auto written = last_write(log.path);
-    if (newest && (!written || *written + kAbandoned < *newest))
-        return LogPlace{maillog::SourceKind::journal, {}};
+    const auto newest = maillog::JournalTail::newest(log.syslog_names);
+    // After a start nothing may have come in yet, and a volatile journal has nothing of before.
+    const bool journal =
+        written ? newest && *written + kAbandoned < *newest : newest || maillog::JournalTail::is_written();
+    if (journal) return LogPlace{maillog::SourceKind::journal, {}};
     return LogPlace{maillog::SourceKind::file, log.path};
 }
 
+std::string name_of(const LogPlace& place) {
+    if (place.kind == maillog::SourceKind::file) return place.path.string();
+    return "the journal" + (place.path.empty() ? "" : " in " + place.path.string());
+}
+
 LogFollower::LogFollower(const config::Configuration& configuration, census::Admission& admission,
-                         std::string name, std::unique_ptr<maillog::LogSource> source, std::string mark_key)
+                         LogPlace place, std::unique_ptr<maillog::LogSource> source, std::string mark_key)
     : configuration_(configuration),
-      name_(std::move(name)),
+      place_(std::move(place)),
+      name_(name_of(place_)),
       source_(std::move(source)),
       mark_key_(std::move(mark_key)),
       admission_(admission) {}
@@ -72,9 +80,7 @@ Result<std::unique_ptr<LogFollower>> LogFollower::open(const config::Configurati
     auto place = find_log(configuration);
     if (!place) return fail(place.error());
     const bool journal = place->kind == maillog::SourceKind::journal;
-    const std::string name = !journal
-                                 ? place->path.string()
-                                 : "the journal" + (place->path.empty() ? "" : " in " + place->path.string());
+    const std::string name = name_of(*place);
     const std::string key = (journal ? "journal:" : "file:") + place->path.string();
     auto mark = state.read([&](SQLite::Database& db) { return store::load_mark(db, key); });
     if (!mark) return fail(mark.error());
@@ -91,7 +97,7 @@ Result<std::unique_ptr<LogFollower>> LogFollower::open(const config::Configurati
     if (!source->present()) spdlog::warn("the log {} is not there yet; waiting for it", name);
     spdlog::info("following {}{}", name, *mark ? ", from where it was left" : "");
     std::unique_ptr<LogFollower> follower(
-        new LogFollower(configuration, admission, name, std::move(source), key));
+        new LogFollower(configuration, admission, *place, std::move(source), key));
     follower->saved_mark_ = mark->value_or("");
     // The turns go on where they were.
     auto turns = state.read([](SQLite::Database& db) { return store::first_turns(db); });

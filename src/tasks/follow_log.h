@@ -23,6 +23,19 @@
 
 namespace postcensus::tasks {
 
+// Where Postfix logs to.
+struct LogPlace {
+    maillog::SourceKind kind = maillog::SourceKind::file;  // never automatic
+    std::filesystem::path path;
+    bool operator==(const LogPlace&) const = default;
+};
+// With source = auto: maillog_file of main.cf; else the log file that syslog writes. The journal, if that
+// file is not there and somebody writes a journal, or if the journal has lines of Postfix that are newer.
+Result<LogPlace> find_log(const config::Configuration& configuration);
+
+// For people.
+std::string name_of(const LogPlace& place);
+
 class LogFollower {
   public:
     // `admission` has to live as long.
@@ -46,13 +59,14 @@ class LogFollower {
 
     int watch_fd() const { return source_->watch_fd(); }
     void clear() { source_->clear(); }
+    const LogPlace& place() const { return place_; }
     const std::string& name() const { return name_; }  // "/var/log/mail.log", "the journal"
     bool present() const { return source_->present(); }
     // For how long not all that is there has been read and stored; 0: it is.
     std::chrono::milliseconds lag() const;
 
   private:
-    LogFollower(const config::Configuration& configuration, census::Admission& admission, std::string name,
+    LogFollower(const config::Configuration& configuration, census::Admission& admission, LogPlace place,
                 std::unique_ptr<maillog::LogSource> source, std::string mark_key);
     Result<Step> take_step(store::Database& state, bool all);
     Result<void> know_queue(store::Database& state);
@@ -62,6 +76,7 @@ class LogFollower {
     void take_bounce(const mail::LogEvent& event, Time at);
 
     const config::Configuration& configuration_;
+    LogPlace place_;
     std::string name_;
     std::unique_ptr<maillog::LogSource> source_;
     std::string mark_key_;  // under which the state keeps the mark
@@ -88,14 +103,5 @@ class LogFollower {
     std::chrono::steady_clock::time_point caught_up_at_ = std::chrono::steady_clock::now();
     std::string saved_mark_;
 };
-
-// Where Postfix logs to.
-struct LogPlace {
-    maillog::SourceKind kind = maillog::SourceKind::file;  // never automatic
-    std::filesystem::path path;
-};
-// With source = auto: maillog_file of main.cf; else the log file that syslog writes, unless it is not there
-// or the journal has newer lines.
-Result<LogPlace> find_log(const config::Configuration& configuration);
 
 }  // namespace postcensus::tasks

@@ -34,6 +34,7 @@
 #include "tasks/verify.h"
 #include "tasks/watch_directory.h"
 #include "tasks/watch_domains.h"
+#include "tasks/watch_log_place.h"
 
 namespace postcensus::tasks {
 namespace {
@@ -103,10 +104,8 @@ class Watch {
               [this] { io_.stop(); }),
           domains_(
               io_.get_executor(), configuration_, state_, [this] { return log_->take_strange_domains(); },
-              [this] {
-                  notify_reloading();
-                  stop(WatchEnd::domains);
-              }),
+              [this] { begin_anew(); }),
+          log_place_(io_.get_executor(), configuration_, log_->place(), [this] { begin_anew(); }),
           metrics_(io_.get_executor(), configuration_, state_, [this] {
               return Running{asker_.active(), log_->lag(), log_->present()};
           }) {}
@@ -129,12 +128,15 @@ class Watch {
             asio::co_spawn(io_, guard("metrics", [this] { return metrics_.run(); }), asio::detached);
             if (configuration_.asks_postfix_for_domains())
                 asio::co_spawn(io_, guard("domains", [this] { return domains_.run(); }), asio::detached);
+            if (configuration_.log.source == maillog::SourceKind::automatic)
+                asio::co_spawn(io_, guard("log place", [this] { return log_place_.run(); }), asio::detached);
         }
         io_.run();
         directories_.stop();
         publication_.join();
         metrics_.join();
         domains_.join();
+        log_place_.join();
         asker_.join();
         directories_.join();
         // What is stopped is tried again by whoever comes next.
@@ -166,6 +168,11 @@ class Watch {
             asio::steady_timer timer(io_, kTroublePause);
             co_await timer.async_wait(asio::use_awaitable);
         }
+    }
+
+    void begin_anew() {
+        notify_reloading();
+        stop(WatchEnd::anew);
     }
 
     // A table that a worker is about to put out is put out and noted first.
@@ -400,6 +407,7 @@ class Watch {
     DirectoryWatch directories_;
     Publication publication_;
     DomainWatch domains_;
+    LogPlaceWatch log_place_;
     WatchMetrics metrics_;
     std::string last_trouble_;
     std::optional<Failure> failure_;

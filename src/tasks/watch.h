@@ -14,7 +14,7 @@ namespace postcensus::tasks {
 enum class WatchEnd {
     stopped,  // SIGTERM or SIGINT, or all was done (`once`)
     reload,   // SIGHUP: the caller loads the configuration anew and calls again
-    domains,  // Postfix relays other domains now: the caller calls again
+    anew,     // Postfix relays other domains now, or logs elsewhere: the caller calls again
 };
 
 // Becomes the decider or fails with ExitCode::try_again. With `once`: handles all that is there and due, then

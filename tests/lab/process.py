@@ -27,7 +27,8 @@ class MissingTool(LabError):
     """A program or module of the lab is not installed. Tests skip on it, visibly."""
 
 
-def wait_for(condition: Callable[[], T], what: str, seconds: float = 10.0, hint: Callable[[], str] = str) -> T:
+def wait_for(condition: Callable[[], T], what: str, seconds: float = 10.0, hint: Callable[[], str] = str,
+             every: float = 0.01) -> T:
     """Waits until condition() is true and returns its value. The only place of the lab that sleeps."""
     deadline = time.monotonic() + seconds
     while True:
@@ -36,7 +37,7 @@ def wait_for(condition: Callable[[], T], what: str, seconds: float = 10.0, hint:
             return value
         if time.monotonic() > deadline:
             raise LabError(f"waited {seconds:g} s in vain for: {what}\n{hint()}")
-        time.sleep(0.01)
+        time.sleep(every)
 
 
 def accepts(address: str, port: int) -> bool:
