@@ -17,7 +17,7 @@ BENCH_PACKAGES := pflogsumm
 DEB_PACKAGES := debhelper po-debconf lintian systemd
 SYSTEM_PACKAGES := debootstrap systemd-container
 
-.PHONY: all deps deps-lint deps-fuzz deps-bench deps-deb deb build test unit fuzz lab demo lint fmt asan bench clean
+.PHONY: all deps deps-lint deps-fuzz deps-bench deps-deb deb build test test-system unit fuzz lab demo lint fmt asan bench clean
 
 all: build
 
@@ -48,7 +48,14 @@ deb: deps-deb build
 	@debian/rules clean binary > build-deb/build.log 2>&1 || { tail -n 40 build-deb/build.log; exit 1; }
 	@ls build-deb/*.deb
 
-test: deps build unit fuzz lab
+# The package on a Debian of its own, booted by systemd-nspawn; as root.
+test-system: deb
+	@tests/install-packages $(LAB_PACKAGES) $(SYSTEM_PACKAGES)
+	@tests/system-image build-system build-deb/postcensus_*.deb
+	@tests/next-package build-deb/postcensus_*.deb build/postcensus_next build-system
+	@$(LAB) -m pytest -q -p no:cacheprovider tests/lab/test_system.py
+
+test: deps build unit fuzz lab test-system
 
 unit:
 	ctest --preset release -j $(JOBS)
@@ -61,7 +68,7 @@ fuzz: deps-fuzz
 
 # Real servers in a private network namespace; without root a visible skip (77), which is a failure in CI.
 lab:
-	@$(LAB) -m pytest -q -p no:cacheprovider tests/lab; status=$$?; \
+	@$(LAB) -m pytest -q -p no:cacheprovider --ignore=tests/lab/test_system.py tests/lab; status=$$?; \
 	if [ $$status -eq 77 ] && [ "$$CI" != true ]; then exit 0; fi; exit $$status
 
 # KEEP=1 leaves the lab up until Ctrl-C.
@@ -90,4 +97,4 @@ bench: deps deps-bench build
 	@$(LAB) tests/bench/bench.py
 
 clean:
-	rm -rf build build-deb build-asan build-fuzz build-lint
+	rm -rf build build-deb build-system build-asan build-fuzz build-lint

@@ -175,7 +175,6 @@ Result<std::optional<Published>> Publisher::put_out(Draft draft, const Publicati
         const bool intact = found->second.identity == tables_.identity(draft.table);
         if (intact && found->second.digest == published.publication.digest && !draft.renew && !draft.always)
             return std::optional<Published>{};
-        if (!intact) spdlog::warn("the table {} was changed by someone else; writing it again", draft.table);
         published.repaired = !intact;
         published.publication.generation = found->second.generation + 1;
     }
@@ -187,6 +186,9 @@ Result<std::optional<Published>> Publisher::put_out(Draft draft, const Publicati
     const auto begun = std::chrono::steady_clock::now();
     auto identity = tables_.publish(content);
     if (!identity) return fail(identity.error());
+    // Not before: where it cannot be written, that is what is said.
+    if (published.repaired)
+        spdlog::warn("the table {} was changed by someone else; writing it again", draft.table);
     const auto took = std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - begun);
     published.publication.identity = *std::move(identity);
     published.publication.entries = static_cast<std::int64_t>(content.entries.size());

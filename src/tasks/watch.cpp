@@ -14,6 +14,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
+#include <map>
 #include <tuple>
 
 #include "base/file.h"
@@ -46,6 +47,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kBusyPause = 20ms;
 constexpr auto kTroublePause = 5s;
+constexpr auto kSayAgain = 10min;
+constexpr std::size_t kMostSaid = 1000;
 constexpr auto kLogCheck = 5s;  // beside inotify, which does not see behind a symbolic link
 constexpr auto kLogPoll = 1s;   // where inotify is not to be had
 constexpr auto kGather = 50ms;
@@ -189,9 +192,21 @@ class Watch {
     // How long to wait after a Failure; it is logged once until something works again.
     Clock::duration trouble(const Failure& failure) {
         if (failure.code == ExitCode::try_again) return kBusyPause;
-        if (failure.message != last_trouble_) log_failure(failure);
+        const bool news = failure.code == ExitCode::cannot_write ? is_said_again(failure.message)
+                                                                 : failure.message != last_trouble_;
+        if (news) log_failure(failure);
         last_trouble_ = failure.message;
         return kTroublePause;
+    }
+
+    // On a full disk several take turns, every few seconds and for hours: each is said now and then.
+    bool is_said_again(const std::string& message) {
+        if (said_.size() > kMostSaid) said_.clear();
+        const auto [said, fresh] =
+            said_.try_emplace(message.substr(0, message.find("/.build-")), Clock::now());
+        if (!fresh && Clock::now() < said->second + kSayAgain) return false;
+        said->second = Clock::now();
+        return true;
     }
 
     // --- the log ---
@@ -410,6 +425,7 @@ class Watch {
     LogPlaceWatch log_place_;
     WatchMetrics metrics_;
     std::string last_trouble_;
+    std::map<std::string, Clock::time_point> said_;  // what was logged of it, and when
     std::optional<Failure> failure_;
     WatchEnd end_reason_ = WatchEnd::stopped;
     bool stopping_ = false;

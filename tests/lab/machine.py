@@ -66,8 +66,8 @@ class Machine:
         init = self._init()
         if not init:
             raise LabError(f"the machine is down\n{tail(self.log)}")
-        done = command(["nsenter", "--target", str(init), "--mount", "--uts", "--ipc", "--pid", "--net", "--root", "--wd=/",
-                        "env", "-i", f"PATH={PATH}", "HOME=/root", "LANG=C.UTF-8", "bash", "-c", f"cd /root && {line}"],
+        done = command(["nsenter", "--target", str(init), "--mount", "--uts", "--ipc", "--pid", "--net", "--root", "--wdns=/root",
+                        "env", "-i", f"PATH={PATH}", "HOME=/root", "LANG=C.UTF-8", "bash", "-c", line],
                        text, False, seconds=seconds)
         if check and done.returncode:
             raise LabError(f"{line}: exit {done.returncode}\n{done.stdout}{done.stderr}")

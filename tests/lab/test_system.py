@@ -9,16 +9,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Iterator
 
 import pytest
 
 from exchange import ExchangeStandIn
-from habits import Habits
 from machine import Machine
-from process import MissingTool, command
+from process import MissingTool, wait_for
 from smtp_client import Dialogue, SmtpClient
 from test_docs import blocks
 
@@ -41,8 +40,10 @@ def packages() -> list[Path]:
 @pytest.fixture(scope="module")
 def exchange(authority) -> Iterator[ExchangeStandIn]:
     with ExchangeStandIn(certificate=authority.self_signed("system-ex1", ["ex1.corp.example"])) as server:
+        server.recipients |= {"postmaster@corp.example", "postmaster@mail.corp.example"}
         with ExchangeStandIn(address="192.0.2.1", hostname="ex2.corp.example",
-                             certificate=authority.self_signed("system-ex2", ["ex2.corp.example"])):
+                             certificate=authority.self_signed("system-ex2", ["ex2.corp.example"])) as other:
+            other.recipients = server.recipients
             yield server
 
 
@@ -71,7 +72,6 @@ def machine(lab, directory) -> Iterator[Machine]:
     (machine.root / "root/build-deb").mkdir()
     shutil.copy(package, machine.root / "root/build-deb")
     shutil.copy(directory.ca_file, machine.root / "usr/local/share/ca-certificates/corp.crt")
-    # systemd's own manager of RAM disks and the like is of no interest here: a failed unit shall be ours.
     machine.boot()
     machine.run("update-ca-certificates")
     machine.run("postconf -e 'myhostname = gateway.corp.example' 'relay_domains = corp.example mail.corp.example' "
@@ -95,9 +95,11 @@ def wait_for_answer(machine: Machine, recipient: str, code: str, seconds: float 
     machine.wait_for(lambda: says(recipient).code == code, f"{recipient}: {code}", seconds)
 
 
-def entries(machine: Machine, table: str) -> str:
-    text = (machine.root / "var/lib/postcensus/maps" / table).read_text()
-    return "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+def finds(machine: Machine, table: str, address: str) -> bool:
+    """Whether Postfix's own lookup finds it. A table that it cannot read is an error."""
+    done = machine.run(f"postmap -q {address} {TABLES}/{table}", check=False)
+    assert done.returncode in (0, 1) and not done.stderr, done.stderr
+    return done.returncode == 0
 
 
 def edit_main_cf(machine: Machine, lines: list[str]) -> None:
@@ -163,8 +165,8 @@ def test_nothing_but_what_it_is_for(machine):
             assert level <= 1.5, said
     owner = machine.run(f"stat -c %U /proc/{main_pid(machine)} /var/lib/postcensus/state.db").stdout.split()
     assert owner == ["postcensus", "postcensus"]
-    said = machine.run("systemd-analyze verify /lib/systemd/system/postcensus-*", check=False)
-    assert "postcensus" not in said.stderr.replace("man postcensus", ""), said.stderr
+    said = machine.run("systemd-analyze verify --man=no /lib/systemd/system/postcensus-*", check=False)
+    assert not said.stdout + said.stderr
 
 
 def test_what_was_missed_in_the_journal_is_learned(machine, exchange):
@@ -238,10 +240,11 @@ def test_a_full_var(machine, exchange):
     machine.run("dd if=/dev/zero of=/var/full bs=1M status=none; dd if=/dev/zero of=/var/full2 bs=512 status=none", check=False)
     try:
         assert machine.run("touch /var/one && echo 1 > /var/one", check=False).returncode != 0, "it is full"
-        # What was accepted stays; what was refused is not refused for longer than its lease, whatever restarts.
+        # What was accepted stays; what was refused is not refused for longer than its lease, whatever restarts. Postfix itself
+        # answers 452 to all as long as its queue has no room, so its tables are asked.
         machine.run("systemctl restart postcensus-watch", check=False)
-        wait_for_answer(machine, "made-up-3@corp.example", "450 4.1.1", 120)
-        assert says("anna@corp.example").code == "250"
+        machine.wait_for(lambda: not finds(machine, "unknown", "made-up-3@corp.example"), "the end of the lease", 120)
+        assert finds(machine, "directory", "anna@corp.example")
         machine.run("systemctl start postcensus-failsafe")
     finally:
         machine.run("rm -f /var/full /var/full2 /var/one")
@@ -252,19 +255,23 @@ def test_a_full_var(machine, exchange):
 
 
 def test_a_reboot(machine):
+    """After a time without power that outlasted the leases, and nobody there to tend them but the failsafe at the start."""
+    says("made-up-4@corp.example")
+    wait_for_answer(machine, "made-up-4@corp.example", "550 5.1.1")
+    machine.run("systemctl disable postcensus-watch")
     machine.shut_down()
+    table = machine.root / "var/lib/postcensus/maps/unknown"
+    until = datetime.fromisoformat(re.search(r"# until: (\S+)", table.read_text())[1])
+    wait_for(lambda: datetime.now(timezone.utc) > until, "the end of the lease", 60)
     machine.boot()
+    machine.wait_for(lambda: says("made-up-4@corp.example").code, "Postfix")
+    assert says("made-up-4@corp.example").code == "450 4.1.1"
+    assert "emptied" in machine.run("journalctl --boot --no-pager --unit=postcensus-failsafe").stdout
+    machine.run("systemctl enable --now postcensus-watch")
     for unit in ("postcensus-watch.service", "postcensus-sync.timer", "postcensus-failsafe.timer"):
         machine.wait_for(lambda: is_active(machine, unit), unit)
     for recipient in ("anna", "new", "later", "room"):
         assert says(f"{recipient}@corp.example").code == "250"
-    # Leases that are over have ended before Postfix answered anybody.
-    ended = int(machine.property("postcensus-failsafe.service", "InactiveEnterTimestampMonotonic") or 0)
-    began = int(machine.property("postfix@-.service", "ExecStartTimestampMonotonic") or 0) or \
-        int(machine.property("postfix@-.service", "ActiveEnterTimestampMonotonic"))
-    first = machine.run("journalctl --boot --no-pager --output=short-monotonic --unit=postcensus-failsafe --unit=postfix@-").stdout
-    assert began > 0 and ended > 0, first
-    says("made-up-4@corp.example")
     wait_for_answer(machine, "made-up-4@corp.example", "550 5.1.1")
 
 
