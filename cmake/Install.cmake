@@ -16,7 +16,7 @@ if(SCDOC)
 endif()
 
 # With its folders, so that the links between the documents lead somewhere.
-install(FILES README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES README.md CHANGELOG.md CONTRIBUTING.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN man EXCLUDE)
 install(FILES docs/postcensus.conf.example DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples RENAME postcensus.conf)
 install(FILES cmd/completion.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME postcensus)
