@@ -145,6 +145,19 @@ TEST_CASE("an older state is copied and brought up to date", "[store][upgrade]")
     CHECK(state->write([](Writer& writer) { return writer.seq; }) == 2);
 }
 
+TEST_CASE("a copy that was put back is brought up to date again", "[store][upgrade]") {
+    const OldState old;
+    REQUIRE(old.open(next()));
+    for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(old.path().string() + suffix);
+    std::filesystem::copy_file(old.copy(), old.path());
+    // A copy has no WAL until somebody opens it to make one.
+    auto state = Database::open(old.path(), Mode::existing, 0ms, next());
+    REQUIRE(state);
+    CHECK(state->write([](Writer& writer) { return writer.seq; }) == 2);
+    check_whole(old.path(), 3);
+    check_whole(old.copy(), 3);
+}
+
 TEST_CASE("only the newest whole copy is kept", "[store][upgrade]") {
     const OldState old;
     for (const char* name : {".v0", ".v1", ".v1.part", ".v17", ".vx", ".v0.part"})
