@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "cmd/command.h"
+#include "store/health.h"
 
 namespace postcensus::cmd {
 namespace {
@@ -21,6 +22,11 @@ void add_options(po::options_description& options) {
     options.add_options()("once", "handle all that is there and due, then end");
 }
 
+bool outgrown(const config::Configuration& configuration) {
+    const auto version = store::schema_version(configuration.state.path);
+    return version && version->found > version->newest;
+}
+
 // At a reload the decider's lock is free for a moment, and a command that decides by itself may have it: that
 // does not take long.
 Result<tasks::WatchEnd> watch_again(const config::Configuration& configuration) {
@@ -28,7 +34,7 @@ Result<tasks::WatchEnd> watch_again(const config::Configuration& configuration) 
     for (;;) {
         auto ended = tasks::watch(configuration, false);
         const bool busy = !ended && ended.error().code == ExitCode::try_again;
-        if (!busy || std::chrono::steady_clock::now() >= end) return ended;
+        if (!busy || outgrown(configuration) || std::chrono::steady_clock::now() >= end) return ended;
         std::this_thread::sleep_for(100ms);
     }
 }
@@ -50,6 +56,7 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
                 configuration = std::move(next);
                 continue;
             }
+            if (outgrown(*next)) break;  // no fault of the configuration's
         }
         spdlog::error("the new configuration is not used, the old one stays: {}",
                       (next ? ended.error() : next.error()).message);

@@ -32,6 +32,10 @@ void notify_alive() {
     sd_notify(0, "WATCHDOG=1");
 }
 
+void notify_slow(std::chrono::microseconds next) {
+    sd_notify(0, fmt::format("EXTEND_TIMEOUT_USEC={}", next.count()).c_str());
+}
+
 std::optional<std::chrono::microseconds> watchdog_interval() {
     std::uint64_t interval = 0;
     if (sd_watchdog_enabled(0, &interval) <= 0) return std::nullopt;

@@ -14,6 +14,8 @@ void notify_status(const std::string& status);
 void notify_reloading();
 void notify_stopping();
 void notify_alive();
+// A start, reload or stop takes longer: the next message comes within this time.
+void notify_slow(std::chrono::microseconds next);
 
 // Half of the time within which systemd wants a sign of life; nothing if it wants none.
 std::optional<std::chrono::microseconds> watchdog_interval();

@@ -12,7 +12,7 @@
 
 #include "base/unique_fd.h"
 
-#include "store/migrations.h"
+#include "store/upgrade.h"
 
 namespace postcensus::store {
 namespace {
@@ -76,6 +76,10 @@ Result<void> check_writable(const std::filesystem::path& path, bool create) {
                                                     std::generic_category().message(reason), remedy));
 }
 
+struct Outgrown {
+    Failure failure;
+};
+
 // SQLite counts its memory under a lock, for nobody here: a tenth of a large load. Before its first use.
 void configure_once() {
     static const int configured = ::sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
@@ -85,7 +89,7 @@ void configure_once() {
 }  // namespace
 
 Result<Database> Database::open(const std::filesystem::path& path, Mode mode,
-                                std::chrono::milliseconds patience) {
+                                std::chrono::milliseconds patience, const Migrations& known) {
     configure_once();
     std::error_code ignored;
     if (mode != Mode::create && !std::filesystem::exists(path, ignored))
@@ -102,7 +106,7 @@ Result<Database> Database::open(const std::filesystem::path& path, Mode mode,
         flags |= SQLITE_OPEN_NOMUTEX;  // one thread at a time uses a connection
         auto db =
             std::make_unique<SQLite::Database>(path.string(), flags, static_cast<int>(patience.count()));
-        Database database(path, std::move(db));
+        Database database(path, std::move(db), known);
         Result<void> migrated;
         const auto failure = database.guarded([&] {
             if (mode == Mode::create) database.db_->exec("PRAGMA journal_mode = WAL");
@@ -128,7 +132,14 @@ std::optional<Failure> Database::guarded(const std::function<void()>& body) {
         return describe(path_, error, sqlite3_system_errno(db_->getHandle()));
     } catch (const Abort& abort) {
         return abort.failure;
+    } catch (const Outgrown& outgrown) {
+        if (tell_outgrown_) tell_outgrown_(outgrown.failure);
+        return outgrown.failure;
     }
+}
+
+void Database::set_patience(std::chrono::milliseconds patience) {
+    db_->setBusyTimeout(static_cast<int>(patience.count()));
 }
 
 Seq Database::next_seq() {
@@ -139,15 +150,18 @@ Seq Database::next_seq() {
     return seq;
 }
 
+// With each transaction: another program may have brought the state to another schema since the last one.
+// Reads the header, 1 µs.
+void Database::check_schema() {
+    const int version = db_->execAndGet("PRAGMA user_version").getInt();
+    if (version > static_cast<int>(known_->size())) throw Outgrown{newer_state(path_, version, *known_)};
+}
+
 Result<void> Database::migrate(Mode mode) {
-    const auto newest = static_cast<int>(migrations().size());
+    const auto newest = static_cast<int>(known_->size());
     const int version = db_->execAndGet("PRAGMA user_version").getInt();
     if (version == newest) return {};
-    if (version > newest)
-        return fail(ExitCode::try_again,
-                    fmt::format("the state {} was made by a newer Postcensus (schema {}, this one knows {}); "
-                                "install that version again, or restore the copy from before the upgrade",
-                                path_.string(), version, newest));
+    if (version > newest) return fail(newer_state(path_, version, *known_));
     if (version == 0 && db_->execAndGet("SELECT count(*) FROM sqlite_master").getInt() != 0)
         return fail(
             ExitCode::configuration,
@@ -158,16 +172,7 @@ Result<void> Database::migrate(Mode mode) {
                     fmt::format("the state {} was made by an older Postcensus (schema {}); start `postcensus "
                                 "watch`, or run `postcensus sync`, which bring it up to date",
                                 path_.string(), version));
-    SQLite::Transaction transaction(*db_, SQLite::TransactionBehavior::EXCLUSIVE);
-    // Another process may have migrated while this one waited for the lock.
-    for (int next = db_->execAndGet("PRAGMA user_version").getInt(); next < newest; ++next) {
-        db_->exec(std::string(migrations()[static_cast<std::size_t>(next)]));
-        db_->exec(fmt::format("PRAGMA user_version = {}", next + 1));
-        if (next == 0)
-            db_->exec("INSERT INTO meta (key, value) VALUES ('state_id', lower(hex(randomblob(16))))");
-    }
-    transaction.commit();
-    return {};
+    return upgrade(*db_, path_, *known_);
 }
 
 Result<Seq> Database::current_seq() {

@@ -5,6 +5,9 @@
 // corrupt) becomes a Failure, and the transaction is undone; the functions of this folder that take a
 // connection may throw SQLite::Exception only inside them. Each write transaction takes the next seq: it
 // begins IMMEDIATE, because a reader that turns into a writer fails at once.
+//
+// Opening brings an older state up to date (upgrade.h). A newer one is refused with ExitCode::try_again; so
+// is each transaction once another program has brought the state to a schema that this one does not know.
 #pragma once
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -12,11 +15,13 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "base/failure.h"
 #include "census/evidence.h"
+#include "store/migrations.h"
 
 namespace postcensus::store {
 
@@ -42,9 +47,15 @@ class Database {
     enum class Mode { create, existing, read_only };
 
     // `patience`: how long to wait for another process's write transaction (0: the caller tries again by
-    // itself).
+    // itself). `known`: the schema of this program; tests have others.
     static Result<Database> open(const std::filesystem::path& path, Mode mode,
-                                 std::chrono::milliseconds patience);
+                                 std::chrono::milliseconds patience, const Migrations& known = migrations());
+
+    void set_patience(std::chrono::milliseconds patience);
+
+    // Called, on the thread that uses this connection, when a transaction finds that the state has outgrown
+    // this program: to try again would be in vain.
+    void when_outgrown(std::function<void(const Failure&)> tell) { tell_outgrown_ = std::move(tell); }
 
     template <typename Body>
     auto read(Body&& body) -> Result<std::invoke_result_t<Body, SQLite::Database&>> {
@@ -52,6 +63,7 @@ class Database {
         std::optional<Result<Value>> result;
         const auto failure = guarded([&] {
             SQLite::Transaction transaction(*db_);
+            check_schema();
             if constexpr (std::is_void_v<Value>) {
                 body(*db_);
                 result.emplace();
@@ -69,6 +81,7 @@ class Database {
         std::optional<Result<Value>> result;
         const auto failure = guarded([&] {
             SQLite::Transaction transaction(*db_, SQLite::TransactionBehavior::IMMEDIATE);
+            check_schema();
             Writer writer{*db_, next_seq()};
             if constexpr (std::is_void_v<Value>) {
                 body(writer);
@@ -91,14 +104,17 @@ class Database {
     const std::filesystem::path& path() const { return path_; }
 
   private:
-    Database(std::filesystem::path path, std::unique_ptr<SQLite::Database> db)
-        : path_(std::move(path)), db_(std::move(db)) {}
+    Database(std::filesystem::path path, std::unique_ptr<SQLite::Database> db, const Migrations& known)
+        : path_(std::move(path)), known_(&known), db_(std::move(db)) {}
     std::optional<Failure> guarded(const std::function<void()>& body);
     Seq next_seq();
+    void check_schema();
     Result<void> migrate(Mode mode);
 
     std::filesystem::path path_;
+    const Migrations* known_;
     std::unique_ptr<SQLite::Database> db_;
+    std::function<void(const Failure&)> tell_outgrown_;
 };
 
 }  // namespace postcensus::store

@@ -8,6 +8,8 @@
 
 namespace postcensus::store {
 
-const std::vector<std::string_view>& migrations();
+using Migrations = std::vector<std::string_view>;
+
+const Migrations& migrations();
 
 }  // namespace postcensus::store

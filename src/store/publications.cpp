@@ -205,8 +205,17 @@ std::int64_t adopt(Writer& writer, const std::vector<mail::Address>& addresses, 
         writer.db,
         "INSERT INTO callout (address_id, class, at, began_seq, target, reply, controls) "
         "VALUES (?, 'deliverable', ?, ?, ?, 'stood in the published table', '')");
+    // After a publication that was broken off that is nearly everybody, and nobody starts before it is done:
+    // all evidence of each is not read for that.
+    SQLite::Statement known(
+        writer.db,
+        "SELECT 1 FROM address WHERE local = ? AND domain = ? AND (answer = 'accept' OR answer = 'closed')");
     std::int64_t adopted = 0;
     for (const mail::Address& address : addresses) {
+        known.reset();
+        known.bind(1, std::string(address.local()));
+        known.bind(2, std::string(address.domain()));
+        if (known.executeStep()) continue;
         const AddressId id = book.ensure(address);
         const auto pending = reader.load(id);
         if (!pending || census::exists(pending->evidence.answered)) continue;

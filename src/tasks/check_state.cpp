@@ -170,7 +170,7 @@ void check_state(const CheckScene& scene, const Tell& tell) {
         tell(Finding::warn(kArea, path.string(),
                            fmt::format("was made by an older version (schema {}, this one knows {})",
                                        version->found, version->newest),
-                           "postcensus sync\n# brings it up to date; keep a copy for the way back"));
+                           "postcensus sync\n# copies it beside, and brings it up to date"));
         return;
     }
     if (auto inside = version ? check_inside(scene, tell) : fail(version.error()); !inside)

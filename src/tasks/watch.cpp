@@ -52,6 +52,7 @@ constexpr std::size_t kMostSaid = 1000;
 constexpr auto kLogCheck = 5s;  // beside inotify, which does not see behind a symbolic link
 constexpr auto kLogPoll = 1s;   // where inotify is not to be had
 constexpr auto kGather = 50ms;
+constexpr auto kOpenPatience = 10s;
 constexpr auto kHousekeeping = 24h;
 constexpr std::size_t kMostStrangers = 100'000;  // 70 MB
 constexpr std::size_t kStrangersAtOnce = 1000;
@@ -111,7 +112,15 @@ class Watch {
           log_place_(io_.get_executor(), configuration_, log_->place(), [this] { begin_anew(); }),
           metrics_(io_.get_executor(), configuration_, state_, [this] {
               return Running{asker_.active(), log_->lag(), log_->present()};
-          }) {}
+          }) {
+        state_.when_outgrown([this](const Failure& failure) {
+            if (!failure_) failure_ = failure;
+            stop(WatchEnd::stopped);
+        });
+    }
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+    ~Watch() { state_.when_outgrown({}); }
 
     WatchEnd run(bool once) {
         spawn("signals", &Watch::wait_for_signals);
@@ -191,7 +200,12 @@ class Watch {
 
     // How long to wait after a Failure; it is logged once until something works again.
     Clock::duration trouble(const Failure& failure) {
-        if (failure.code == ExitCode::try_again) return kBusyPause;
+        if (failure.code == ExitCode::try_again) {
+            // What a worker met may be no lock, but a state that has outgrown this program: this connection
+            // finds that out, too, and all ends.
+            std::ignore = state_.current_seq();
+            return kBusyPause;
+        }
         const bool news = failure.code == ExitCode::cannot_write ? is_said_again(failure.message)
                                                                  : failure.message != last_trouble_;
         if (news) log_failure(failure);
@@ -435,10 +449,12 @@ class Watch {
 
 Result<WatchEnd> watch(config::Configuration configuration, bool once) {
     hold_signals(true);
-    // No patience: the thread that owns the state tries and goes on. The first opening may have to migrate.
+    // It may have to be brought up to date, or another process is just about it.
     auto state =
-        store::Database::open(configuration.state.path, store::Database::Mode::create, once ? 10s : 0s);
+        store::Database::open(configuration.state.path, store::Database::Mode::create, kOpenPatience);
     if (!state) return fail(state.error());
+    // From here on no patience: the thread that owns the state tries and goes on.
+    if (!once) state->set_patience(0ms);
     if (auto learned = learn_relay_domains(configuration, *state, now()); !learned)
         return fail(learned.error());
     auto decider = Decider::try_become(configuration, *state, now());

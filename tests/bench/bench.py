@@ -18,10 +18,11 @@ import flood_bench
 import learn_bench
 import publish_bench
 import scan_bench
+import start_bench
 import sync_bench
 
 BENCHES = {"ask": ask_bench.run, "audit": audit_bench.run, "flood": flood_bench.run, "learn": learn_bench.run,
-           "publish": publish_bench.run, "scan": scan_bench.run, "sync": sync_bench.run}
+           "publish": publish_bench.run, "scan": scan_bench.run, "start": start_bench.run, "sync": sync_bench.run}
 
 
 def main(names: list[str]) -> int:
