@@ -6,8 +6,10 @@ container's process. Commands are run inside by nsenter(1), as an administrator'
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
+import threading
 from pathlib import Path
 
 from process import LabError, Process, command, need, tail, wait_for
@@ -63,15 +65,27 @@ class Machine:
 
     def run(self, line: str, text: str | None = None, check: bool = True, seconds: float = 120) -> subprocess.CompletedProcess[str]:
         """A line of bash, as root, in root's home."""
-        init = self._init()
-        if not init:
-            raise LabError(f"the machine is down\n{tail(self.log)}")
-        done = command(["nsenter", "--target", str(init), "--mount", "--uts", "--ipc", "--pid", "--net", "--root", "--wdns=/root",
-                        "env", "-i", f"PATH={PATH}", "HOME=/root", "LANG=C.UTF-8", "bash", "-c", line],
-                       text, False, seconds=seconds)
+        done = command(self._argv(line), text, False, seconds=seconds)
         if check and done.returncode:
             raise LabError(f"{line}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return done
+
+    def answer(self, line: str, question: str, answer: str, seconds: float = 120) -> str:
+        """As run(), at a terminal: somebody who waits for the question. Returns all that was on the screen."""
+        child = subprocess.Popen(self._argv(f"script -qec {shlex.quote(line)} /dev/null"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        watchdog = threading.Timer(seconds, child.kill)
+        watchdog.start()
+        screen, asked = b"", False
+        while chunk := os.read(child.stdout.fileno(), 4096):
+            screen += chunk
+            if not asked and question in " ".join(screen.decode(errors="replace").split()):
+                child.stdin.write(answer.encode())
+                child.stdin.flush()
+                asked = True
+        watchdog.cancel()
+        if child.wait() or not asked:
+            raise LabError(f"{line}: exit {child.returncode}, asked: {asked}\n{screen.decode(errors='replace')}")
+        return screen.decode(errors="replace")
 
     def write(self, path: str, text: str) -> None:
         (self.root / path.lstrip("/")).write_text(text)
@@ -87,6 +101,13 @@ class Machine:
     def wait_for(self, condition, what: str, seconds: float = 30):
         """Each look is a process or a session of its own: not too often."""
         return wait_for(condition, what, seconds, self._why, every=0.2)
+
+    def _argv(self, line: str) -> list[str]:
+        init = self._init()
+        if not init:
+            raise LabError(f"the machine is down\n{tail(self.log)}")
+        return ["nsenter", "--target", str(init), "--mount", "--uts", "--ipc", "--pid", "--net", "--root", "--wdns=/root",
+                "env", "-i", f"PATH={PATH}", "HOME=/root", "LANG=C.UTF-8", "bash", "-c", line]
 
     def _why(self) -> str:
         if not self._init():
