@@ -1,26 +1,19 @@
 // SPDX-License-Identifier: MIT
 // postcensus failsafe: ends leases that nobody tends. Works with a broken configuration and without a state.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <iostream>
-#include <optional>
-#include <tuple>
 
 #include "base/clock.h"
 #include "base/privileges.h"
 #include "cmd/command.h"
 #include "postfix/lapse.h"
-#include "store/history.h"
 
 namespace postcensus::cmd {
 namespace {
 
 namespace po = boost::program_options;
 
-using namespace std::chrono_literals;
-
-constexpr auto kPatience = 1s;  // the tables are what matters
 constexpr const char* kDefaultMaps = "/var/lib/postcensus/maps";
 
 void add_options(po::options_description& options) {
@@ -29,28 +22,12 @@ void add_options(po::options_description& options) {
         "now", "empty them whatever their heads say: nobody will tend them any more");
 }
 
-// In the history, where the state can be written; nothing depends on it.
-void note(const config::Configuration& configuration, const std::string& user,
-          const std::vector<postfix::Lapsed>& lapsed) {
-    std::error_code ignored;
-    if (lapsed.empty() || !std::filesystem::exists(configuration.state.path, ignored)) return;
-    auto state = store::Database::open(configuration.state.path, store::Database::Mode::existing, kPatience);
-    if (!state) return;
-    std::ignore = state->write([&](store::Writer& writer) {
-        for (const postfix::Lapsed& table : lapsed)
-            store::note_command(
-                writer, {"failsafe", user, fmt::format("emptied {}: {}", table.table, table.why)}, now());
-    });
-}
-
 Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     std::filesystem::path maps;
-    std::optional<config::Configuration> configuration;
     if (arguments.contains("maps")) {
         maps = arguments["maps"].as<std::string>();
     } else if (auto loaded = config::load(globals.config); loaded) {
-        configuration = *std::move(loaded);
-        maps = configuration->postfix.maps;
+        maps = loaded->postfix.maps;
     } else {
         maps = kDefaultMaps;
         std::cerr << "postcensus: " << loaded.error().message << "; going on with " << maps.string() << "\n";
@@ -62,7 +39,6 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     if (!lapsed) return fail(lapsed.error());
     for (const postfix::Lapsed& table : *lapsed)
         std::cout << fmt::format("emptied {}: {}\n", (maps / table.table).string(), table.why);
-    if (configuration) note(*configuration, globals.user, *lapsed);
     return ExitCode::done;
 }
 

@@ -27,6 +27,7 @@ constexpr unsigned kTableMode = 0644;  // smtpd reads it as user postfix
 constexpr std::string_view kBuildPrefix = ".build-";
 constexpr std::size_t kLargestText = 1024UL * 1024 * 1024;
 constexpr std::size_t kHeadBytes = 1024UL * 1024;  // a head names each domain once
+constexpr std::string_view kSpareText = "# Empty: takes the place of a table that nobody tends.\n";
 // A table up to this size is asked for every key; of a larger one a sample is checked.
 constexpr std::size_t kCheckAll = 1000;
 
@@ -217,10 +218,7 @@ Result<void> TableFolder::ensure_spares() const {
             continue;
         auto folder = TempFolder::create(settings_.maps, kBuildPrefix);
         if (!folder) return fail(folder.error());
-        if (auto built =
-                build(folder->path(), name, "# Empty: takes the place of a table that nobody tends.\n", {});
-            !built)
-            return built;
+        if (auto built = build(folder->path(), name, kSpareText, {}); !built) return built;
         if (auto out = put_out(folder->path(), name); !out) return out;
     }
     return sync_folder(settings_.maps);
@@ -251,6 +249,15 @@ std::optional<TableHead> TableFolder::head(const std::string& name) const {
     const ssize_t count = ::pread(fd.get(), text.data(), text.size(), 0);
     if (count <= 0) return std::nullopt;
     return parse_head(std::string_view(text).substr(0, static_cast<std::size_t>(count)));
+}
+
+std::optional<Time> TableFolder::emptied_at(const std::string& name) const {
+    struct stat facts {};
+    if (::stat(text_path(name).c_str(), &facts) != 0) return std::nullopt;
+    if (facts.st_size > static_cast<off_t>(kSpareText.size())) return std::nullopt;
+    const auto text = read_file(text_path(name), kSpareText.size());
+    if (!text || (!text->empty() && *text != kSpareText)) return std::nullopt;
+    return from_unix_ms(facts.st_mtim.tv_sec * 1000 + facts.st_mtim.tv_nsec / 1'000'000);
 }
 
 Result<std::vector<std::string>> TableFolder::keys(const std::string& name) const {

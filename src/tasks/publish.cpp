@@ -176,6 +176,7 @@ Result<std::optional<Published>> Publisher::put_out(Draft draft, const Publicati
         if (intact && found->second.digest == published.publication.digest && !draft.renew && !draft.always)
             return std::optional<Published>{};
         published.repaired = !intact;
+        if (!intact) published.emptied = tables_.emptied_at(draft.table);
         published.publication.generation = found->second.generation + 1;
     }
     postfix::TableContent content{
@@ -188,7 +189,8 @@ Result<std::optional<Published>> Publisher::put_out(Draft draft, const Publicati
     if (!identity) return fail(identity.error());
     // Not before: where it cannot be written, that is what is said.
     if (published.repaired)
-        spdlog::warn("the table {} was changed by someone else; writing it again", draft.table);
+        spdlog::warn("the table {} was {}; writing it again", draft.table,
+                     published.emptied ? "emptied by failsafe" : "changed by someone else");
     const auto took = std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - begun);
     published.publication.identity = *std::move(identity);
     published.publication.entries = static_cast<std::int64_t>(content.entries.size());
@@ -292,6 +294,11 @@ Result<void> note_published(store::Database& state, const std::vector<Published>
             store::note_publication(writer, one.table, one.publication);
             store::count(writer, "published", one.publication.at, 1, one.table);
             if (one.repaired) store::count(writer, "tables-repaired", one.publication.at, 1);
+            // failsafe itself knows no state.
+            if (one.emptied)
+                store::note_command(writer,
+                                    {"failsafe", "its timer, or by hand", "emptied the table " + one.table},
+                                    *one.emptied);
         }
     });
 }

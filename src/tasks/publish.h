@@ -19,7 +19,8 @@ namespace postcensus::tasks {
 struct Published {
     std::string table;
     store::Publication publication;
-    bool repaired = false;  // somebody else had changed it: failsafe, or a hand
+    bool repaired = false;        // somebody else had changed it: failsafe, or a hand
+    std::optional<Time> emptied;  // by failsafe, as far as the table shows
 };
 
 class Publisher {

@@ -2,6 +2,7 @@
 // With the real postmap(1).
 #include "tasks/publish.h"
 
+#include "postfix/lapse.h"
 #include "postfix/maps.h"
 #include "tasks/town.h"
 
@@ -53,6 +54,30 @@ TEST_CASE("only what has changed is put out", "[tasks][publish]") {
     town.list({"x@c.example"});
     CHECK(town.publish() == Texts{"closed"});
     CHECK(town.maps.find("closed", "x@c.example") == "-");
+}
+
+TEST_CASE("what failsafe emptied is noted with the next publication", "[tasks][publish]") {
+    Printer town;
+    REQUIRE(town.maps.tables.ensure_spares());
+    town.state.miss("r@c.example", town.now);
+    town.state.callout("r@c.example", CalloutClass::unknown, town.now);
+    town.publish();
+    const auto traces = [&] {
+        return town.state.read([](SQLite::Database& db) {
+            return db.execAndGet("SELECT count(*) || ' ' || coalesce(max(words), '') FROM command")
+                .getString();
+        });
+    };
+    // A hand is none of it.
+    std::filesystem::last_write_time(town.maps.path("unknown"),
+                                     std::filesystem::file_time_type::clock::now());
+    CHECK(town.publish() == Texts{"unknown"});
+    CHECK(traces() == "0 ");
+    REQUIRE(postfix::lapse_tables(town.maps.path(), town.now, postfix::Lapse::all));
+    CHECK(town.publish() == Texts{"unknown"});
+    CHECK(traces() == "1 emptied the table unknown");
+    CHECK(town.publish().empty());
+    CHECK(traces() == "1 emptied the table unknown");
 }
 
 TEST_CASE("an extension is named beside who is refused without it", "[tasks][publish]") {
