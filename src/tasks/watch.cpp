@@ -54,6 +54,7 @@ constexpr auto kLogPoll = 1s;   // where inotify is not to be had
 constexpr auto kGather = 50ms;
 constexpr auto kOpenPatience = 10s;
 constexpr auto kHousekeeping = 24h;
+constexpr auto kFirstHousekeeping = 1h;  // by then a clock that was wrong at the start is set
 constexpr std::size_t kMostStrangers = 100'000;  // 70 MB
 constexpr std::size_t kStrangersAtOnce = 1000;
 constexpr auto kClockTolerance = 1min;  // clocks are set a little now and then
@@ -345,7 +346,7 @@ class Watch {
 
     // --- life ---
     awaitable<void> stay_alive() {
-        Clock::time_point housekeeping = Clock::now();
+        Clock::time_point housekeeping = Clock::now() + kFirstHousekeeping;
         const auto watchdog = watchdog_interval();
         while (!stopping_) {
             notify_alive();
