@@ -37,8 +37,8 @@ std::string general_help() {
         "  --log-level LEVEL  debug, info, warning or error, on standard error\n"
         "  --help             this text; behind a command, that command's\n"
         "  --version          the version\n"
-        "\nExit codes: 0 done, 1 a negative finding, 64 usage, 69 a server is unavailable, 73 cannot write, "
-        "75 try again, 78 configuration.\n"
+        "\nExit codes: 0 done, 1 a negative finding, 64 usage, 69 a server is unavailable or at fault, 70 an "
+        "internal error, 73 cannot write, 75 try again, 78 configuration.\n"
         "See postcensus(8) and postcensus.conf(5).\n";
     return text;
 }

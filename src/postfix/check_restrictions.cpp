@@ -261,7 +261,8 @@ class Door {
             parameter == std::string_view(kRecipient)
                 ? mended_restrictions(snapshot_.value(service_, kRecipient), ours_)
                 : fmt::format(
-                      "# {}: take reject_unverified_recipient out, and the address_verify_* lines of main.cf",
+                      "# {}: take reject_unverified_recipient out, and the address_verify_* lines of main.cf "
+                      "that nothing else uses",
                       parameter);
         add(before ? Level::fail : Level::warn, parameter,
             before ? "has reject_unverified_recipient before reject_unlisted_recipient: that one answers for "

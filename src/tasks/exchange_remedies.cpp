@@ -32,9 +32,11 @@ std::string connector_remedy(const callout::Target& target) {
 
 std::string validation_remedy(const std::string& domain) {
     return fmt::format(
+        "# docs/exchange.md first: what to do before, and which of these agents to disable\n"
         "& $env:ExchangeInstallPath\\Scripts\\Install-AntiSpamAgents.ps1; Restart-Service "
         "MSExchangeTransport\n"
         "Set-RecipientFilterConfig -Enabled $true -RecipientValidationEnabled $true\n"
+        "# only if Active Directory has every recipient of {0} (not for one that is shared with the cloud)\n"
         "Set-AcceptedDomain {0} -AddressBookEnabled $true\n"
         "# and ask port 2525, not 25; a wanted catch-all: accept = @{0}",
         domain);
