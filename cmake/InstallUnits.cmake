@@ -1,10 +1,13 @@
 # Run at installation (Install.cmake): makes each unit of systemd/ twice, for /etc/postcensus/postcensus.conf and, as NAME@.service,
 # for any /etc/postcensus/INSTANCE.conf.
 file(READ "${SOURCE}/sandbox.conf" SANDBOX)
+# Before systemd 254 the pause between two starts cannot grow: then it is longer, out of kindness to the servers.
 if(SYSTEMD_VERSION VERSION_GREATER_EQUAL 254)
-    set(RESTART_STEPS "RestartSteps=8\nRestartMaxDelaySec=5min\n")
+    set(RESTART_PAUSE "RestartSec=5s\nRestartSteps=8\nRestartMaxDelaySec=5min\n")
+else()
+    set(RESTART_PAUSE "RestartSec=15s\n")
 endif()
-set(SBINDIR "${CMAKE_INSTALL_PREFIX}/${SBINDIR}")
+cmake_path(ABSOLUTE_PATH SBINDIR BASE_DIRECTORY "${CMAKE_INSTALL_PREFIX}" NORMALIZE)
 file(GLOB units "${SOURCE}/*.service.in" "${SOURCE}/*.timer.in")
 foreach(unit ${units})
     get_filename_component(name ${unit} NAME_WLE)

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "base/notify.h"
 #include "cmd/command.h"
 #include "store/health.h"
 
@@ -35,6 +36,7 @@ Result<tasks::WatchEnd> watch_again(const config::Configuration& configuration) 
         auto ended = tasks::watch(configuration, false);
         const bool busy = !ended && ended.error().code == ExitCode::try_again;
         if (!busy || outgrown(configuration) || std::chrono::steady_clock::now() >= end) return ended;
+        notify_alive();
         std::this_thread::sleep_for(100ms);
     }
 }

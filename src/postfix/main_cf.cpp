@@ -40,13 +40,16 @@ Result<std::map<std::string, std::string>> read_parameters(const std::filesystem
     command.insert(command.end(), names.begin(), names.end());
     auto ran = run_process(command, {}, 20s);
     if (!ran)
-        return fail(ExitCode::configuration, "cannot ask Postfix for its configuration: " +
-                                                 ran.error().message + "; is Postfix installed?");
-    if (ran->status != 0)
-        return fail(
-            ExitCode::configuration,
-            fmt::format("postconf cannot read the configuration in {}: {}; check [general] postfix-config",
-                        config_dir.string(), printable(ran->errors)));
+        return fail(ExitCode::unavailable, "cannot ask Postfix for its configuration: " +
+                                               ran.error().message + "; is Postfix installed?");
+    if (ran->status != 0) {
+        std::error_code ignored;
+        const bool there = std::filesystem::exists(config_dir / "main.cf", ignored);
+        return fail(there ? ExitCode::unavailable : ExitCode::configuration,
+                    fmt::format("postconf cannot read the configuration in {}: {}; {}", config_dir.string(),
+                                printable(ran->errors),
+                                there ? "mend main.cf (postfix check)" : "check [general] postfix-config"));
+    }
     std::map<std::string, std::string> values;
     for (std::size_t start = 0; start < ran->output.size();) {
         const std::size_t end = std::min(ran->output.find('\n', start), ran->output.size());

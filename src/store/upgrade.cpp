@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/notify.h"
 #include "base/unique_fd.h"
@@ -195,10 +196,15 @@ Failure newer_state(const std::filesystem::path& path, int found, const Migratio
     for (Copy& copy : find_copies(path))
         if (copy.whole && copy.version <= newest && (!best || copy.version > best->version))
             best = std::move(copy);
-    const std::string copy = best ? best->path.string() + " from" : "a copy from";
+    // Where there was no room, it may be one from before an upgrade of long ago.
+    struct stat facts {};
+    std::string copy = "a copy from before the upgrade";
+    if (best && ::stat(best->path.c_str(), &facts) == 0)
+        copy = fmt::format("{}, which is of {}", best->path.string(),
+                           format_time(from_unix_ms(facts.st_mtim.tv_sec * 1000)));
     return {ExitCode::try_again,
             fmt::format("the state {} was made by a newer Postcensus (schema {}, this one knows {}); install "
-                        "that version again, or restore {} before the upgrade, as docs/operations.md says",
+                        "that version again, or restore {}, as docs/operations.md says",
                         path.string(), found, newest, copy)};
 }
 

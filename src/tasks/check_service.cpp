@@ -75,22 +75,51 @@ bool cron_calls_failsafe() {
     });
 }
 
+std::string own_program() {
+    std::error_code ignored;
+    return std::filesystem::read_symlink("/proc/self/exe", ignored).string();
+}
+
 // A line of cron's, for a machine without systemd.
 std::string cron_line(const CheckScene& scene) {
-    std::error_code ignored;
     return fmt::format("# a line of /etc/cron.d/postcensus:\n* * * * * {} {} failsafe --maps {}", own_user(),
-                       std::filesystem::read_symlink("/proc/self/exe", ignored).string(),
-                       scene.configuration.postfix.maps.string());
+                       own_program(), scene.configuration.postfix.maps.string());
+}
+
+// What the timer calls: a unit of ours names its folder, and knows no configuration.
+void check_failsafe(const CheckScene& scene, const std::string& unit, const Tell& tell) {
+    auto shown = run_process({"systemctl", "show", "--property=ExecStart,Result", unit}, {}, 5s);
+    const std::string said = shown ? shown->output : "";
+    const std::filesystem::path& maps = scene.configuration.postfix.maps;
+    if (const std::size_t option = said.find(" --maps "); option != std::string::npos) {
+        const std::size_t start = option + std::string_view(" --maps ").size();
+        const std::filesystem::path tended = said.substr(start, said.find_first_of(" ;\n", start) - start);
+        // With a slash at the end both, or neither.
+        if ((tended / std::filesystem::path()).lexically_normal() !=
+            (maps / std::filesystem::path()).lexically_normal())
+            tell(Finding::fail(
+                kArea, unit,
+                fmt::format("tends {}: should `watch` die, nobody ends the rejections in {}",
+                            printable(tended.string()), maps.string()),
+                fmt::format("systemctl edit {0}\n[Service]\nExecStart=\nExecStart={1} failsafe --maps {2}\n"
+                            "ReadWritePaths={2}",
+                            unit, own_program(), maps.string())));
+    }
+    if (said.find("Result=") != std::string::npos && said.find("Result=success\n") == std::string::npos)
+        tell(Finding::fail(kArea, unit, "its last run failed: should `watch` die, nobody ends its rejections",
+                           fmt::format("journalctl -u {}", unit)));
 }
 
 void check_timer(const CheckScene& scene, const Tell& tell) {
-    const std::string timer = unit_of(scene, "failsafe") + ".timer";
+    const std::string unit = unit_of(scene, "failsafe");
+    const std::string timer = unit + ".timer";
     std::error_code ignored;
     const bool systemd = std::filesystem::exists("/run/systemd/system", ignored);
     if (systemd) {
         auto ran = run_process({"systemctl", "is-active", timer}, {}, 5s);
         if (ran && ran->status == 0) {
             tell(Finding::ok(kArea, timer, "is active"));
+            check_failsafe(scene, unit, tell);
             return;
         }
     }

@@ -53,6 +53,8 @@ constexpr auto kLogCheck = 5s;  // beside inotify, which does not see behind a s
 constexpr auto kLogPoll = 1s;   // where inotify is not to be had
 constexpr auto kGather = 50ms;
 constexpr auto kOpenPatience = 10s;
+constexpr Milliseconds kStatus = 15s;
+constexpr Milliseconds kSoon = 1s;
 constexpr auto kHousekeeping = 24h;
 constexpr auto kFirstHousekeeping = 1h;          // by then a clock that was wrong at the start is set
 constexpr std::size_t kMostStrangers = 100'000;  // 70 MB
@@ -138,6 +140,7 @@ class Watch {
             for (Publication::Task& task : publication_.tasks())
                 asio::co_spawn(io_, guard("tables", std::move(task)), asio::detached);
             spawn("life", &Watch::stay_alive);
+            spawn("housekeeping", &Watch::keep_house);
             asio::co_spawn(io_, guard("metrics", [this] { return metrics_.run(); }), asio::detached);
             if (configuration_.asks_postfix_for_domains())
                 asio::co_spawn(io_, guard("domains", [this] { return domains_.run(); }), asio::detached);
@@ -146,12 +149,12 @@ class Watch {
         }
         io_.run();
         directories_.stop();
-        publication_.join();
-        metrics_.join();
-        domains_.join();
-        log_place_.join();
-        asker_.join();
-        directories_.join();
+        wait_for(publication_);
+        wait_for(metrics_);
+        wait_for(domains_);
+        wait_for(log_place_);
+        wait_for(asker_);
+        wait_for(directories_);
         // What is stopped is tried again by whoever comes next.
         std::ignore = state_.write([](store::Writer& writer) { store::set_breakers(writer, {}, now()); });
         return end_reason_;
@@ -163,6 +166,13 @@ class Watch {
     void learned() {
         evidence_.notify();
         questions_.notify();
+    }
+
+    // The end of what its worker is at: a server, a disk.
+    template <typename Part>
+    static void wait_for(Part& part) {
+        notify_alive();
+        part.join();
     }
 
     // The one catch around each task: it is started again, the others go on meanwhile.
@@ -345,12 +355,22 @@ class Watch {
     }
 
     // --- life ---
+    // To the end: that may wait for a table that is being put out.
     awaitable<void> stay_alive() {
-        Clock::time_point housekeeping = Clock::now() + kFirstHousekeeping;
-        const auto watchdog = watchdog_interval();
-        while (!stopping_) {
+        const Milliseconds rest = watchdog_interval()
+                                      ? std::chrono::duration_cast<Milliseconds>(*watchdog_interval())
+                                      : Milliseconds(kStatus);
+        for (;;) {
             notify_alive();
-            notify_status(status());
+            if (!stopping_) notify_status(status());
+            asio::steady_timer timer(io_, std::min<Milliseconds>(rest, kStatus));
+            co_await timer.async_wait(asio::use_awaitable);
+        }
+    }
+
+    awaitable<void> keep_house() {
+        Clock::time_point housekeeping = Clock::now() + kFirstHousekeeping;
+        while (!stopping_) {
             const auto strangers = state_.read(
                 [](SQLite::Database& db) { return store::newest_of_too_many_strangers(db, kMostStrangers); });
             // One that is busy is asked again in a moment.
@@ -362,9 +382,7 @@ class Watch {
                 auto pruned = state_.write([](store::Writer& writer) { store::prune(writer, now()); });
                 housekeeping = Clock::now() + (pruned ? kHousekeeping : Clock::duration(1min));
             }
-            const Milliseconds rest = strangers && *strangers ? 1s : 15s;
-            asio::steady_timer timer(
-                io_, std::min(rest, watchdog ? std::chrono::duration_cast<Milliseconds>(*watchdog) : rest));
+            asio::steady_timer timer(io_, strangers && *strangers ? kSoon : kStatus);
             co_await timer.async_wait(asio::use_awaitable);
         }
     }

@@ -432,14 +432,33 @@ def test_the_timer_of_failsafe(census, folder):
     programs.mkdir()
     systemctl = programs / "systemctl"
     env = {"PATH": f"{programs}:{os.environ['PATH']}"}
+
+    def found(active: bool, maps: object, result: str = "success") -> Found:
+        """As systemd 252 answers."""
+        systemctl.write_text(f'''#!/bin/sh
+case "$*" in
+"is-active postcensus-failsafe.timer") exit {0 if active else 3} ;;
+"show --property=ExecStart,Result postcensus-failsafe")
+    echo "Result={result}"
+    echo "ExecStart={{ path=/usr/sbin/postcensus ; argv[]=/usr/sbin/postcensus failsafe --maps {maps} ; ignore_errors=no ; status=0/0 }}" ;;
+*) exit 4 ;;
+esac
+''')
+        systemctl.chmod(0o755)
+        return Found(census, env=env)
+
     command(["mount", "-t", "tmpfs", "none", "/run"])
     try:
         os.makedirs("/run/systemd/system")
-        for code, level, words in ((0, "ok", "is active"), (3, "warn", "is not active")):
-            systemctl.write_text(f'#!/bin/sh\n[ "$*" = "is-active postcensus-failsafe.timer" ] && exit {code}\nexit 4\n')
-            systemctl.chmod(0o755)
-            Found(census, env=env).has(level, "postcensus-failsafe.timer", words,
-                                       "systemctl enable --now postcensus-failsafe.timer" if code else "")
+        found(False, census.maps).has("warn", "postcensus-failsafe.timer", "is not active",
+                                      "systemctl enable --now postcensus-failsafe.timer")
+        for maps in (census.maps, f"{census.maps}/"):
+            well = found(True, maps)
+            well.has("ok", "postcensus-failsafe.timer", "is active", "")
+            assert not [one for one in well.findings if one["subject"] == "postcensus-failsafe"]
+        found(True, "/var/lib/postcensus/maps").has("fail", "postcensus-failsafe", f"nobody ends the rejections in {census.maps}",
+                                                    f"failsafe --maps {census.maps}\nReadWritePaths={census.maps}")
+        found(True, census.maps, "exit-code").has("fail", "postcensus-failsafe", "its last run failed", "journalctl -u postcensus-failsafe")
     finally:
         command(["umount", "/run"])
 
