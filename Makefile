@@ -47,7 +47,7 @@ deb: deps-deb build
 	@mkdir -p build-deb
 	@rm -f build-deb/*.deb
 	@debian/rules clean binary > build-deb/build.log 2>&1 || { tail -n 40 build-deb/build.log; exit 1; }
-	@lintian --fail-on error --no-tag-display-limit build-deb/postcensus_*.deb > build-deb/lintian.log || { cat build-deb/lintian.log; exit 1; }
+	@lintian --fail-on error build-deb/postcensus_*.deb > build-deb/lintian.log || { cat build-deb/lintian.log; exit 1; }
 	@ls build-deb/*.deb
 
 # The package on a Debian of its own, booted by systemd-nspawn; as root.

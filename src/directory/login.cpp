@@ -228,6 +228,10 @@ Result<void> bind_gssapi(LDAP* handle, const Settings& settings, const std::stri
     const int result = ldap_sasl_interactive_bind_s(handle, nullptr, "GSSAPI", nullptr, nullptr,
                                                     LDAP_SASL_QUIET, no_questions, nullptr);
     if (result == LDAP_SUCCESS) return {};
+    if (result == LDAP_AUTH_UNKNOWN)
+        return fail(ExitCode::configuration,
+                    "this machine's SASL has no Kerberos for the login at " + uri +
+                        ": install libsasl2-modules-gssapi-mit (RHEL: cyrus-sasl-gssapi)");
     Failure failure = describe(handle, uri, "refused the Kerberos login", result);
     // What SASL says is ours, not the server's: for the operator.
     if (result == LDAP_LOCAL_ERROR) failure.message += " (" + failure.detail + ")";

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Iterator
@@ -113,6 +114,33 @@ def is_active(machine: Machine, unit: str) -> bool:
     return machine.run(f"systemctl is-active {unit}", check=False).stdout.strip() == "active"
 
 
+@contextmanager
+def drop_in(machine: Machine, unit: str, text: str) -> Iterator[None]:
+    """As `systemctl edit` leaves it; the unit itself is for the caller to start anew."""
+    folder = machine.root / "etc/systemd/system" / f"{unit}.d"
+    folder.mkdir()
+    (folder / "test.conf").write_text(text)
+    machine.run("systemctl daemon-reload")
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder)
+        machine.run("systemctl daemon-reload")
+
+
+@contextmanager
+def stopped(machine: Machine, *units: str) -> Iterator[None]:
+    machine.run(f"systemctl stop {' '.join(units)}")
+    try:
+        yield
+    finally:
+        machine.run(f"systemctl start {' '.join(units)}")
+
+
+def apt(machine: Machine, words: str, check: bool = True):
+    return machine.run(f"DEBIAN_FRONTEND=noninteractive apt {words}", check=check, seconds=300)
+
+
 def main_pid(machine: Machine) -> int:
     return int(machine.property("postcensus-watch", "MainPID"))
 
@@ -191,9 +219,12 @@ def test_a_reading_that_fails_says_so_in_one_line(machine, directory):
 
 
 def test_a_page_each_morning(machine):
-    machine.run("systemctl enable --now postcensus-report.timer && systemctl start postcensus-report", check=False)
+    machine.run("systemctl enable --now postcensus-report.timer")
+    with stopped(machine, "postcensus-watch"):
+        assert machine.run("systemctl start postcensus-report", check=False).returncode != 0
     page = (machine.root / "var/lib/postcensus/report.html").read_text()
     assert page.startswith("<!DOCTYPE html>") and "corp.example" in page
+    machine.wait_for(lambda: "`postcensus watch` does not run" in machine.journal("postcensus-report"), "what needs attention")
 
 
 def test_a_new_configuration_is_taken_whole_or_not_at_all(machine):
@@ -214,10 +245,36 @@ def test_a_new_configuration_is_taken_whole_or_not_at_all(machine):
     assert (main_pid(machine), machine.property("postcensus-watch", "NRestarts")) == (pid, "0")
 
 
+def test_a_main_cf_with_a_typo_ends_watch_until_it_is_mended(machine):
+    """Postfix itself goes on with what it had read before."""
+    path = "/etc/postfix/main.cf"
+    good = (machine.root / path[1:]).read_text()
+    try:
+        machine.write(path, good + "recipient_delimiter -\n")
+        machine.run("systemctl reload postcensus-watch", check=False)
+        machine.wait_for(lambda: machine.property("postcensus-watch", "SubState") == "auto-restart", "its end")
+        assert machine.property("postcensus-watch", "ExecMainStatus") == "69"
+        assert "mend main.cf (postfix check)" in machine.journal("postcensus-watch")
+    finally:
+        machine.write(path, good)
+    machine.wait_for(lambda: is_active(machine, "postcensus-watch"), "another watch", 60)
+
+
+def test_a_folder_of_secrets_that_is_missing_is_an_empty_one(machine):
+    machine.run("mv /etc/postcensus/credentials /root")
+    try:
+        assert machine.run("systemctl restart postcensus-watch", check=False).returncode != 0
+        status = machine.run("systemctl status --no-pager postcensus-watch", check=False).stdout
+        assert "no password: " in status, status
+    finally:
+        machine.run("mv /root/credentials /etc/postcensus")
+    machine.run("systemctl restart postcensus-watch")
+
+
 def test_sigkill_is_survived(machine, exchange):
     pid = main_pid(machine)
     machine.run(f"kill -KILL {pid}")
-    machine.wait_for(lambda: is_active(machine, "postcensus-watch") and main_pid(machine) not in (0, pid), "another watch")
+    machine.wait_for(lambda: is_active(machine, "postcensus-watch") and main_pid(machine) not in (0, pid), "another watch", 60)
     exchange.recipients |= {"later@corp.example"}
     assert says("later@corp.example").code == "450 4.1.1"
     wait_for_answer(machine, "later@corp.example", "250")
@@ -225,27 +282,25 @@ def test_sigkill_is_survived(machine, exchange):
 
 def test_a_watch_that_hangs_is_replaced(machine):
     """The unit's minute is a few seconds here."""
-    drop_in = machine.root / "etc/systemd/system/postcensus-watch.service.d"
-    drop_in.mkdir()
-    (drop_in / "sooner.conf").write_text("[Service]\nWatchdogSec=4s\nTimeoutAbortSec=1s\n")
-    machine.run("systemctl daemon-reload && systemctl restart postcensus-watch")
-    pid = main_pid(machine)
-    machine.run(f"kill -STOP {pid}")
-    machine.wait_for(lambda: is_active(machine, "postcensus-watch") and main_pid(machine) not in (0, pid), "another watch")
-    assert "Watchdog timeout" in machine.journal("postcensus-watch")
-    shutil.rmtree(drop_in)
-    machine.run("systemctl daemon-reload && systemctl restart postcensus-watch")
+    with drop_in(machine, "postcensus-watch.service", "[Service]\nWatchdogSec=4s\nTimeoutAbortSec=1s\nRestartSec=1s\n"):
+        machine.run("systemctl restart postcensus-watch")
+        pid = main_pid(machine)
+        machine.run(f"kill -STOP {pid}")
+        machine.wait_for(lambda: is_active(machine, "postcensus-watch") and main_pid(machine) not in (0, pid), "another watch", 60)
+        assert "Watchdog timeout" in machine.journal("postcensus-watch")
+    machine.run("systemctl restart postcensus-watch")
 
 
 def test_what_nobody_tends_lapses(machine):
     says("made-up-2@corp.example")
     wait_for_answer(machine, "made-up-2@corp.example", "550 5.1.1")
-    machine.run("systemctl stop postcensus-watch")
-    # The lease of 30 s, a tenth, and the timer's minute.
-    wait_for_answer(machine, "made-up-2@corp.example", "450 4.1.1", 120)
-    assert "emptied /var/lib/postcensus/maps/unknown: it was good until" in machine.journal("postcensus-failsafe")
-    assert says("anna@corp.example").code == "250"
-    machine.run("systemctl start postcensus-watch")
+    # A reading would decide itself, and withdraw it.
+    with stopped(machine, "postcensus-watch", "postcensus-sync.timer"):
+        # The lease of 30 s, a tenth, and the timer's minute.
+        wait_for_answer(machine, "made-up-2@corp.example", "450 4.1.1", 120)
+        assert "emptied /var/lib/postcensus/maps/unknown: it was good until" in machine.journal("postcensus-failsafe")
+        assert says("anna@corp.example").code == "250"
+    machine.wait_for(lambda: "failsafe had to step in" in machine.run("postcensus report --quiet", check=False).stdout, "its trace")
 
 
 def test_a_full_var(machine, exchange):
@@ -316,37 +371,111 @@ def test_a_second_instance(machine):
 
 
 def test_the_timers_fire(machine):
-    for timer in ("postcensus-failsafe.timer", "postcensus-sync.timer"):
-        machine.wait_for(lambda: machine.property(timer, "LastTriggerUSec") not in ("", "n/a", "0"), timer, 400)
-    machine.wait_for(lambda: machine.property("postcensus-sync", "Result") == "success" and
-                     machine.property("postcensus-sync", "StatusText"), "its reading", 60)
+    """Each by itself; that of the readings within the hour of its unit, and here sooner."""
+    machine.wait_for(lambda: machine.property("postcensus-failsafe.timer", "LastTriggerUSec") not in ("", "n/a"), "failsafe", 90)
+    due = machine.run("systemctl list-timers --no-legend postcensus-sync.timer").stdout
+    assert re.search(r"\b([0-5]min )?[0-9]+s left", due), due
+
+    def begun() -> str:
+        return machine.property("postcensus-sync", "ExecMainStartTimestampMonotonic")
+    before = begun()
+    with drop_in(machine, "postcensus-sync.timer", "[Timer]\nOnCalendar=\nOnCalendar=*:*:0/5\nRandomizedDelaySec=0\n"):
+        machine.run("systemctl restart postcensus-sync.timer")
+        machine.wait_for(lambda: begun() != before, "a reading")
+    machine.run("systemctl restart postcensus-sync.timer")
+    machine.wait_for(lambda: not is_active(machine, "postcensus-sync"), "its end")
+    assert machine.property("postcensus-sync", "Result") == "success" and machine.property("postcensus-sync", "StatusText")
+
+
+def test_the_sandbox_lets_through_what_it_has_to(machine, exchange, directory):
+    """A log that is a file of group adm, a folder of metrics, and Kerberos."""
+    files = [machine.root / name for name in ("etc/postcensus/postcensus.conf", "etc/postfix/main.cf")]
+    kept = [file.read_text() for file in files]
+    machine.run("install -o root -g adm -m 0640 /dev/null /var/log/mail.log && "
+                "install -d -o postcensus -g postcensus /var/lib/prometheus/node-exporter")
+    _, keytab = directory.kerberos()
+    shutil.copy(directory.krb5_conf(), machine.root / "etc/krb5.conf")
+    (machine.root / "etc/krb5.conf").chmod(0o644)
+    shutil.copy(keytab, machine.root / "root/corp.keytab")
+    machine.run("install -o postcensus -g postcensus -m 0600 /root/corp.keytab /etc/postcensus/corp.keytab")
+    conf = re.sub(r"uri = .*", "uri = ldap://dc1.corp.example\nbind = gssapi\nkeytab = /etc/postcensus/corp.keytab", kept[0])
+    conf = re.sub(r"(bind-dn|password-file) = .*\n", "", conf)
+    try:
+        machine.write("/etc/postcensus/postcensus.conf",
+                      f"[general]\nmetrics-dir = /var/lib/prometheus/node-exporter\n[log]\npath = /var/log/mail.log\nsource = file\n{conf}")
+        machine.run("postconf -e maillog_file=/var/log/mail.log && postfix reload && systemctl restart postcensus-watch")
+        exchange.recipients |= {"file@corp.example"}
+        assert says("file@corp.example").code == "450 4.1.1"
+        wait_for_answer(machine, "file@corp.example", "250")
+        metrics = machine.root / "var/lib/prometheus/node-exporter"
+        machine.wait_for(lambda: (metrics / "postcensus_watch.prom").exists(), "metrics")
+        machine.run("systemctl start postcensus-sync")
+        assert "2 listed" in machine.property("postcensus-sync", "StatusText") and (metrics / "postcensus_sync.prom").exists()
+    finally:
+        for file, text in zip(files, kept):
+            file.write_text(text)
+        machine.run("postfix reload && rm -rf /var/lib/prometheus /var/log/mail.log && systemctl restart postcensus-watch")
+    assert "no metrics" not in machine.journal("postcensus-watch")
 
 
 def test_an_upgrade_with_a_new_schema_and_the_way_back(machine):
     [package, later] = packages()
+    copy = f"state.db.v{len(list((ROOT / 'sql/migrations').glob('*.sql')))}"
     wait_for_answer(machine, "made-up-4@corp.example", "550 5.1.1", 60)
     for file in (package, later):
         shutil.copy(file, machine.root / "root" / file.name)
-    machine.run(f"DEBIAN_FRONTEND=noninteractive apt install -y ./{later.name}", seconds=300)
+    machine.run("systemctl start postcensus-watch@branch")  # one that runs, and is not enabled
+    apt(machine, f"install -y ./{later.name}")
+    for unit in ("postcensus-watch.service", "postcensus-watch@branch.service", "postcensus-sync.timer", "postcensus-failsafe.timer"):
+        assert is_active(machine, unit), unit
+    assert (machine.root / "var/lib/postcensus" / copy).exists()
+    assert says("anna@corp.example").code == "250" and says("new@corp.example").code == "250"
+    machine.run("systemctl stop postcensus-watch@branch")
+    # Back: the old one does not touch what it does not know.
+    apt(machine, f"install -y --allow-downgrades ./{package.name}", check=False)
+    machine.wait_for(lambda: machine.property("postcensus-watch", "ExecMainStatus") == "75", "its refusal")
+    assert copy in machine.journal("postcensus-watch")
+    assert says("anna@corp.example").code == "250" and says("new@corp.example").code == "250"
+    with stopped(machine, "postcensus-watch", "postcensus-sync.timer"):
+        machine.run(f"cd /var/lib/postcensus && rm -f state.db-wal state.db-shm && cp -a {copy} state.db")
+    assert says("anna@corp.example").code == "250" and says("new@corp.example").code == "250"
+
+
+def test_an_upgrade_that_was_broken_off_is_gone_on_with(machine):
+    """The script of the package ends in its middle; failsafe runs all the time."""
+    script = machine.root / "var/lib/dpkg/info/postcensus.postinst"
+    good = script.read_text()
+    stop = "systemctl stop 'postcensus-watch*' 'postcensus-sync*' 'postcensus-report*' || true\n"
+    assert stop in good
+    script.write_text(good.replace(stop, f"{stop}        exit 9\n"))
+    try:
+        assert machine.run("dpkg-reconfigure -fnoninteractive postcensus", check=False).returncode != 0
+        assert not is_active(machine, "postcensus-watch") and is_active(machine, "postcensus-failsafe.timer")
+    finally:
+        script.write_text(good)
+    machine.run("dpkg-reconfigure -fnoninteractive postcensus")
     for unit in ("postcensus-watch.service", "postcensus-sync.timer", "postcensus-failsafe.timer"):
         assert is_active(machine, unit), unit
-    assert (machine.root / "var/lib/postcensus/state.db.v1").exists()
-    assert says("anna@corp.example").code == "250" and says("new@corp.example").code == "250"
-    # Back: the old one does not touch what it does not know.
-    machine.run(f"DEBIAN_FRONTEND=noninteractive apt install -y --allow-downgrades ./{package.name}", seconds=300, check=False)
-    machine.wait_for(lambda: machine.property("postcensus-watch", "ExecMainStatus") == "75", "its refusal")
-    assert "state.db.v1" in machine.journal("postcensus-watch")
-    assert says("anna@corp.example").code == "250" and says("new@corp.example").code == "250"
-    machine.run("systemctl stop postcensus-watch postcensus-sync.timer")
-    machine.run("cd /var/lib/postcensus && rm -f state.db-wal state.db-shm && cp -a state.db.v1 state.db")
-    machine.run("systemctl start postcensus-watch postcensus-sync.timer")
-    assert says("anna@corp.example").code == "250" and says("new@corp.example").code == "250"
+
+
+def test_nothing_is_removed_while_rejections_cannot_be_ended(machine):
+    says("made-up-5@corp.example")
+    wait_for_answer(machine, "made-up-5@corp.example", "550 5.1.1", 60)
+    maps = "/var/lib/postcensus/maps"
+    machine.run(f"mount --bind {maps} {maps} && mount -o remount,bind,ro {maps}")
+    try:
+        done = apt(machine, "remove -y postcensus", check=False)
+        assert done.returncode != 0 and "it stays, for Postfix would go on refusing by them" in done.stdout + done.stderr, done
+    finally:
+        machine.run(f"umount {maps}")
+    for unit in ("postcensus-watch.service", "postcensus-sync.timer", "postcensus-failsafe.timer"):
+        machine.wait_for(lambda: is_active(machine, unit), unit, 60)
 
 
 def test_removal_ends_all_rejections_and_names_the_lines(machine):
     says("made-up-5@corp.example")
     wait_for_answer(machine, "made-up-5@corp.example", "550 5.1.1", 60)
-    done = machine.run("DEBIAN_FRONTEND=noninteractive apt remove -y postcensus")
+    done = apt(machine, "remove -y postcensus")
     for line in (f"relay_recipient_maps: {TABLES}/directory", f"relay_recipient_maps: {TABLES}/learned",
                  f"smtpd_recipient_restrictions: {TABLES}/unknown", f"smtpd_recipient_restrictions: {TABLES}/closed"):
         assert line in done.stdout, done.stdout
@@ -355,24 +484,44 @@ def test_removal_ends_all_rejections_and_names_the_lines(machine):
     assert not machine.run("systemctl list-units --plain --no-legend 'postcensus*'").stdout
 
 
+def test_who_comes_back_is_told_what_does_not_run(machine):
+    """The links of `systemctl enable` outlast the package."""
+    [package, _] = packages()
+    done = apt(machine, f"install -y ./build-deb/{package.name}")
+    assert "postcensus-watch.service is enabled, but does not run: systemctl start postcensus-watch.service" in done.stdout + done.stderr
+    assert is_active(machine, "postcensus-failsafe.timer")
+    apt(machine, "remove -y postcensus")
+
+
 def test_purge_leaves_tables_that_postfix_asks(machine):
-    done = machine.run("DEBIAN_FRONTEND=noninteractive apt purge -y postcensus")
-    assert "/var/lib/postcensus/maps stays" in done.stdout + done.stderr, done
+    """By whatever name, and where Postfix does not say; and what is only called alike."""
+    main_cf = machine.root / "etc/postfix/main.cf"
+    named = main_cf.read_text()
+    main_cf.write_text(named.replace(TABLES, "$ours") + f"ours = {TABLES}\nbroken\n")
+    (machine.root / "var/lib/postcensus-old").mkdir()
+    done = apt(machine, "purge -y postcensus")
+    assert "/var/lib/postcensus/maps stays, for Postfix still asks: (postconf does not say)" in done.stdout + done.stderr, done
     assert os.listdir(machine.root / "var/lib/postcensus") == ["maps"]
-    assert not (machine.root / "var/lib/postcensus-branch").exists() and not (machine.root / "etc/postcensus").exists()
+    for gone in ("var/lib/postcensus-branch", "etc/postcensus", "run/postcensus.ran"):
+        assert not (machine.root / gone).exists()
+    assert (machine.root / "var/lib/postcensus-old").exists()
+    assert not machine.run("ls /var/lib/systemd/timers | grep postcensus", check=False).stdout
+    main_cf.write_text(main_cf.read_text().removesuffix("broken\n"))
     assert says("anna@corp.example").code == "250"
 
 
 def test_purge_asks_and_then_takes_all(machine):
     """Somebody at a terminal who answers yes."""
     [package, _] = packages()
-    install = f"DEBIAN_FRONTEND=noninteractive apt install -y ./build-deb/{package.name}"
-    machine.run(install, seconds=300)
-    machine.answer("DEBIAN_FRONTEND=teletype apt purge -y postcensus", "though main.cf still names them? [yes/no]", "yes\n")
+    install = f"install -y ./build-deb/{package.name}"
+    apt(machine, install)
+    # What main.cf calls $ours.
+    asked = machine.answer("DEBIAN_FRONTEND=teletype apt purge -y postcensus", "though main.cf still names them? [yes/no]", "yes\n")
+    assert f"{TABLES}/directory" in asked, asked
     assert not (machine.root / "var/lib/postcensus").exists()
     # And where nothing names them, nobody is asked.
     machine.run("postconf -X relay_recipient_maps smtpd_recipient_restrictions && postfix reload")
-    machine.run(install, seconds=300)
-    machine.run("DEBIAN_FRONTEND=noninteractive apt purge -y postcensus")
+    apt(machine, install)
+    apt(machine, "purge -y postcensus")
     assert not (machine.root / "var/lib/postcensus").exists()
     assert not machine.run("ls /etc/systemd/system/*.wants | grep postcensus", check=False).stdout
