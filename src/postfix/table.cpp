@@ -252,12 +252,15 @@ std::optional<TableHead> TableFolder::head(const std::string& name) const {
 }
 
 std::optional<Time> TableFolder::emptied_at(const std::string& name) const {
-    struct stat facts {};
-    if (::stat(text_path(name).c_str(), &facts) != 0) return std::nullopt;
-    if (facts.st_size > static_cast<off_t>(kSpareText.size())) return std::nullopt;
-    const auto text = read_file(text_path(name), kSpareText.size());
-    if (!text || (!text->empty() && *text != kSpareText)) return std::nullopt;
-    return from_unix_ms(facts.st_mtim.tv_sec * 1000 + facts.st_mtim.tv_nsec / 1'000'000);
+    struct stat text {};
+    struct stat index {};
+    if (::stat(text_path(name).c_str(), &text) != 0 || ::stat(index_path(name).c_str(), &index) != 0)
+        return std::nullopt;
+    // empty_table() gives both one time; a hand does not.
+    if (text.st_size > static_cast<off_t>(kSpareText.size()) || text.st_mtim.tv_sec != index.st_mtim.tv_sec ||
+        text.st_mtim.tv_nsec != index.st_mtim.tv_nsec)
+        return std::nullopt;
+    return from_unix_ms(text.st_mtim.tv_sec * 1000 + text.st_mtim.tv_nsec / 1'000'000);
 }
 
 Result<std::vector<std::string>> TableFolder::keys(const std::string& name) const {

@@ -51,7 +51,7 @@ class TableFolder {
 
     // The head of a table's text. Nothing where there is no such file, or no head in it.
     std::optional<TableHead> head(const std::string& name) const;
-    // Since when a spare, or nothing at all, stands where this table was: it was emptied (lapse.h).
+    // When it was emptied by lapse.h. Nothing where it was not.
     std::optional<Time> emptied_at(const std::string& name) const;
     // All keys of a table's text, whoever wrote it; of its index where the text is gone.
     Result<std::vector<std::string>> keys(const std::string& name) const;

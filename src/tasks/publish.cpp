@@ -188,9 +188,10 @@ Result<std::optional<Published>> Publisher::put_out(Draft draft, const Publicati
     auto identity = tables_.publish(content);
     if (!identity) return fail(identity.error());
     // Not before: where it cannot be written, that is what is said.
-    if (published.repaired)
-        spdlog::warn("the table {} was {}; writing it again", draft.table,
-                     published.emptied ? "emptied by failsafe" : "changed by someone else");
+    if (published.emptied)
+        spdlog::warn("the table {} was emptied by failsafe; writing it again", draft.table);
+    else if (published.repaired)
+        spdlog::warn("the table {} was changed by someone else; writing it again", draft.table);
     const auto took = std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - begun);
     published.publication.identity = *std::move(identity);
     published.publication.entries = static_cast<std::int64_t>(content.entries.size());

@@ -42,7 +42,7 @@ class Leases:
     def failsafe_beside_watch(self) -> None:
         """And the watch, woken by a command, has seen what it did, and has written what it thinks right."""
         before = journal(self.census)
-        changed = [f"the table {table} was changed by someone else" for table in re.findall(r"emptied \S+/(\w+):", self.failsafe())]
+        changed = [f"the table {table} was emptied by failsafe" for table in re.findall(r"emptied \S+/(\w+):", self.failsafe())]
         run(self.census, "forget", "nobody-ever@corp.example", env=self.clock.env)
         self.census.wait_for(lambda: all(journal(self.census).count(line) > before.count(line) for line in changed),
                              "the watch to look", LOOK)
