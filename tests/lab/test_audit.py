@@ -202,6 +202,8 @@ def test_hostile_names_stay_inert(census, gateway):
     override = census.run("explain", "\u202eevil@corp.example")
     assert override.returncode == 64 and "\u202e" not in override.stderr
     assert explained(census, names[3])["answer"] == "reject"
+    for change in reported(census)["changes"]["first"]:
+        assert explained(census, change["address"])["history"][0]["to"] == change["to"], change
 
 
 def test_quiet_is_for_cron(census, folder):
