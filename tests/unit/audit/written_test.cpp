@@ -192,6 +192,17 @@ TEST_CASE("values of a table of commas", "[audit]") {
           std::string::npos);
     CHECK(row("a@b", "two\r\nlines").find("two\\x0d\\x0alines") != std::string::npos);
     CHECK(row("a@b", "\t=1").find(",'") == std::string::npos);  // not what a spreadsheet takes for a formula
+    // Where a semicolon ends a cell, quotes within one do not begin another.
+    CHECK(row("\"a;=cmd\"@corp.example", "x").find(",\"\"\"a;'=cmd\"\"@corp.example\",") !=
+          std::string::npos);
+    CHECK(row("a@b", "CN=a; \"-1\";x;;@y").find(",\"CN=a; \"\"'-1\"\";x;;'@y\",") != std::string::npos);
+    CHECK(row("a@b", "a=b-c+d").find(",a=b-c+d,") != std::string::npos);
+    CHECK(row("a@b", "1; 2;a=3").find(",\"1; 2;a=3\",") != std::string::npos);
+    CHECK(row("a@b", "x;\t=1").find(",\"x;\\x09=1\",") != std::string::npos);
+    for (const std::string sign : {"\xef\xbc\x9d", "\xef\xbc\x8b", "\xef\xbc\x8d", "\xef\xbc\xa0"}) {
+        CHECK(row(sign + "1@corp.example", "x").find(",'" + sign + "1@corp.example,") != std::string::npos);
+        CHECK(row("a@b", "x;" + sign + "1").find(",\"x;'" + sign + "1\",") != std::string::npos);
+    }
     CHECK(audit::changes_csv_head() == "at,address,from,to,reason,cause,waited_seconds\r\n");
     census::ChangeLine left{"a@b", noon, "accept", "unsure", "no-evidence", "x", {}};
     CHECK(audit::changes_csv({left}).ends_with(",x,\r\n"));
