@@ -124,23 +124,24 @@ def test_explain_says_who_decided_on_what(census, gateway):
     [misses] = [line for line in new["evidence"] if line["kind"] == "misses"]
     assert STRANGER in misses["clients"]
     assert new["history"][0]["to"] == "accept" and kinds(new["next"]) == ["question"]
-    assert new["postfix"] == {"directory": None, "learned": "OK", "closed": None, "unknown": None}
+    assert new["postfix"] == {"directory": False, "learned": "OK", "closed": False, "unknown": False}
 
     anna = explained(census, "anna@corp.example")
     assert anna["table"] == "directory" and anna["reason"] == "listed" and anna["postfix"]["directory"] == "OK"
     [listing] = [line for line in anna["evidence"] if line["kind"] == "listing"]
     assert listing["dn"].startswith("CN=anna,") and listing["directory"] == "corp" and "127.0.0.1" in listing["server"] or "dc1" in listing["server"]
-    assert "first reading" in anna["history"][0]["what"]
+    assert "first reading" in anna["history"][0]["what"] and anna["history_more"] == 0
 
     made_up = explained(census, "made-up@corp.example")
     assert (made_up["answer"], made_up["table"], made_up["rule"]) == ("reject", "unknown", 3)
     assert made_up["postfix"]["unknown"].startswith("550 5.1.1") and "expires" in kinds(made_up["next"])
     inside = explained(census, "inside@corp.example")
-    assert (inside["answer"], inside["reason"]) == ("closed", "closed-callout") and inside["postfix"]["closed"].startswith("550 5.7.1")
+    assert (inside["answer"], inside["table"], inside["reason"]) == ("closed", "closed", "closed-callout")
+    assert inside["postfix"]["closed"].startswith("550 5.7.1") and inside["postfix"]["learned"] == "OK"
 
     stranger = explained(census, "never-seen@corp.example")
     assert (stranger["answer"], stranger["table"], stranger["rule"]) == ("unsure", None, 4)
-    assert set(stranger["postfix"].values()) == {None} and stranger["history"] == []
+    assert set(stranger["postfix"].values()) == {False} and stranger["history"] == []
     foreign = explained(census, "a@foreign.example")
     assert foreign["reason"] == "not-relayed" and "no route names" in foreign["warnings"][0]
     for wrong in ("no-address", "@", "a@b@", "@no domain", ""):
@@ -161,6 +162,8 @@ def test_explain_answers_as_postfix_does(census, gateway, exchange):
 
     nobody = explained(census, "@corp.example")
     assert (nobody["answer"], nobody["table"]) == ("unsure", None) and "census" in kinds(nobody["evidence"])
+    assert nobody["words"].startswith("no catch-all is configured") and nobody["next"] == []
+    assert "450" not in census.run("explain", "@corp.example").stdout
     assert census.stop() == 0
     census.set("route.exchange", accept="@xn--bcher-kva.example")
     census.watch()
@@ -179,13 +182,13 @@ def test_explain_warns_where_postfix_differs(census, gateway):
     census.stop()
     gateway.publish("learned", {"someone@corp.example": "OK"})
     lost = explained(census, "new@corp.example")
-    assert lost["answer"] == "accept" and lost["postfix"]["learned"] is None
+    assert lost["answer"] == "accept" and lost["postfix"]["learned"] is False
     assert "the tables say something else" in lost["warnings"][0]
     assert "Warning:" in census.run("explain", "new@corp.example").stdout
     for path in census.maps.glob("closed*"):
         path.unlink()
     unread = explained(census, "anna@corp.example")
-    assert unread["postfix"]["closed"] is False and "closed" in unread["warnings"][0]
+    assert unread["postfix"]["closed"] is None and "closed" in unread["warnings"][0]
     assert unread["postfix"]["directory"] == "OK"
 
 

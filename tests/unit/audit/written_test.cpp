@@ -172,11 +172,28 @@ TEST_CASE("an explanation in words and for programs", "[audit]") {
     CHECK(whole["evidence"][0]["dn"] == "CN=\\x1b[31m");
     CHECK(whole["next"][0]["at"].is_null());
     CHECK(whole["postfix"]["directory"] == "OK");
-    CHECK(whole["postfix"]["learned"].is_null());
-    CHECK(whole["postfix"]["closed"] == false);  // "don't know" is no "not found"
+    CHECK(whole["postfix"]["learned"] == false);
+    CHECK(whole["postfix"]["closed"].is_null());  // "don't know" is no "not found"
+    CHECK(whole["history_more"] == 0);
     const json unknown = json::parse(audit::explanation_json({.address = "x@corp.example"}));
     CHECK(unknown["table"].is_null());
     CHECK(unknown["words"] == "it was never listed, missed or configured");
+
+    census::Explanation domain{.address = "@corp.example"};
+    const std::string words =
+        "no catch-all is configured: each recipient of the domain is answered by itself";
+    CHECK(json::parse(audit::explanation_json(domain))["words"] == words);
+    CHECK(audit::explanation_text(domain, now, false)
+              .starts_with("@corp.example: unsure\nPostfix answers each recipient of the domain by itself\n"
+                           "Why: " +
+                           words + " (rule 4, no-evidence)\n"));
+
+    census::Explanation cut = explanation();
+    cut.history = {{"change", "unsure -> accept", now}};
+    cut.history_more = 7;
+    CHECK(json::parse(audit::explanation_json(cut))["history_more"] == 7);
+    CHECK(audit::explanation_text(cut, now, false).find("\n  … and 7 older ones that are not shown\n") !=
+          std::string::npos);
 }
 
 TEST_CASE("values of a table of commas", "[audit]") {
