@@ -89,7 +89,8 @@ std::string explanation_text(const census::Explanation& explanation, Time now, b
     add_list(colours.bold("What comes next:"), explanation.next, now, out);
     add_list(colours.bold("History:"), explanation.history, now, out);
     if (explanation.history_more > 0)
-        fmt::format_to(std::back_inserter(out), "  … and {} older ones that are not shown\n", explanation.history_more);
+        fmt::format_to(std::back_inserter(out), "  … and {} older ones that are not shown\n",
+                       explanation.history_more);
     add_postfix(explanation, colours.bold("What Postfix finds (postmap -q):"), out);
     for (const std::string& trouble : explanation.trouble)
         out += "\n" + colours.yellow("Warning:") + " " + printable(trouble, kLongest) + "\n";
