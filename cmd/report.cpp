@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <utility>
 
 #include "audit/csv.h"
 #include "audit/html.h"
@@ -92,13 +94,15 @@ std::string attention_text(const census::Report& report) {
 
 Result<void> write_changes(const config::Configuration& configuration, const store::Scope& scope,
                            Output& output) {
-    if (auto head = output.write(audit::changes_csv_head()); !head) return head;
-    return tasks::for_each_change(configuration, scope,
-                                  [&output](const std::vector<census::ChangeLine>& page) -> Result<bool> {
-                                      if (auto written = output.write(audit::changes_csv(page)); !written)
-                                          return fail(written.error());
-                                      return !output.closed();
-                                  });
+    // Not before there is a state.
+    std::string head = audit::changes_csv_head();
+    auto done = tasks::for_each_change(
+        configuration, scope, [&](const std::vector<census::ChangeLine>& page) -> Result<bool> {
+            auto written = output.write(std::exchange(head, {}) + audit::changes_csv(page));
+            if (!written) return fail(written.error());
+            return !output.closed();
+        });
+    return done ? output.write(head) : done;
 }
 
 // To a file it is written in any case; `quiet` is about what the caller sees.
@@ -123,6 +127,23 @@ Result<ExitCode> write_report(const config::Configuration& configuration, const 
     return ExitCode::finding;
 }
 
+// In the state's folder its owner could have put a link to a file of root's, or a pipe that nobody reads:
+// there root writes as he would. Elsewhere root writes, and puts the file in place, but for what strangers
+// wrote there is a child without root's rights.
+Result<ExitCode> write_report_to(const std::string& path, const config::Configuration& configuration,
+                                 const Wish& wish, const std::filesystem::path& folder) {
+    const auto theirs = owner_may_redirect(folder, path);
+    if (!theirs) return fail(theirs.error());
+    if (*theirs)
+        if (auto became = become_owner_of(folder); !became) return fail(became.error());
+    auto output = Output::open(path, *theirs ? Output::Special::replaced : Output::Special::written);
+    if (!output) return fail(output.error());
+    auto ended = as_owner_of(folder, [&] { return write_report(configuration, wish, *output, true); });
+    if (!ended) return ended;
+    if (auto done = output->commit(); !done) return fail(done.error());
+    return ended;
+}
+
 Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     auto wish = parse(arguments);
     if (!wish) return fail(wish.error());
@@ -131,16 +152,13 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     if (!wish->scope.domain.empty() && configuration->route_of(wish->scope.domain) == nullptr &&
         !configuration->asks_postfix_for_domains())
         return fail(ExitCode::usage, fmt::format("no route names the domain {}", wish->scope.domain));
-    const bool to_file = arguments.contains("output");
-    Output output;
-    if (to_file) {
-        auto opened = Output::open(arguments["output"].as<std::string>());
-        if (!opened) return fail(opened.error());
-        output = *std::move(opened);
+    const std::filesystem::path folder = configuration->state.path.parent_path();
+    if (!arguments.contains("output")) {
+        if (auto became = become_owner_of(folder); !became) return fail(became.error());
+        Output output;
+        return write_report(*configuration, *wish, output, false);
     }
-    if (auto became = become_owner_of(configuration->state.path.parent_path()); !became)
-        return fail(became.error());
-    return write_report(*configuration, *wish, output, to_file);
+    return write_report_to(arguments["output"].as<std::string>(), *configuration, *wish, folder);
 }
 
 }  // namespace

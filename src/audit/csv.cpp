@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "base/printable.h"
 
 namespace postcensus::audit {
@@ -10,11 +13,30 @@ namespace {
 
 constexpr std::size_t kLongest = 1000;
 
+// Some spreadsheets take the full-width signs (U+FF1D, U+FF0B, U+FF0D, U+FF20) for the others.
+bool starts_formula(std::string_view text) {
+    constexpr std::array<std::string_view, 8> kSigns{
+        "=", "+", "-", "@", "\xef\xbc\x9d", "\xef\xbc\x8b", "\xef\xbc\x8d", "\xef\xbc\xa0"};
+    return std::any_of(kSigns.begin(), kSigns.end(),
+                       [text](std::string_view sign) { return text.starts_with(sign); });
+}
+
+// Where the comma is the decimal sign, a cell ends at each semicolon, and quotes do not hold it together. A
+// tab does not get here: it is not printable.
+std::string disarmed(std::string_view text) {
+    std::string out;
+    bool begins = true;  // a cell
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (begins && starts_formula(text.substr(i))) out += '\'';
+        out += text[i];
+        begins = text[i] == ';' || (begins && (text[i] == ' ' || (text[i] == '"' && i > 0)));
+    }
+    return out;
+}
+
 void add(std::string& out, std::string_view text, char behind) {
-    std::string value = printable(text, kLongest);
-    if (!value.empty() && std::string_view("=+-@").find(value.front()) != std::string_view::npos)
-        value.insert(0, 1, '\'');
-    if (value.find_first_of(",\"") == std::string::npos) {
+    const std::string value = disarmed(printable(text, kLongest));
+    if (value.find_first_of(",;\"") == std::string::npos) {
         out += value;
     } else {
         out += '"';

@@ -11,8 +11,8 @@ namespace postcensus::audit {
 
 std::string changes_csv_head();
 
-// A value that a spreadsheet would take for a formula has an apostrophe in front: recipients are named by
-// strangers, and "=1+1@corp.example" is a valid address.
+// What a spreadsheet would take for a formula has an apostrophe in front, also behind a semicolon: recipients
+// are named by strangers, and "=1+1@corp.example" is a valid address, as is "a;=1+1"@corp.example.
 std::string changes_csv(const std::vector<census::ChangeLine>& changes);
 
 }  // namespace postcensus::audit

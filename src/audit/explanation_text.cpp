@@ -23,8 +23,9 @@ void add_list(const std::string& title, const std::vector<census::ExplanationLin
     }
 }
 
-std::string_view meaning(census::Answer answer) {
-    switch (answer) {
+std::string_view meaning(const census::Explanation& explanation) {
+    if (census::lacks_catch_all(explanation)) return "Postfix answers each recipient of the domain by itself";
+    switch (explanation.answer) {
         case census::Answer::accept:
             return "Postfix answers 250";
         case census::Answer::closed:
@@ -34,6 +35,7 @@ std::string_view meaning(census::Answer answer) {
         case census::Answer::unsure:
             break;
     }
+    if (explanation.reason == census::Reason::not_relayed) return "Postcensus decides nothing about it";
     return "Postfix answers 450 4.1.1, and the sender tries again";
 }
 
@@ -74,16 +76,11 @@ std::string Colours::in(std::string_view code, std::string_view text) const {
 
 std::string explanation_text(const census::Explanation& explanation, Time now, bool colour) {
     const Colours colours(colour);
-    std::string out = fmt::format(
-        "{}: {}\n{}", colours.bold(printable(explanation.address)), answer_of(explanation.answer, colours),
-        explanation.reason == census::Reason::not_relayed && explanation.answer == census::Answer::unsure
-            ? "Postcensus decides nothing about it"
-            : meaning(explanation.answer));
+    std::string out = fmt::format("{}: {}\n{}", colours.bold(printable(explanation.address)),
+                                  answer_of(explanation.answer, colours), meaning(explanation));
     if (!explanation.table.empty()) fmt::format_to(std::back_inserter(out), " (table {})", explanation.table);
-    fmt::format_to(
-        std::back_inserter(out), "\nWhy: {} (rule {}, {})\n",
-        explanation.known ? census::explain(explanation.reason) : "it was never listed, missed or configured",
-        census::rule_of(explanation.reason), census::name_of(explanation.reason));
+    fmt::format_to(std::back_inserter(out), "\nWhy: {} (rule {}, {})\n", census::words_of(explanation),
+                   census::rule_of(explanation.reason), census::name_of(explanation.reason));
     if (!explanation.through.empty())
         fmt::format_to(std::back_inserter(out),
                        "Postfix looks it up as {} too, and that one answers for it\n",
@@ -91,6 +88,9 @@ std::string explanation_text(const census::Explanation& explanation, Time now, b
     add_list(colours.bold("Evidence:"), explanation.evidence, now, out);
     add_list(colours.bold("What comes next:"), explanation.next, now, out);
     add_list(colours.bold("History:"), explanation.history, now, out);
+    if (explanation.history_more > 0)
+        fmt::format_to(std::back_inserter(out), "  … and {} older ones that are not shown\n",
+                       explanation.history_more);
     add_postfix(explanation, colours.bold("What Postfix finds (postmap -q):"), out);
     for (const std::string& trouble : explanation.trouble)
         out += "\n" + colours.yellow("Warning:") + " " + printable(trouble, kLongest) + "\n";

@@ -216,22 +216,22 @@ std::string explanation_json(const census::Explanation& explanation) {
               {"table", explanation.table.empty() ? Json() : Json(explanation.table)},
               {"rule", census::rule_of(explanation.reason)},
               {"reason", census::name_of(explanation.reason)},
-              {"words", explanation.known ? census::explain(explanation.reason)
-                                          : "it was never listed, missed or configured"},
+              {"words", census::words_of(explanation)},
               {"through", explanation.through.empty() ? Json() : text(explanation.through)},
               {"evidence", lines_json(explanation.evidence)},
               {"next", lines_json(explanation.next)},
-              {"history", lines_json(explanation.history)}};
-    // null is "not found"; false is "could not be asked", and `warnings` says why.
+              {"history", lines_json(explanation.history)},
+              {"history_more", explanation.history_more}};
+    // false is "not found"; null is "could not be asked", and `warnings` says why.
     for (const char* table : {"directory", "learned", "closed", "unknown"}) {
         const auto found = explanation.postfix.find(table);
         Json& value = json["postfix"][table];
         if (found == explanation.postfix.end())
-            value = false;
+            value = nullptr;
         else if (found->second)
             value = text(found->second->value);
         else
-            value = nullptr;
+            value = false;
     }
     json["warnings"] = list(explanation.trouble, [](const std::string& one) { return text(one); });
     return dump(json);

@@ -106,4 +106,15 @@ std::vector<Attention> attention_of(const Report& report) {
     return all;
 }
 
+std::string_view words_of(const Explanation& explanation) {
+    if (explanation.known) return explain(explanation.reason);
+    if (lacks_catch_all(explanation))
+        return "no catch-all is configured: each recipient of the domain is answered by itself";
+    return "it was never listed, missed or configured";
+}
+
+bool lacks_catch_all(const Explanation& explanation) {
+    return !explanation.known && explanation.address.starts_with('@');
+}
+
 }  // namespace postcensus::census

@@ -233,12 +233,13 @@ struct ExplanationLine {
 struct Explanation {
     std::string address;
     Answer answer = Answer::unsure;
-    std::string table;  // the one that gives the answer, or empty
+    std::string table;  // the one that gives the answer (closed: to strangers), or empty
     Reason reason = Reason::no_evidence;
     bool known = false;  // whether the state has ever heard of it
     std::string
         through;  // the entry that answers for it: its address without extension, or @domain; or empty
     std::vector<ExplanationLine> evidence, next, history;
+    std::int64_t history_more = 0;  // changes that are older than those, and left out
     // What Postfix itself finds in each table, and under which key; no value: not found. A table that could
     // not be asked is missing here, and named in `trouble`.
     struct Found {
@@ -247,5 +248,10 @@ struct Explanation {
     std::map<std::string, std::optional<Found>> postfix;
     std::vector<std::string> trouble;
 };
+
+// Why it has this answer, for people.
+std::string_view words_of(const Explanation& explanation);
+// Whether it is about a domain that has no catch-all: then the answer says nothing of its recipients.
+bool lacks_catch_all(const Explanation& explanation);
 
 }  // namespace postcensus::census

@@ -12,6 +12,7 @@ namespace {
 using Lines = std::vector<census::ExplanationLine>;
 
 constexpr int kMostClients = 5;
+constexpr std::size_t kMostHistory = 50;
 
 std::string text(SQLite::Statement& row, const char* column) {
     return row.getColumn(column).getString();
@@ -80,9 +81,10 @@ void add_callouts(SQLite::Database& db, AddressId id, Lines& out) {
 }
 
 void add_misses(SQLite::Database& db, AddressId id, Lines& out) {
-    SQLite::Statement misses(db,
-                             "SELECT count(*) AS misses, min(at) AS first, max(at) AS last FROM miss WHERE "
-                             "address_id = ?");
+    SQLite::Statement misses(
+        db,
+        "SELECT count(*) AS misses, min(at) AS first, max(at) AS last, count(DISTINCT client) AS clients "
+        "FROM miss WHERE address_id = ?");
     misses.bind(1, id);
     misses.executeStep();
     const std::int64_t count = misses.getColumn("misses").getInt64();
@@ -94,13 +96,18 @@ void add_misses(SQLite::Database& db, AddressId id, Lines& out) {
     clients.bind(2, kMostClients);
     std::string names;
     while (clients.executeStep()) names += (names.empty() ? "" : ", ") + text(clients, "client");
+    const std::int64_t total = misses.getColumn("clients").getInt64();
+    const std::string more = total > kMostClients ? fmt::format(" and {} more", total - kMostClients) : "";
     const auto first = time(misses, "first");
     out.push_back(
         {"misses",
-         fmt::format("missed by Postfix: {} of these are kept, the first of {}; clients: {}; the last", count,
-                     format_time(*first), names),
+         fmt::format("missed by Postfix: {} of these are kept, the first of {}; clients: {}{}; the last",
+                     count, format_time(*first), names, more),
          time(misses, "last"),
-         {{"count", std::to_string(count)}, {"first", format_time(*first)}, {"clients", names}}});
+         {{"count", std::to_string(count)},
+          {"first", format_time(*first)},
+          {"clients", names},
+          {"clients_total", std::to_string(total)}}});
 }
 
 void add_deliveries(SQLite::Database& db, AddressId id, Lines& out) {
@@ -190,11 +197,37 @@ void add_next(SQLite::Database& db, const Pending& pending, census::Explanation&
         out.next.push_back({"decision", "new evidence came: `postcensus watch` decides anew at once", {}});
 }
 
+// What came with the first reading of a directory has no event of its own (store/arrivals.h), and nothing
+// happened to it before.
+void add_arrival(SQLite::Database& db, AddressId id, census::Explanation& out) {
+    SQLite::Statement arrival(
+        db,
+        "SELECT accepted_seq, coalesce((SELECT from_answer FROM event WHERE address_id = address.id ORDER BY "
+        "event.id LIMIT 1), answer) AS answer FROM address WHERE id = ? AND accepted_seq IS NOT NULL AND "
+        "NOT EXISTS (SELECT 1 FROM event WHERE address_id = address.id AND seq = accepted_seq)");
+    arrival.bind(1, id);
+    if (!arrival.executeStep()) return;
+    SQLite::Statement first(
+        db,
+        "SELECT name, server, ended FROM reading JOIN directory ON directory.id = directory_id WHERE seq = "
+        ":seq AND began_seq <= :seq AND good = 1 ORDER BY began_seq DESC LIMIT 1");
+    first.bind(":seq", arrival.getColumn("accepted_seq").getInt64());
+    if (!first.executeStep()) return;
+    const std::string to = text(arrival, "answer");
+    const std::string cause =
+        fmt::format("the first reading of directory {} at {}", text(first, "name"), text(first, "server"));
+    out.history.push_back({"change",
+                           fmt::format("unsure -> {}: {}", to, cause),
+                           time(first, "ended"),
+                           {{"from", "unsure"}, {"to", to}, {"cause", cause}}});
+}
+
 void add_history(SQLite::Database& db, AddressId id, census::Explanation& out) {
     SQLite::Statement events(db,
                              "SELECT at, from_answer, to_answer, reason, cause FROM event WHERE address_id = "
-                             "? ORDER BY at DESC, id DESC LIMIT 50");
+                             "? ORDER BY at DESC, id DESC LIMIT ?");
     events.bind(1, id);
+    events.bind(2, static_cast<std::int64_t>(kMostHistory));
     while (events.executeStep()) {
         const std::string from = text(events, "from_answer");
         const std::string to = text(events, "to_answer");
@@ -208,23 +241,13 @@ void add_history(SQLite::Database& db, AddressId id, census::Explanation& out) {
                  time(events, "at"),
                  {{"from", from}, {"to", to}, {"reason", text(events, "reason")}, {"cause", cause}}});
     }
-    if (!out.history.empty()) return;
-    // What came with the first reading of a directory has no event of its own (store/arrivals.h).
-    SQLite::Statement first(
-        db,
-        "SELECT name, server, ended FROM reading JOIN directory ON directory.id = directory_id WHERE seq = "
-        "(SELECT accepted_seq FROM address WHERE id = :id) AND began_seq <= (SELECT accepted_seq FROM "
-        "address "
-        "WHERE id = :id) AND good = 1 ORDER BY began_seq DESC LIMIT 1");
-    first.bind(":id", id);
-    if (!first.executeStep()) return;
-    const std::string to(census::name_of(out.answer));
-    const std::string cause =
-        fmt::format("the first reading of directory {} at {}", text(first, "name"), text(first, "server"));
-    out.history.push_back({"change",
-                           fmt::format("unsure -> {}: {}", to, cause),
-                           time(first, "ended"),
-                           {{"from", "unsure"}, {"to", to}, {"cause", cause}}});
+    if (out.history.size() == kMostHistory) {
+        SQLite::Statement total(db, "SELECT count(*) FROM event WHERE address_id = ?");
+        total.bind(1, id);
+        total.executeStep();
+        out.history_more = total.getColumn(0).getInt64() - static_cast<std::int64_t>(kMostHistory);
+    }
+    add_arrival(db, id, out);
 }
 
 }  // namespace
@@ -244,8 +267,10 @@ census::Explanation load_explanation(SQLite::Database& db, const mail::Address& 
         out.answer = census::Answer::unsure;
         out.reason = census::Reason::lease_over;
     }
+    // Of a closed one the acceptance tables say 250, to trusted clients; what strangers hear says `closed`.
     if (out.answer == census::Answer::reject) out.table = "unknown";
-    if (census::exists(out.answer)) {
+    if (out.answer == census::Answer::closed) out.table = "closed";
+    if (out.answer == census::Answer::accept) {
         SQLite::Statement base(db,
                                "SELECT configured = 0 AND EXISTS (SELECT 1 FROM publication WHERE name = "
                                "'directory' AND accepted_seq <= seq) FROM address WHERE id = ?");

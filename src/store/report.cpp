@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/report.h"
 
+#include "store/addresses.h"
 #include "store/report_parts.h"
 
 namespace postcensus::store {
@@ -52,6 +53,10 @@ void bind_scope(SQLite::Statement& statement, const Scope& scope) {
     if (has(":until")) statement.bind(":until", to_unix_ms(scope.until));
     if (has(":domain")) statement.bind(":domain", scope.domain);
     if (has(":most")) statement.bind(":most", static_cast<std::int64_t>(scope.most));
+}
+
+std::string quoted_address(SQLite::Statement& row) {
+    return stored_address(row.getColumn("address")).external();
 }
 
 census::Report load_report(SQLite::Database& db, const Scope& scope) {

@@ -35,7 +35,7 @@ void make_steps(const Scope& scope, census::Report& report) {
 }
 
 census::ChangeLine change_of(SQLite::Statement& row) {
-    census::ChangeLine line{row.getColumn("address").getString(),
+    census::ChangeLine line{quoted_address(row),
                             from_unix_ms(row.getColumn("at").getInt64()),
                             row.getColumn("from_answer").getString(),
                             row.getColumn("to_answer").getString(),

@@ -19,8 +19,8 @@ std::string kind_of(SQLite::Statement& gap) {
     if (const std::string object = gap.getColumn("object").getString(); !object.empty())
         return "was listed by " + object +
                ": moved out of the search base, or its address was taken off there";
-    if (const std::string base = gap.getColumn("base").getString(); !base.empty())
-        return "an extension of " + base;
+    if (const auto base = mail::Address::from_stored(gap.getColumn("base").getString()))
+        return "an extension of " + base->external();
     if (gap.getColumn("alone").getInt() != 0) return "no directory lists any address of this domain";
     if (gap.getColumn("answer").getString() == "closed")
         return "a group or mailbox for insiders, outside of the search base or hidden from our account";
@@ -63,8 +63,8 @@ void load_gaps(SQLite::Database& db, const Scope& scope, census::Report& report)
         "accepted_seq DESC");
     bind_scope(gaps, scope);
     while (gaps.executeStep())
-        report.gaps.push_back({gaps.getColumn("address").getString(),
-                               from_unix_ms(gaps.getColumn("at").getInt64()), kind_of(gaps)});
+        report.gaps.push_back(
+            {quoted_address(gaps), from_unix_ms(gaps.getColumn("at").getInt64()), kind_of(gaps)});
 }
 
 void load_conflicts(SQLite::Database& db, const Scope& scope, census::Report& report) {
@@ -85,7 +85,7 @@ void load_conflicts(SQLite::Database& db, const Scope& scope, census::Report& re
         ++report.conflicts_total;
         if (report.conflicts.size() == scope.most) continue;
         report.conflicts.push_back(
-            {conflicts.getColumn("address").getString(), conflicts.getColumn("object").getString(),
+            {quoted_address(conflicts), conflicts.getColumn("object").getString(),
              from_unix_ms(conflicts.getColumn("at").getInt64()), conflicts.getColumn("target").getString(),
              conflicts.getColumn("reply").getString(), conflicts.getColumn("refused").getInt() != 0});
     }
@@ -102,7 +102,7 @@ void load_bounces(SQLite::Database& db, const Scope& scope, census::Report& repo
         ++report.bounces_total;
         if (report.bounces.size() == scope.most) continue;
         report.bounces.push_back(
-            {bounces.getColumn("address").getString(), bounces.getColumn("host").getString(),
+            {quoted_address(bounces), bounces.getColumn("host").getString(),
              bounces.getColumn("reply").getString(), from_unix_ms(bounces.getColumn("first_at").getInt64()),
              from_unix_ms(bounces.getColumn("last_at").getInt64()), bounces.getColumn("count").getInt64(),
              bounces.getColumn("answer").getString()});
@@ -130,7 +130,7 @@ void load_held(SQLite::Database& db, const Scope& scope, census::Report& report)
         "BY number LIMIT :most");
     bind_scope(held, scope);
     while (held.executeStep())
-        report.held.push_back({held.getColumn("number").getInt64(), held.getColumn("address").getString(),
+        report.held.push_back({held.getColumn("number").getInt64(), quoted_address(held),
                                held.getColumn("directory").getString(), held.getColumn("object").getString(),
                                held.getColumn("cause").getString(),
                                from_unix_ms(held.getColumn("at").getInt64())});
@@ -150,7 +150,7 @@ void load_unseen(SQLite::Database& db, const Scope& scope, census::Report& repor
         ++report.unseen_total;
         if (report.unseen.size() == scope.most) continue;
         report.unseen.push_back({unseen.getColumn("name").getString(), unseen.getColumn("dn").getString(),
-                                 unseen.getColumn("address").getString()});
+                                 quoted_address(unseen)});
     }
 }
 

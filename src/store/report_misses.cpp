@@ -137,8 +137,7 @@ void load_waiting(SQLite::Database& db, const Scope& scope, census::Report& repo
     bind_scope(waiting, scope);
     while (waiting.executeStep())
         report.waiting.push_back(
-            {waiting.getColumn("address").getString(),
-             from_unix_ms(waiting.getColumn("waits_since").getInt64()),
+            {quoted_address(waiting), from_unix_ms(waiting.getColumn("waits_since").getInt64()),
              from_unix_ms(waiting.getColumn("waits_last").getInt64()), waiting.getColumn("misses").getInt64(),
              waiting.getColumn("reason").getString(), waiting.getColumn("last_callout").getString()});
 }

@@ -9,6 +9,9 @@ namespace postcensus::store {
 // Binds :since and :until, :domain and :most of a statement, those of them that it has.
 void bind_scope(SQLite::Statement& statement, const Scope& scope);
 
+// The address of a row in the quoted form, which `explain` takes and prints.
+std::string quoted_address(SQLite::Statement& row);
+
 // --- report_misses.cpp: what Postfix missed
 void load_misses(SQLite::Database& db, const Scope& scope, census::Report& report);
 void load_waiting(SQLite::Database& db, const Scope& scope, census::Report& report);

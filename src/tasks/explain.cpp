@@ -175,7 +175,8 @@ Result<census::Explanation> explain(config::Configuration configuration, const s
         out.trouble.push_back(fmt::format("no route names the domain {}", domain));
     } else {
         answer_through_others(*route, of_base, domain, out);
-        if (out.answer == census::Answer::unsure && !route->asks() && !route->policy.directory_complete)
+        if (address && out.answer == census::Answer::unsure && !route->asks() &&
+            !route->policy.directory_complete)
             out.next.push_back({"directory",
                                 fmt::format("nobody is asked about it: [route.{}] has no callout, and its "
                                             "directory may be incomplete; the next reading may list it",

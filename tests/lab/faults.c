@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Preloaded into a program and all that it starts, numbers the calls that leave something behind under FAULT_ROOTS (folders,
 // separated by colons), and at one of them kills, stops or fails. What it does stands in the file FAULTS, which all share
-// (struct Faults; faults.py writes it). Memory that is mapped, such as SQLite's -shm, changes without a step.
+// (struct Faults; faults.py writes it). With FAULT_NO_TMPFILE in the environment no disk has files without a name. Memory that is mapped, such as SQLite's -shm, changes without a step.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -136,6 +136,8 @@ CALL(int, renameat, (int in, const char *from, int there, const char *to), (in, 
 CALL(int, renameat2, (int in, const char *from, int there, const char *to, unsigned flags), (in, from, there, to, flags), CHANGES,
      path_at(in, from, BUFFER), path_at(there, to, BUFFER))
 CALL(int, link, (const char *from, const char *to), (from, to), GROWS, from, to)
+CALL(int, linkat, (int in, const char *from, int there, const char *to, int flags), (in, from, there, to, flags), GROWS,
+     path_at(there, to, BUFFER), NULL)
 CALL(int, symlink, (const char *from, const char *to), (from, to), GROWS, to, NULL)
 CALL(int, remove, (const char *path), (path), CHANGES, path_at(AT_FDCWD, path, BUFFER), NULL)
 CALL(int, unlink, (const char *path), (path), CHANGES, path_at(AT_FDCWD, path, BUFFER), NULL)
@@ -169,7 +171,11 @@ static enum Kind kind_of_open(const char *path) {
         static int(*real) parameters;                                                                          \
         if (!real) real = (int(*) parameters)dlsym(RTLD_NEXT, #name);                                          \
         mode_t mode = 0;                                                                                       \
-        if (flags & O_CREAT) {                                                                                  \
+        if ((flags & O_TMPFILE) == O_TMPFILE && getenv("FAULT_NO_TMPFILE")) {                                  \
+            errno = EOPNOTSUPP;                                                                                \
+            return -1;                                                                                         \
+        }                                                                                                      \
+        if ((flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE) {                                            \
             va_list rest;                                                                                      \
             va_start(rest, flags);                                                                             \
             mode = va_arg(rest, mode_t);                                                                       \

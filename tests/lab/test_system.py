@@ -220,11 +220,18 @@ def test_a_reading_that_fails_says_so_in_one_line(machine, directory):
 
 def test_a_page_each_morning(machine):
     machine.run("systemctl enable --now postcensus-report.timer")
+    path = machine.root / "var/lib/postcensus/report.html"
     with stopped(machine, "postcensus-watch"):
         assert machine.run("systemctl start postcensus-report", check=False).returncode != 0
-    page = (machine.root / "var/lib/postcensus/report.html").read_text()
-    assert page.startswith("<!DOCTYPE html>") and "corp.example" in page
-    machine.wait_for(lambda: "`postcensus watch` does not run" in machine.journal("postcensus-report"), "what needs attention")
+        assert path.read_text().startswith("<!DOCTYPE html>") and "corp.example" in path.read_text()
+        machine.wait_for(lambda: "`postcensus watch` does not run" in machine.journal("postcensus-report"), "what needs attention")
+    # Whether or not root has written it meanwhile.
+    machine.run("postcensus report --output /var/lib/postcensus/report.html")
+    assert path.read_text().startswith("Postcensus report")
+    machine.run("systemctl start postcensus-report", check=False)
+    assert path.read_text().startswith("<!DOCTYPE html>")
+    assert machine.run("stat -c %U:%a /var/lib/postcensus/report.html").stdout == "postcensus:640\n"
+    assert not list(path.parent.glob(".*"))
 
 
 def test_a_new_configuration_is_taken_whole_or_not_at_all(machine):

@@ -172,11 +172,28 @@ TEST_CASE("an explanation in words and for programs", "[audit]") {
     CHECK(whole["evidence"][0]["dn"] == "CN=\\x1b[31m");
     CHECK(whole["next"][0]["at"].is_null());
     CHECK(whole["postfix"]["directory"] == "OK");
-    CHECK(whole["postfix"]["learned"].is_null());
-    CHECK(whole["postfix"]["closed"] == false);  // "don't know" is no "not found"
+    CHECK(whole["postfix"]["learned"] == false);
+    CHECK(whole["postfix"]["closed"].is_null());  // "don't know" is no "not found"
+    CHECK(whole["history_more"] == 0);
     const json unknown = json::parse(audit::explanation_json({.address = "x@corp.example"}));
     CHECK(unknown["table"].is_null());
     CHECK(unknown["words"] == "it was never listed, missed or configured");
+
+    census::Explanation domain{.address = "@corp.example"};
+    const std::string words =
+        "no catch-all is configured: each recipient of the domain is answered by itself";
+    CHECK(json::parse(audit::explanation_json(domain))["words"] == words);
+    CHECK(audit::explanation_text(domain, now, false)
+              .starts_with("@corp.example: unsure\nPostfix answers each recipient of the domain by itself\n"
+                           "Why: " +
+                           words + " (rule 4, no-evidence)\n"));
+
+    census::Explanation cut = explanation();
+    cut.history = {{"change", "unsure -> accept", now}};
+    cut.history_more = 7;
+    CHECK(json::parse(audit::explanation_json(cut))["history_more"] == 7);
+    CHECK(audit::explanation_text(cut, now, false).find("\n  … and 7 older ones that are not shown\n") !=
+          std::string::npos);
 }
 
 TEST_CASE("values of a table of commas", "[audit]") {
@@ -192,6 +209,17 @@ TEST_CASE("values of a table of commas", "[audit]") {
           std::string::npos);
     CHECK(row("a@b", "two\r\nlines").find("two\\x0d\\x0alines") != std::string::npos);
     CHECK(row("a@b", "\t=1").find(",'") == std::string::npos);  // not what a spreadsheet takes for a formula
+    // Where a semicolon ends a cell, quotes within one do not begin another.
+    CHECK(row("\"a;=cmd\"@corp.example", "x").find(",\"\"\"a;'=cmd\"\"@corp.example\",") !=
+          std::string::npos);
+    CHECK(row("a@b", "CN=a; \"-1\";x;;@y").find(",\"CN=a; \"\"'-1\"\";x;;'@y\",") != std::string::npos);
+    CHECK(row("a@b", "a=b-c+d").find(",a=b-c+d,") != std::string::npos);
+    CHECK(row("a@b", "1; 2;a=3").find(",\"1; 2;a=3\",") != std::string::npos);
+    CHECK(row("a@b", "x;\t=1").find(",\"x;\\x09=1\",") != std::string::npos);
+    for (const std::string sign : {"\xef\xbc\x9d", "\xef\xbc\x8b", "\xef\xbc\x8d", "\xef\xbc\xa0"}) {
+        CHECK(row(sign + "1@corp.example", "x").find(",'" + sign + "1@corp.example,") != std::string::npos);
+        CHECK(row("a@b", "x;" + sign + "1").find(",\"x;'" + sign + "1\",") != std::string::npos);
+    }
     CHECK(audit::changes_csv_head() == "at,address,from,to,reason,cause,waited_seconds\r\n");
     census::ChangeLine left{"a@b", noon, "accept", "unsure", "no-evidence", "x", {}};
     CHECK(audit::changes_csv({left}).ends_with(",x,\r\n"));

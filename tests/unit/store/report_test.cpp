@@ -440,6 +440,47 @@ TEST_CASE("every change, page by page", "[store][audit]") {
     CHECK(all_of(7, "corp.example").size() == 25);
 }
 
+TEST_CASE("what a report names, explain takes", "[store][audit]") {
+    Audit audit;
+    const std::string name = "j \"=1\" <s>+x@corp.example";
+    const std::string quoted = R"("j \"=1\" <s>+x"@corp.example)";
+    audit.apply("corp", {{listing("o1", {name})}, {}});
+    audit.accept(name);
+    audit.callout(name, CalloutClass::unknown);
+    audit.write([&](Writer& writer) {
+        const AddressId id = *find_address(writer.db, address(name));
+        record_bounces(writer, {{address(name), "ex1", "550 5.1.1 gone", kNoon}}, kNoon);
+        ask(writer, id, "contested", kNoon, kNoon + 15min);
+        AnswerWriter(writer, kNoon).hold_unseen(*EvidenceReader(writer.db).load(id), 1);
+        writer.db.exec("UPDATE object SET unseen_seq = 1");
+    });
+    audit.prove("j s@corp.example");
+    for (const Time at : {kNoon - 61min, kNoon}) audit.miss("w w@corp.example", at);
+    const auto report = audit.report();
+    std::vector<std::string> named;
+    for (const auto& line : report.changes) named.push_back(line.address);
+    CHECK(named == std::vector<std::string>{R"("j s"@corp.example)", quoted});
+    REQUIRE(report.bounces.size() == 1);
+    CHECK(report.bounces[0].address == quoted);
+    REQUIRE(report.conflicts.size() == 1);
+    CHECK(report.conflicts[0].address == quoted);
+    REQUIRE(report.held.size() == 1);
+    CHECK(report.held[0].address == quoted);
+    REQUIRE(report.unseen.size() == 1);
+    CHECK(report.unseen[0].address == quoted);
+    REQUIRE(report.gaps.size() == 1);
+    CHECK(report.gaps[0].address == R"("j s"@corp.example)");
+    REQUIRE(report.waiting.size() == 1);
+    CHECK(report.waiting[0].address == R"("w w"@corp.example)");
+    CHECK(mail::Address::from_external(quoted) == address(name));
+    ChangePlace place{kNoon - 1h, 0};
+    const auto page = audit.read([&](SQLite::Database& db) {
+        return next_changes(db, {.since = kNoon - 1h, .until = kNoon + 1h, .now = kNoon}, place);
+    });
+    REQUIRE(page.size() == 2);
+    CHECK(page[0].address == quoted);
+}
+
 TEST_CASE("all evidence of an address", "[store][audit]") {
     Audit audit;
     CHECK_FALSE(audit.explain("nobody@corp.example").known);
