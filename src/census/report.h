@@ -32,7 +32,7 @@ struct DomainCounts {
     std::int64_t came = 0;      // addresses that became accepted, after the first reading
     std::int64_t left = 0;      // that stopped being so
     std::int64_t rejected = 0;  // that were proved unknown
-    bool accept_all = false;    // its server accepts every recipient
+    bool accept_all = false;    // its server accepts every recipient, where callouts are to prove them
 };
 
 // A recipient that has been unsure for over an hour while its senders come back: mail waits.

@@ -121,15 +121,13 @@ void check_backlog(const CheckScene& scene, const store::StateHealth& health, co
 // What `watch` met, also in domains that a session of this test does not ask about.
 void check_accepted(const config::Configuration& configuration, const std::vector<std::string>& domains,
                     const Tell& tell) {
-    for (const std::string& domain : domains) {
-        const config::Route* route = configuration.route_of(domain);
-        if (route == nullptr || !route->asks() || route->accepts_all_of(domain)) continue;
-        tell(Finding::fail("callout", printable(domain),
-                           "its server accepted a made-up recipient of it when it was last asked: nobody "
-                           "there is ever proven "
-                           "unknown",
-                           validation_remedy(printable(domain))));
-    }
+    for (const std::string& domain : domains)
+        if (configuration.needs_proof(domain))
+            tell(Finding::fail("callout", printable(domain),
+                               "its server accepted a made-up recipient of it when it was last asked: nobody "
+                               "there is ever proven "
+                               "unknown",
+                               validation_remedy(printable(domain))));
 }
 
 Result<void> check_inside(const CheckScene& scene, const Tell& tell) {

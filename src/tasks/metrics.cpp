@@ -133,6 +133,8 @@ bool WatchMetrics::write(const Running& running) {
             configuration_.directories.begin(), configuration_.directories.end(),
             [&](const directory::Settings& directory) { return directory.name == one.first; });
     });
+    std::erase_if(facts->accept_all,
+                  [&](const std::string& domain) { return !configuration_.needs_proof(domain); });
     facts->sessions = running.sessions;
     facts->log_lag = running.log_lag;
     facts->log_present = running.log_present;

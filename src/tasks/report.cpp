@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tasks/decider.h"
+#include "tasks/relay_domains.h"
 
 namespace postcensus::tasks {
 namespace {
@@ -14,12 +15,15 @@ constexpr auto kPatience = 10s;
 
 }  // namespace
 
-Result<census::Report> gather_report(const config::Configuration& configuration, const store::Scope& scope) {
+Result<census::Report> gather_report(config::Configuration configuration, const store::Scope& scope) {
     auto state = store::Database::open(configuration.state.path, store::Database::Mode::read_only, kPatience);
     if (!state) return fail(state.error());
+    if (auto taken = take_relay_domains(configuration, *state); !taken) return fail(taken.error());
     auto report = state->read([&](SQLite::Database& db) { return store::load_report(db, scope); });
     if (!report) return report;
     keep_configured(report->directories, configuration);
+    for (census::DomainCounts& domain : report->domains)
+        domain.accept_all = domain.accept_all && configuration.needs_proof(domain.domain);
     // What a watch stopped, it tries again; without one it is history.
     report->unwatched = !watch_runs(configuration);
     if (report->unwatched) report->breakers.clear();

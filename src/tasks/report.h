@@ -11,7 +11,7 @@
 
 namespace postcensus::tasks {
 
-Result<census::Report> gather_report(const config::Configuration& configuration, const store::Scope& scope);
+Result<census::Report> gather_report(config::Configuration configuration, const store::Scope& scope);
 
 // Of what the state knows the directories of the configuration, in its order: the others are history, and one
 // that was never read has a line without readings.

@@ -108,6 +108,22 @@ def test_a_stopped_server_and_a_failed_sync_show(census, gateway, exchange, samb
     check(census, "sync")
 
 
+def test_a_wanted_catch_all_is_no_alarm(census):
+    """The domain's mark stays in the state when nobody is asked about it any more."""
+    assert census.run("sync").returncode == 0
+    with sqlite3.connect(census.state) as state:
+        state.execute("UPDATE domain SET accept_all = 1 WHERE domain = 'corp.example'")
+    state.close()
+    for accept, marked in ((None, 1), ("@corp.example", 0)):
+        census.set("route.exchange", accept=accept)
+        path_of(census, "watch").unlink(missing_ok=True)
+        census.watch()
+        census.wait_for(path_of(census, "watch").exists, "the metrics", 20)
+        assert read(census, "watch")["postcensus_accept_all"] == marked
+        assert ("accepts every recipient" in census.run("report", "--quiet").stdout) == bool(marked)
+        assert census.stop() == 0
+
+
 def test_a_folder_that_cannot_be_written_stops_nothing(census, gateway):
     metrics = census.folder / "metrics"
     shutil.rmtree(metrics)
