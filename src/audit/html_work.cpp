@@ -35,8 +35,9 @@ std::string directories(const census::Report& report) {
         const Markup state =
             line.away_since
                 ? Markup{"<strong>does not answer since " + time(*line.away_since).html + "</strong>"}
-            : line.full_failed ? Markup{"<strong>the last full reading was not applied</strong>"}
-                               : words("good");
+            : line.full_failure ? Markup{"<strong>the last full reading was not applied:</strong> " +
+                                         text(*line.full_failure).html}
+                                : words("good");
         if (!table.add({text(line.name), number(line.listed), time_or(line.last_good, "never"),
                         time_or(line.last_full, "never"), state, text(line.outcome)}))
             break;

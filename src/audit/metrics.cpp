@@ -199,7 +199,7 @@ void add_directories(const census::SyncFacts& facts, Text& text) {
         text.value(one.last_full ? seconds(*one.last_full) : 0.0, {{"directory", one.name}});
     text.family("directory_full_read_failed", "gauge", "1: the last full reading was not applied.");
     for (const census::DirectoryLine& one : facts.directories)
-        text.value(one.full_failed ? 1 : 0, {{"directory", one.name}});
+        text.value(one.full_failure ? 1 : 0, {{"directory", one.name}});
     text.family("directory_server_away", "gauge",
                 "1: the server whose changes are followed does not answer.");
     for (const census::DirectoryLine& one : facts.directories)

@@ -101,9 +101,12 @@ void add_doubts(const census::Report& report, Json& json) {
 
 void add_work(const census::Report& report, Json& json) {
     json["directories"] = list(report.directories, [](const census::DirectoryLine& one) {
-        return Json{{"directory", text(one.name)},        {"listed", one.listed},
-                    {"last_good", time(one.last_good)},   {"last_full", time(one.last_full)},
-                    {"away_since", time(one.away_since)}, {"full_failed", one.full_failed},
+        return Json{{"directory", text(one.name)},
+                    {"listed", one.listed},
+                    {"last_good", time(one.last_good)},
+                    {"last_full", time(one.last_full)},
+                    {"away_since", time(one.away_since)},
+                    {"full_failure", one.full_failure ? text(*one.full_failure) : Json()},
                     {"last_outcome", text(one.outcome)}};
     });
     json["readings"] = counted(report.readings_total, report.readings, [](const census::ReadingLine& one) {

@@ -203,9 +203,11 @@ class Text {
     void add_reading() {
         if (!report_.directories.empty()) title("Directories:");
         for (const census::DirectoryLine& one : report_.directories)
-            line("  {}: {} addresses listed; last good read {}, in full {}{}", printable(one.name),
+            line("  {}: {} addresses listed; last good read {}, in full {}{}{}", printable(one.name),
                  one.listed, one.last_good ? since(*one.last_good) : "never",
                  one.last_full ? since(*one.last_full) : "never",
+                 one.full_failure ? "; the last one in full was not applied: " + printable(*one.full_failure)
+                                  : "",
                  one.away_since ? "; its server has not answered since " + format_time(*one.away_since) : "");
         if (report_.readings_total == 0) return;
         title(fmt::format("Readings ({}, {} not applied):", report_.readings_total, report_.readings_failed));

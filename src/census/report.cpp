@@ -21,16 +21,31 @@ std::int64_t counter(const Report& report, const char* name) {
     return found == report.counters.end() ? 0 : found->second;
 }
 
+// What is wrong with how a directory is read, or nothing.
+std::string reading_words(const DirectoryLine& directory, Time made) {
+    if (directory.full_failure)
+        return fmt::format("directory {}: the last full reading was not applied: {}", directory.name,
+                           *directory.full_failure);
+    if (!directory.last_good) return fmt::format("directory {} has never been read", directory.name);
+    if (made - *directory.last_good > std::chrono::hours(1))
+        return fmt::format("directory {} was last read {} ago", directory.name,
+                           spell_duration(made - *directory.last_good));
+    // Polls and lookups go on while nobody runs `sync`.
+    if (!directory.last_full)
+        return fmt::format("directory {} has not been read in full yet: run `postcensus sync {}`",
+                           directory.name, directory.name);
+    if (made - *directory.last_full > kFullStale)
+        return fmt::format(
+            "directory {} was last read in full {} ago: does the timer of `sync` run? See `systemctl "
+            "list-timers 'postcensus*'`",
+            directory.name, spell_duration(made - *directory.last_full));
+    return {};
+}
+
 void add_directories(const Report& report, std::vector<Attention>& all) {
     for (const DirectoryLine& directory : report.directories) {
-        if (directory.full_failed && !directory.outcome.empty())
-            all.push_back({"reading", fmt::format("directory {}: the last full reading was not applied: {}",
-                                                  directory.name, directory.outcome)});
-        else if (!directory.last_good)
-            all.push_back({"reading", fmt::format("directory {} has never been read", directory.name)});
-        else if (report.made - *directory.last_good > std::chrono::hours(1))
-            all.push_back({"reading", fmt::format("directory {} was last read {} ago", directory.name,
-                                                  spell_duration(report.made - *directory.last_good))});
+        if (const std::string words = reading_words(directory, report.made); !words.empty())
+            all.push_back({"reading", words});
         if (directory.away_since && report.made - *directory.away_since > kAwayLong)
             all.push_back(
                 {"away", fmt::format("the server of directory {} that is followed has not answered for {}",

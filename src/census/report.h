@@ -4,6 +4,7 @@
 // them harmless first.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -97,9 +98,11 @@ struct DirectoryLine {
     std::optional<Time> last_good;   // the end of the last reading that was applied, or of the last poll
     std::optional<Time> last_full;   // that was applied
     std::optional<Time> away_since;  // the server that we follow does not answer
-    bool full_failed = false;        // the last full reading that was tried was not applied
-    std::string outcome;             // of the last reading
+    std::optional<std::string> full_failure;  // why the last full reading that was tried was not applied
+    std::string outcome;                      // of the last reading
 };
+// A full reading that is older is late: `sync` reads everything once a day.
+constexpr std::chrono::hours kFullStale{48};
 
 struct ReadingLine {
     std::string directory, kind, server, outcome;

@@ -92,9 +92,10 @@ inline census::Report ordinary_report() {
     report.held_total = 2;
     report.unseen = {{"corp", "CN=Room 12,OU=Rooms,DC=corp,DC=example", "room12@corp.example"}};
     report.unseen_total = 1;
-    report.directories = {{"corp", 12'231, before(2min), before(20h), {}, false, "3 added, 0 removed"},
-                          {"subsidiary", 640, before(19h), before(43h), before(19h), true,
-                           "dc1.sub.example: cannot connect: connection timed out"}};
+    report.directories = {
+        {"corp", 12'231, before(2min), before(20h), {}, {}, "3 added, 0 removed"},
+        {"subsidiary", 640, before(19h), before(43h), before(19h), "the read found no recipient at all",
+         "dc1.sub.example: cannot connect: connection timed out"}};
     for (int i = 0; i < 8; ++i)
         report.readings.push_back({"corp", i % 4 == 3 ? "full" : "changes", "dc1.corp.example",
                                    i == 5 ? "not applied: 4,120 removals at once" : "applied",
@@ -184,7 +185,7 @@ inline census::Report hostile_report(int lines = 40) {
         report.bounces.push_back({evil(), evil(), evil(), at, at, i, evil()});
         report.held.push_back({i, evil(), evil(), evil(), evil(), at});
         report.unseen.push_back({evil(), evil(), evil()});
-        report.directories.push_back({evil(), i, at, {}, {}, i % 2 == 0, evil()});
+        report.directories.push_back({evil(), i, at, {}, {}, evil(), evil()});
         report.readings.push_back({evil(), evil(), evil(), evil(), at, at, i, -i, i % 2 == 0});
         report.targets.push_back({evil(), {{evil(), i}, {"unknown", i}}, i, 5s, i, i});
         report.breakers.push_back({evil(), evil(), at, evil()});

@@ -127,20 +127,22 @@ TEST_CASE("what an operator has to look at", "[audit]") {
     census::Report report;
     report.made = from_unix_ms(1'700'000'000'000);
     CHECK(census::attention_of(report).empty());
-    report.directories.push_back({.name = "corp", .last_good = report.made});
+    report.directories.push_back({.name = "corp", .last_good = report.made, .last_full = report.made});
     CHECK(census::attention_of(report).empty());
     report.directories.push_back({.name = "never"});
     report.directories.push_back({.name = "old", .last_good = report.made - std::chrono::hours(2)});
     report.directories.push_back(
-        {.name = "bad", .last_good = report.made, .full_failed = true, .outcome = "0 entries"});
+        {.name = "bad", .last_good = report.made, .full_failure = "0 entries", .outcome = "applied"});
     report.waiting_total = 1;
     report.held_total = 2;
     report.breakers.push_back({"ex1:2525", "", report.made, "530"});
     report.breakers.push_back({"ex2:2525", "a.example", report.made, "relay"});
     report.breakers.push_back({"ex2:2525", "b.example", report.made, "relay"});
     report.unwatched = true;
-    report.directories.push_back(
-        {.name = "away", .last_good = report.made, .away_since = report.made - std::chrono::hours(50)});
+    report.directories.push_back({.name = "away",
+                                  .last_good = report.made,
+                                  .last_full = report.made,
+                                  .away_since = report.made - std::chrono::hours(50)});
     report.tables.push_back({.table = "unknown", .entries = 3, .until = report.made - std::chrono::hours(1)});
     report.tables.push_back({.table = "closed", .entries = 0, .until = report.made - std::chrono::hours(1)});
     report.domains.push_back({.domain = "all.example", .accept_all = true});
@@ -153,6 +155,23 @@ TEST_CASE("what an operator has to look at", "[audit]") {
     CHECK(found == std::vector<std::string>{"watch", "waiting", "held", "reading", "reading", "reading",
                                             "away", "breaker", "breaker", "accept-all", "conflict", "bounce",
                                             "log", "lease", "table"});
+}
+
+TEST_CASE("a directory that is polled and never read in full needs attention", "[audit]") {
+    census::Report report{.made = from_unix_ms(1'700'000'000'000)};
+    report.directories.push_back({.name = "corp", .last_good = report.made, .outcome = "applied"});
+    const auto words = [&] {
+        const auto all = census::attention_of(report);
+        return all.empty() ? std::string{} : all.at(0).words;
+    };
+    CHECK(words() == "directory corp has not been read in full yet: run `postcensus sync corp`");
+    report.directories[0].last_full = report.made - std::chrono::hours(72);
+    CHECK(words().starts_with("directory corp was last read in full 3 d 0 h ago: does the timer"));
+    report.directories[0].last_full = report.made - std::chrono::hours(47);
+    CHECK(words().empty());
+    // The reason is that of the full reading, not of a lookup that came later.
+    report.directories[0].full_failure = "broke off";
+    CHECK(words() == "directory corp: the last full reading was not applied: broke off");
 }
 
 TEST_CASE("an explanation in words and for programs", "[audit]") {
