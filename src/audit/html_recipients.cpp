@@ -176,7 +176,7 @@ std::string change_sections(const census::Report& report) {
                     Narrow::stacked);
         for (const census::CommandLine& line : report.commands)
             if (!table.add({text(line.name), time(line.at), text(line.user), text(line.words)})) break;
-        out += section("Commands", table.html(total_of(0, report.commands), "newest"));
+        out += section("Commands", table.html(total_of(report.commands_total, report.commands), "newest"));
     }
     return out;
 }

@@ -159,7 +159,7 @@ void add_course(const census::Report& report, Json& json) {
                     {"cause", text(one.cause)},
                     {"waited_seconds", one.waited ? Json(seconds(*one.waited)) : Json()}};
     });
-    json["commands"] = list(report.commands, [](const census::CommandLine& one) {
+    json["commands"] = counted(report.commands_total, report.commands, [](const census::CommandLine& one) {
         return Json{{"at", time(one.at)},
                     {"command", text(one.name)},
                     {"user", text(one.user)},

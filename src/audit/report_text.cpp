@@ -267,6 +267,7 @@ class Text {
             line("  {}  {} by {}: {}", format_time(report_.commands[i].at),
                  printable(report_.commands[i].name), printable(report_.commands[i].user),
                  printable(report_.commands[i].words));
+        more(report_.commands_total, few(report_.commands));
         const std::size_t shown = few(report_.changes, kChanges);
         title(report_.changes_total > static_cast<std::int64_t>(shown)
                   ? fmt::format("Changes ({}, the newest {}; --format csv has all):", report_.changes_total,

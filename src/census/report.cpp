@@ -68,6 +68,11 @@ void add_breakers(const Report& report, std::vector<Attention>& all) {
 }
 
 void add_tables(const Report& report, std::vector<Attention>& all) {
+    if (!report.unpublished.empty())
+        all.push_back(
+            {"table", fmt::format("never published: {}. Where main.cf names such a table, Postfix answers "
+                                  "451 for every recipient; see the log of `watch`, and `postcensus check`",
+                                  fmt::join(report.unpublished, ", "))});
     for (const TableLine& table : report.tables)
         if (table.entries > 0 && table.until && report.made - *table.until > std::chrono::minutes(1))
             all.push_back(
@@ -114,9 +119,12 @@ std::vector<Attention> attention_of(const Report& report) {
                            " was refused by the server: backscatter may have got out"});
     if (const std::int64_t gaps = counter(report, "log-gaps"); gaps > 0)
         all.push_back({"log", "lines of the log may have been lost, " + several(gaps, "time", "times")});
-    for (const CommandLine& command : report.commands)
-        if (command.name == "failsafe")
-            all.push_back({"failsafe", "failsafe had to step in: " + command.words});
+    if (report.failsafe_runs > 0)
+        all.push_back({"failsafe", "failsafe had to step in: " + report.last_failsafe +
+                                       (report.failsafe_runs > 1
+                                            ? fmt::format(" (and {} more in the period)",
+                                                          several(report.failsafe_runs - 1, "time", "times"))
+                                            : "")});
     add_tables(report, all);
     return all;
 }

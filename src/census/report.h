@@ -210,10 +210,14 @@ struct Report {
     std::int64_t lapsed = 0;                       // rejections that ended by themselves
     std::map<std::string, std::int64_t> counters;  // misses, misses-suppressed, lines-cut, log-gaps, …
     std::vector<TableLine> tables;
+    std::vector<std::string> unpublished;  // tables that have never been put out
 
     std::vector<ChangeLine> changes;  // the newest ones
     std::int64_t changes_total = 0;
-    std::vector<CommandLine> commands;
+    std::vector<CommandLine> commands;  // the newest ones
+    std::int64_t commands_total = 0;
+    std::int64_t failsafe_runs = 0;  // of these: tables that failsafe emptied
+    std::string last_failsafe;       // what it said of the last one
 
     Milliseconds step{};  // the length of each of
     std::vector<Step> steps;

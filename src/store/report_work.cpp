@@ -5,6 +5,11 @@
 #include "store/report_parts.h"
 
 namespace postcensus::store {
+namespace {
+
+constexpr const char* kTables[] = {"directory", "learned", "closed", "unknown"};
+
+}  // namespace
 
 void load_directories(SQLite::Database& db, const Scope& scope, census::Report& report) {
     const StateHealth health = load_state_health(db, scope.now);
@@ -80,12 +85,28 @@ void load_tables(SQLite::Database& db, const Scope& scope, census::Report& repor
     bind_scope(counts, scope);
     while (counts.executeStep())
         published[counts.getColumn("label").getString()] = counts.getColumn("value").getInt64();
-    for (const auto& [table, publication] : load_publications(db))
+    const auto publications = load_publications(db);
+    for (const auto& [table, publication] : publications)
         report.tables.push_back({table, publication.generation, publication.entries, published[table],
                                  publication.at, publication.until});
+    for (const char* table : kTables)
+        if (!publications.contains(table)) report.unpublished.emplace_back(table);
 }
 
 void load_commands(SQLite::Database& db, const Scope& scope, census::Report& report) {
+    SQLite::Statement total(db,
+                            "SELECT count(*) AS commands, count(*) FILTER (WHERE name = 'failsafe') AS runs "
+                            "FROM command WHERE at >= :since AND at < :until");
+    bind_scope(total, scope);
+    total.executeStep();
+    report.commands_total = total.getColumn("commands").getInt64();
+    report.failsafe_runs = total.getColumn("runs").getInt64();
+    // The list may have been cut before it.
+    SQLite::Statement last(db,
+                           "SELECT words FROM command WHERE name = 'failsafe' AND at >= :since AND at < "
+                           ":until ORDER BY at DESC, id DESC LIMIT 1");
+    bind_scope(last, scope);
+    if (last.executeStep()) report.last_failsafe = last.getColumn("words").getString();
     SQLite::Statement commands(db,
                                "SELECT name, user, words, at FROM command WHERE at >= :since AND at < :until "
                                "ORDER BY at DESC, id DESC LIMIT :most");

@@ -133,7 +133,10 @@ inline census::Report ordinary_report() {
     report.changes[0].waited = 2400ms;
     report.changes_total = 1'189;
     report.commands = {{"approve", "root", "hold 16: 3 removals released", before(30h)},
-                       {"sync", "postcensus", "3 added, 0 removed", before(50h)}};
+                       {"failsafe", "postcensus", "emptied unknown: its time was over", before(50h)}};
+    report.commands_total = 2;
+    report.failsafe_runs = 1;
+    report.last_failsafe = report.commands[1].words;
     add_steps(report, 168, 1h, 84);
     report.attention = census::attention_of(report);
     return report;

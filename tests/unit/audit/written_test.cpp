@@ -115,12 +115,18 @@ TEST_CASE("a list that is cut says so", "[audit]") {
     report.held.resize(50);
     report.changes_total = 900;
     report.changes.resize(60);
+    report.commands_total = 77;
+    report.commands.resize(50);
     const std::string text = audit::report_text(report, false);
     CHECK(text.find("… and 1224 more") != std::string::npos);
     CHECK(text.find("Changes (900, the newest 50; --format csv has all):") != std::string::npos);
     const json whole = json::parse(audit::report_json(report));
     CHECK(whole["held"]["total"] == 1234);
     CHECK(whole["held"]["first"].size() == 50);
+    CHECK(text.find("… and 67 more") != std::string::npos);
+    CHECK(whole["commands"]["total"] == 77);
+    CHECK(audit::report_html(report).find("The newest 50 of 77; 27 more are not shown.") !=
+          std::string::npos);
 }
 
 TEST_CASE("what an operator has to look at", "[audit]") {
@@ -150,11 +156,13 @@ TEST_CASE("what an operator has to look at", "[audit]") {
     report.bounces_total = 3;
     report.counters["log-gaps"] = 1;
     report.counters["tables-repaired"] = 1;
+    report.failsafe_runs = 1;
+    report.unpublished = {"learned", "unknown"};
     std::vector<std::string> found;
     for (const auto& one : census::attention_of(report)) found.push_back(one.what);
     CHECK(found == std::vector<std::string>{"watch", "waiting", "held", "reading", "reading", "reading",
                                             "away", "breaker", "breaker", "accept-all", "conflict", "bounce",
-                                            "log", "lease", "table"});
+                                            "log", "failsafe", "table", "lease", "table"});
 }
 
 TEST_CASE("a directory that is polled and never read in full needs attention", "[audit]") {

@@ -270,7 +270,7 @@ TEST_CASE("what a directory lists and the server refuses", "[store][audit]") {
     report = audit.report();
     REQUIRE(report.conflicts_total == 1);
     CHECK(report.conflicts[0].refused);
-    CHECK(census::attention_of(report).size() == 1);
+    CHECK(census::attention_of(report).at(0).what == "conflict");
 }
 
 TEST_CASE("backscatter that got out", "[store][audit]") {
@@ -364,6 +364,31 @@ TEST_CASE("what was asked, by server, and what is stopped", "[store][audit]") {
     CHECK(asked == 9);
     CHECK(audit.count("SELECT value FROM total WHERE name = 'callout-unknown' AND label = 'ex1:2525'") ==
           107);
+}
+
+TEST_CASE("failsafe shows however much else was done, and a table that was never out", "[store][audit]") {
+    Audit audit;
+    audit.write([](Writer& writer) {
+        note_command(writer, {"failsafe", "root", "emptied closed: too early"}, kNoon - 30h);
+        note_command(writer, {"failsafe", "root", "emptied closed: its time was over"}, kNoon - 3h);
+        note_command(writer, {"failsafe", "root", "emptied unknown: its time was over"}, kNoon - 2h);
+        for (int i = 0; i < 60; ++i) note_command(writer, {"forget", "anna", "x"}, kNoon - 1h);
+        note_publication(writer, "unknown", {.generation = 1, .at = kNoon});
+    });
+    const auto report = audit.report();
+    CHECK(report.commands_total == 62);
+    CHECK(report.commands.size() == 50);
+    CHECK(report.failsafe_runs == 2);
+    CHECK(report.unpublished == std::vector<std::string>{"directory", "learned", "closed"});
+    const auto words = [&](const std::string& what) {
+        for (const auto& one : census::attention_of(report))
+            if (one.what == what) return one.words;
+        return std::string{};
+    };
+    CHECK(words("failsafe") ==
+          "failsafe had to step in: emptied unknown: its time was over (and 1 time more in the period)");
+    CHECK(words("table").starts_with("never published: directory, learned, closed. Where main.cf"));
+    CHECK(audit.report(kNoon - 1h).failsafe_runs == 0);
 }
 
 TEST_CASE("labels are bounded", "[store][audit]") {
