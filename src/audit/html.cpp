@@ -15,7 +15,6 @@ namespace {
 
 using Kind = Column::Kind;
 
-constexpr std::size_t kMostDomains = 200;
 constexpr std::size_t kMostDomainBytes = 70'000;
 constexpr std::size_t kMostAttention = 50;
 constexpr std::size_t kLongestSentence = 500;  // of what needs attention: a server's reply may be in it

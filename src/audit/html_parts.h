@@ -3,11 +3,14 @@
 // there is nothing to show.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "census/report.h"
 
 namespace postcensus::audit {
+
+constexpr std::size_t kMostDomains = 200;  // in a table: the busiest ones
 
 // Recipients: what waits, and what an auditor asks about.
 std::string recipient_sections(const census::Report& report);

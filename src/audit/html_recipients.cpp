@@ -47,18 +47,40 @@ std::string waiting(const census::Report& report) {
                        table.html(total_of(report.waiting_total, report.waiting), "longest waiting"));
 }
 
+std::string learned_by_domain(const census::Report& report) {
+    std::vector<const census::DomainCounts*> busiest;
+    for (const census::DomainCounts& domain : report.domains)
+        if (domain.waits.count > 0) busiest.push_back(&domain);
+    if (busiest.empty()) return {};
+    if (busiest.size() > kMostDomains)
+        std::stable_sort(busiest.begin(), busiest.end(), [](const auto* one, const auto* other) {
+            return one->waits.count > other->waits.count;
+        });
+    Table table("Time to learn, by domain",
+                {{"domain", Kind::name},
+                 {"learned after a miss", Kind::number},
+                 {"half of them within", Kind::number},
+                 {"95 of 100 within", Kind::number}},
+                Narrow::scrolled, kMostDomains);
+    for (const census::DomainCounts* domain : busiest)
+        if (!table.add({text(domain->domain), number(domain->waits.count),
+                        words(spelled(domain->waits.median)), words(spelled(domain->waits.p95))}))
+            break;
+    return table.html(static_cast<std::int64_t>(busiest.size()), "busiest");
+}
+
 std::string learned(const census::Report& report) {
     const census::LearnTimes& times = report.learned;
     if (times.count <= 0) return {};
     const auto fact = [](const char* name, const std::string& value) {
         return fmt::format("<div><dt>{}</dt><dd>{}</dd></div>", name, value);
     };
-    return section("Time to learn", note("From the first miss of a recipient until Postfix accepts it.") +
-                                        "<dl class=\"figures\">" +
-                                        fact("learned after a miss", grouped(times.count)) +
-                                        fact("half of them within", spelled(times.median)) +
-                                        fact("95 of 100 within", spelled(times.p95)) +
-                                        fact("the longest", spelled(times.longest)) + "</dl>\n");
+    return section("Time to learn",
+                   note("From the first miss of a recipient until Postfix accepts it.") +
+                       "<dl class=\"figures\">" + fact("learned after a miss", grouped(times.count)) +
+                       fact("half of them within", spelled(times.median)) +
+                       fact("95 of 100 within", spelled(times.p95)) +
+                       fact("the longest", spelled(times.longest)) + "</dl>\n" + learned_by_domain(report));
 }
 
 std::string gaps(const census::Report& report) {

@@ -42,22 +42,35 @@ Json counts(const std::map<std::string, std::int64_t>& values) {
     return all;
 }
 
+// Without any there is no time.
+Json waits_json(const census::WaitTimes& waits) {
+    const bool any = waits.count > 0;
+    return {{"count", waits.count},
+            {"median_seconds", any ? Json(seconds(waits.median)) : Json()},
+            {"p95_seconds", any ? Json(seconds(waits.p95)) : Json()}};
+}
+
 Json domain_json(const census::DomainCounts& one) {
-    return {{"domain", text(one.domain)}, {"accepted", one.accepted},
-            {"listed", one.listed},       {"learned", one.learned},
-            {"other", one.other},         {"closed", one.closed},
-            {"unknown", one.unknown},     {"held", one.held},
-            {"misses", one.misses},       {"missed", one.missed},
-            {"came", one.came},           {"left", one.left},
-            {"refused", one.rejected},    {"accept_all", one.accept_all}};
+    return {{"domain", text(one.domain)},
+            {"accepted", one.accepted},
+            {"listed", one.listed},
+            {"learned", one.learned},
+            {"other", one.other},
+            {"closed", one.closed},
+            {"unknown", one.unknown},
+            {"held", one.held},
+            {"misses", one.misses},
+            {"missed", one.missed},
+            {"came", one.came},
+            {"left", one.left},
+            {"refused", one.rejected},
+            {"accept_all", one.accept_all},
+            {"learned_after_miss", waits_json(one.waits)}};
 }
 
 Json learned_json(const census::LearnTimes& learned) {
-    Json json{{"count", learned.count}};
-    const bool any = learned.count > 0;
-    json["median_seconds"] = any ? Json(seconds(learned.median)) : Json();
-    json["p95_seconds"] = any ? Json(seconds(learned.p95)) : Json();
-    json["longest_seconds"] = any ? Json(seconds(learned.longest)) : Json();
+    Json json = waits_json(learned);
+    json["longest_seconds"] = learned.count > 0 ? Json(seconds(learned.longest)) : Json();
     json["histogram"] = Json::array();
     for (std::size_t i = 0; i < learned.histogram.size(); ++i)
         json["histogram"].push_back(

@@ -138,6 +138,15 @@ class Text {
         line("  {} recipients; from the first miss to the answer: median {}, 95th percentile {}, longest {}",
              report_.learned.count, spell(report_.learned.median), spell(report_.learned.p95),
              spell(report_.learned.longest));
+        if (report_.domains.size() < 2) return;
+        Columns columns({"domain", "recipients", "median", "95%"});
+        std::size_t learned = 0;
+        for (const census::DomainCounts& domain : report_.domains)
+            if (domain.waits.count > 0 && ++learned <= kDomains)
+                columns.add({printable(domain.domain), std::to_string(domain.waits.count),
+                             spell(domain.waits.median), spell(domain.waits.p95)});
+        columns.write(colours_, out_);
+        more(static_cast<std::int64_t>(learned), std::min(learned, kDomains));
     }
 
     static std::string spell(Milliseconds time) {

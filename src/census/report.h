@@ -18,6 +18,12 @@ namespace postcensus::census {
 
 // --- a report
 
+// Of recipients that were accepted after a miss: how long that took from the first miss.
+struct WaitTimes {
+    std::int64_t count = 0;
+    Milliseconds median{}, p95{};
+};
+
 struct DomainCounts {
     std::string domain;
     std::int64_t accepted = 0;  // that Postfix accepts, closed ones included
@@ -30,10 +36,11 @@ struct DomainCounts {
     // In the period:
     std::int64_t misses = 0;    // those that are kept: of each recipient the first, and the last few
     std::int64_t missed = 0;    // distinct recipients of them
-    std::int64_t came = 0;      // addresses that became accepted, after the first reading
+    std::int64_t came = 0;      // distinct addresses that became accepted, after the first reading
     std::int64_t left = 0;      // that stopped being so
     std::int64_t rejected = 0;  // that were proved unknown
     bool accept_all = false;    // its server accepts every recipient, where callouts are to prove them
+    WaitTimes waits;
 };
 
 // A recipient that has been unsure for over an hour while its senders come back: mail waits.
@@ -45,10 +52,9 @@ struct WaitingLine {
     std::string last_callout;  // class and reply, or empty
 };
 
-// Recipients that were accepted after a miss, and how long that took.
-struct LearnTimes {
-    std::int64_t count = 0;
-    Milliseconds median{}, p95{}, longest{};
+// The same of all domains, and how it spreads.
+struct LearnTimes : WaitTimes {
+    Milliseconds longest{};
     std::vector<std::int64_t> histogram;  // up to each of kLearnSteps, and beyond
 };
 constexpr Milliseconds kLearnSteps[] = {
@@ -156,7 +162,7 @@ struct CommandLine {
     Time at;
 };
 
-// What happened in one step of the period.
+// What happened in one step of the period. Changes, not addresses: one may have come and left several times.
 struct Step {
     Time at;                      // its begin
     std::int64_t misses = 0;      // in the log

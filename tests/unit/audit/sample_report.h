@@ -61,10 +61,37 @@ inline void add_steps(census::Report& report, int steps, Milliseconds step, int 
 inline census::Report ordinary_report() {
     using namespace std::chrono_literals;
     census::Report report{.since = kMade - 168h, .until = kMade, .made = kMade};
-    report.domains = {
-        {"corp.example", 11'034, 10'790, 233, 11, 241, 2'104, 2, 8'412, 2'877, 61, 14, 812, false},
-        {"research.corp.example", 1'245, 1'131, 113, 1, 6, 873, 0, 1'922, 907, 12, 2, 288, false},
-        {"old-brand.example", 310, 310, 0, 0, 0, 0, 0, 4'016, 3'120, 0, 0, 0, true}};
+    report.domains = {{"corp.example",
+                       11'034,
+                       10'790,
+                       233,
+                       11,
+                       241,
+                       2'104,
+                       2,
+                       8'412,
+                       2'877,
+                       61,
+                       14,
+                       812,
+                       false,
+                       {61, 780ms, 33s}},
+                      {"research.corp.example",
+                       1'245,
+                       1'131,
+                       113,
+                       1,
+                       6,
+                       873,
+                       0,
+                       1'922,
+                       907,
+                       12,
+                       2,
+                       288,
+                       false,
+                       {12, 4s, 5h}},
+                      {"old-brand.example", 310, 310, 0, 0, 0, 0, 0, 4'016, 3'120, 0, 0, 0, true, {}}};
     report.elsewhere = 42;
     report.waiting = {{"invoice@old-brand.example", before(96h), before(12min), 27, "accept-all",
                        "accept-all: 250 2.1.5 Ok"},
@@ -73,7 +100,7 @@ inline census::Report ordinary_report() {
                       {"newsletter-2019@corp.example", before(26h), before(3h), 4, "contested",
                        "unknown: 550 5.1.10 RESOLVER.ADR.RecipientNotFound"}};
     report.waiting_total = 3;
-    report.learned = {73, 820ms, 41s, 5h, {42, 9, 6, 4, 5, 3, 2, 1, 0, 1, 0}};
+    report.learned = {{73, 820ms, 41s}, 5h, {42, 9, 6, 4, 5, 3, 2, 1, 0, 1, 0}};
     report.gaps = {
         {"scanner-3rd-floor@corp.example", before(40h), "a mailbox, or a group without a proxy address"},
         {"projekt-x@research.corp.example", before(70h), "a mailbox, or a group without a proxy address"}};
@@ -181,7 +208,7 @@ inline census::Report hostile_report(int lines = 40) {
         const Time at = before(std::chrono::minutes(i));
         report.attention.push_back({evil(), evil()});
         report.domains.push_back(
-            {evil(), 9'223'372'036'854'775'807, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, i % 2 == 0});
+            {evil(), 9'223'372'036'854'775'807, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, i % 2 == 0, {i, 1s, 2s}});
         report.waiting.push_back({evil(), at, at, i, evil(), evil()});
         report.gaps.push_back({evil(), at, evil()});
         report.conflicts.push_back({evil(), evil(), at, evil(), evil(), i % 2 == 0});
@@ -199,7 +226,7 @@ inline census::Report hostile_report(int lines = 40) {
         report.commands.push_back({evil(), evil(), evil(), at});
         report.callouts[evil()] = i;
     }
-    report.learned = {lines, 1s, 2s, 3s, {1, 2, 3}};
+    report.learned = {{lines, 1s, 2s}, 3s, {1, 2, 3}};
     add_steps(report, 168, 1h, 84);
     for (census::Step& step : report.steps) step.callouts[evil()] = 3;
     return report;
@@ -222,8 +249,21 @@ inline census::Report large_report(int lines = 200) {
     add_steps(report, 400, 24h, 400);
     report.domains.clear();
     for (int i = 0; i < 1000; ++i)
-        report.domains.push_back({fmt::format("customer-{:04}.example", i), 12'345, 12'000, 345, 0, 17, 2'222,
-                                  0, 100'000 + i, 54'321, 111, 22, 3'333, i % 100 == 0});
+        report.domains.push_back({fmt::format("customer-{:04}.example", i),
+                                  12'345,
+                                  12'000,
+                                  345,
+                                  0,
+                                  17,
+                                  2'222,
+                                  0,
+                                  100'000 + i,
+                                  54'321,
+                                  111,
+                                  22,
+                                  3'333,
+                                  i % 100 == 0,
+                                  {i, 800ms, 4h}});
     const auto grow = [lines](auto& list) {
         while (list.size() < static_cast<std::size_t>(lines)) list.push_back(list[list.size() % 2]);
     };

@@ -165,6 +165,22 @@ TEST_CASE("what an operator has to look at", "[audit]") {
                                             "log", "failsafe", "table", "lease", "table"});
 }
 
+TEST_CASE("each domain has its own time to learn", "[audit]") {
+    census::Report report = test::ordinary_report();
+    const std::string text = audit::report_text(report, false);
+    CHECK(text.find("\n  corp.example                   61  0.78 s       33 s\n") != std::string::npos);
+    CHECK(text.find("\n  research.corp.example          12  4.00 s  5 h 0 min\n") != std::string::npos);
+    const std::string page = audit::report_html(report);
+    CHECK(page.find("Time to learn, by domain") != std::string::npos);
+    CHECK(page.find("<td class=\"n\">780 ms</td><td class=\"n\">33 s</td>") != std::string::npos);
+    const json whole = json::parse(audit::report_json(report));
+    CHECK(whole["domains"][0]["learned_after_miss"] ==
+          json({{"count", 61}, {"median_seconds", 0.78}, {"p95_seconds", 33.0}}));
+    CHECK(whole["domains"][2]["learned_after_miss"]["median_seconds"].is_null());
+    report.learned = {};
+    CHECK(audit::report_html(report).find("Time to learn, by domain") == std::string::npos);
+}
+
 TEST_CASE("a directory that is polled and never read in full needs attention", "[audit]") {
     census::Report report{.made = from_unix_ms(1'700'000'000'000)};
     report.directories.push_back({.name = "corp", .last_good = report.made, .outcome = "applied"});

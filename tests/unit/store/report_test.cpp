@@ -113,6 +113,32 @@ TEST_CASE("what each domain has", "[store][audit]") {
               "GROUP BY 1, 2, 3)") == 0);
 }
 
+TEST_CASE("a domain counts addresses, not how often each changed", "[store][audit]") {
+    Audit audit;
+    for (int hour = 20; hour > 0; --hour) {
+        audit.reject("made-up@corp.example", kNoon - hour * 1h);
+        audit.settle("made-up@corp.example", {Answer::unsure, Reason::lease_over, {}},
+                     kNoon - hour * 1h + 30min);
+    }
+    audit.reject("other@corp.example");
+    for (int i = 0; i < 3; ++i) {
+        audit.accept("flapping@corp.example");
+        audit.drop("flapping@corp.example");
+    }
+    const auto report = audit.report();
+    CHECK(report.domains[0].rejected == 2);
+    CHECK(report.domains[0].came == 1);
+    CHECK(report.domains[0].left == 1);
+    CHECK(report.changes_total == 47);
+    CHECK(report.lapsed == 20);
+    std::int64_t refused = 0;
+    for (const auto& step : report.steps) refused += step.rejected;
+    CHECK(refused == 21);
+    const auto one = audit.report(kNoon - 24h, kNoon + 24h, "other.example");
+    CHECK(one.changes_total == 0);
+    CHECK(one.domains[0].rejected == 0);
+}
+
 TEST_CASE("the period ends before its end", "[store][audit]") {
     Audit audit;
     audit.reject("a@corp.example", kNoon - 1h);
@@ -205,7 +231,7 @@ TEST_CASE("what a recipient waited for its acceptance", "[store][audit]") {
     audit.settle("over@corp.example", {Answer::unsure, Reason::lease_over, {}}, kNoon - 2h);
     audit.prove("over@corp.example");
 
-    const auto learned = audit.report().learned;
+    const auto learned = audit.report(kNoon - 24h, kNoon + 1h).learned;
     CHECK(learned.count == 6);
     CHECK(learned.median == 3s);
     CHECK(learned.p95 == 1h);
@@ -215,6 +241,21 @@ TEST_CASE("what a recipient waited for its acceptance", "[store][audit]") {
     CHECK(audit.count("SELECT value FROM total WHERE name = 'learned' AND label = '5'") == 2);
     CHECK(audit.count("SELECT value FROM total WHERE name = 'learned' AND label = '3600'") == 1);
     CHECK(audit.report(kNoon + 1h, kNoon + 2h).learned.count == 0);
+
+    // The same by domain.
+    audit.miss("p@other.example", kNoon + 3h);
+    audit.prove("p@other.example", kNoon + 9h);
+    const auto domains = audit.report().domains;
+    REQUIRE(domains.size() == 2);
+    CHECK(domains[0].waits.count == 6);
+    CHECK(domains[0].waits.median == 3s);
+    CHECK(domains[0].waits.p95 == 1h);
+    CHECK(domains[1].waits.count == 1);
+    CHECK(domains[1].waits.median == 6h);
+    CHECK(audit.report().learned.count == 7);
+    const auto one = audit.report(kNoon - 24h, kNoon + 24h, "other.example");
+    CHECK(one.learned.count == 1);
+    CHECK(one.learned.longest == 6h);
 }
 
 TEST_CASE("what callouts knew, and no directory", "[store][audit]") {
