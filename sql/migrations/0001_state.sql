@@ -186,7 +186,16 @@ CREATE TABLE bounce (
     host       TEXT NOT NULL,
     reply      TEXT NOT NULL
 ) STRICT;
-CREATE INDEX bounce_by_time ON bounce (last_at);
+
+-- How many of them when: one row an hour.
+CREATE TABLE bounce_hour (
+    hour       INTEGER NOT NULL,              -- hours since the epoch
+    address_id INTEGER NOT NULL REFERENCES address (id),
+    first_at   INTEGER NOT NULL,
+    last_at    INTEGER NOT NULL,
+    count      INTEGER NOT NULL,
+    PRIMARY KEY (hour, address_id)
+) STRICT, WITHOUT ROWID;
 
 -- The last delivery to each address that a callout or a directory can speak of; written once an hour at most.
 CREATE TABLE delivery (

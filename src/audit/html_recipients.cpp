@@ -117,7 +117,7 @@ std::string bounces(const census::Report& report) {
     if (report.bounces.empty()) return {};
     Table table("Accepted recipients whose mail was refused",
                 {{"recipient", Kind::name},
-                 {"refusals", Kind::number},
+                 {"refusals in the period", Kind::number},
                  {"first", Kind::word},
                  {"last", Kind::word},
                  {"server"},

@@ -178,8 +178,9 @@ class Text {
             title("Bounces of accepted recipients:");
             for (std::size_t i = 0; i < few(report_.bounces); ++i) {
                 const census::BounceLine& one = report_.bounces[i];
-                line("  {}  {} times, last {} by {}: {} (now: {})", printable(one.address), one.count,
-                     since(one.last), printable(one.host), printable(one.reply), printable(one.answer));
+                line("  {}  {} in the period, last {} by {}: {} (now: {})", printable(one.address),
+                     one.count == 1 ? "once" : fmt::format("{} times", one.count), since(one.last),
+                     printable(one.host), printable(one.reply), printable(one.answer));
             }
             more(report_.bounces_total, few(report_.bounces));
         }

@@ -80,10 +80,10 @@ struct ConflictLine {
 
 // A recipient that was accepted and whose mail the server refused: backscatter that got out.
 struct BounceLine {
-    std::string address, host, reply;
-    Time first, last;
-    std::int64_t count = 0;
-    std::string answer;  // what it is now
+    std::string address, host, reply;  // host and reply are those of the last one of all
+    Time first, last;                  // in the period, as is
+    std::int64_t count = 0;            // by whole hours
+    std::string answer;                // what it is now
 };
 
 // A removal that waits for an operator.

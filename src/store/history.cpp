@@ -144,6 +144,7 @@ void prune(Writer& writer, Time now) {
     // No sender has come back for these.
     drop("DELETE FROM question WHERE asked < ? AND rank < 2", to_unix_ms(now - kSendersWait));
     drop("DELETE FROM absence WHERE last_at < ?", other);
+    drop("DELETE FROM bounce_hour WHERE hour <= ?1 / 3600000 AND last_at < ?1", accepted);
     drop("DELETE FROM bounce WHERE last_at < ?", accepted);
     drop("DELETE FROM delivery WHERE at < ?", accepted);
     drop("DELETE FROM counter WHERE hour < ? / 3600000", accepted);

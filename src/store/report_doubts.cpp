@@ -94,9 +94,12 @@ void load_conflicts(SQLite::Database& db, const Scope& scope, census::Report& re
 void load_bounces(SQLite::Database& db, const Scope& scope, census::Report& report) {
     SQLite::Statement bounces(
         db,
-        "SELECT address, host, reply, first_at, last_at, count, answer FROM bounce CROSS JOIN address ON "
-        "address.id = address_id WHERE last_at >= :since AND first_at < :until AND (:domain = '' OR domain = "
-        ":domain) ORDER BY last_at DESC");
+        "SELECT address, host, reply, one.first_at AS first_at, one.last_at AS last_at, one.count AS count, "
+        "answer FROM (SELECT address_id, min(first_at) AS first_at, max(last_at) AS last_at, sum(count) AS "
+        "count FROM bounce_hour WHERE hour BETWEEN :since / 3600000 AND (:until - 1) / 3600000 AND last_at "
+        ">= :since AND first_at < :until GROUP BY address_id) AS one CROSS JOIN bounce ON bounce.address_id "
+        "= one.address_id CROSS JOIN address ON address.id = one.address_id WHERE :domain = '' OR domain = "
+        ":domain ORDER BY one.last_at DESC");
     bind_scope(bounces, scope);
     while (bounces.executeStep()) {
         ++report.bounces_total;

@@ -15,9 +15,9 @@ using namespace postcensus::store;
 namespace {
 
 // Tables that grow with the census, or with what strangers send.
-const std::set<std::string> kLarge{"address", "object",  "listing",    "callout",  "miss",
-                                   "event",   "reading", "bounce",     "delivery", "question",
-                                   "counter", "harvest", "census_size"};
+const std::set<std::string> kLarge{"address",  "object",  "listing", "callout",     "miss",
+                                   "event",    "reading", "bounce",  "bounce_hour", "delivery",
+                                   "question", "counter", "harvest", "census_size"};
 // Indexes of the few rows that a query is about.
 const std::set<std::string> kFew{"address_waiting",   "address_contested", "address_closed",
                                  "address_proven",    "object_unseen",     "question_line",

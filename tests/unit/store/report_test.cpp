@@ -326,9 +326,21 @@ TEST_CASE("backscatter that got out", "[store][audit]") {
     CHECK(report.bounces[0].count == 2);
     CHECK(report.bounces[0].host == "ex2");
     CHECK(report.bounces[0].answer == "accept");
-    CHECK(audit.report(kNoon - 24h, kNoon).bounces_total == 1);  // it began there
+    CHECK(report.bounces[0].first == kNoon - 1h);
+    CHECK(audit.report(kNoon - 24h, kNoon).bounces.at(0).count == 1);
+    CHECK(audit.report(kNoon - 24h, kNoon).bounces.at(0).last == kNoon - 1h);
     CHECK(audit.report(kNoon - 24h, kNoon - 1h).bounces_total == 0);
     CHECK(audit.report(kNoon + 1h, kNoon + 2h).bounces_total == 0);
+    // None happened between the two, and what happened long ago does not count for this period.
+    CHECK(audit.report(kNoon - 59min, kNoon - 1min).bounces_total == 0);
+    audit.write([](Writer& writer) {
+        for (int i = 0; i < 14; ++i)
+            record_bounces(writer, {{address("a@corp.example"), "ex1", "550 5.1.1 gone", kNoon - 300h}},
+                           kNoon);
+    });
+    CHECK(audit.report().bounces.at(0).count == 2);
+    CHECK(audit.report(kNoon - 400h).bounces.at(0).count == 16);
+    CHECK(audit.report(kNoon - 301h, kNoon - 299h).bounces.at(0).count == 14);
     // One that we never accepted got past another table than ours.
     audit.miss("b@corp.example");
     audit.write([](Writer& writer) {
@@ -336,6 +348,15 @@ TEST_CASE("backscatter that got out", "[store][audit]") {
     });
     CHECK(audit.report().bounces_total == 1);
     CHECK(audit.report(kNoon - 24h, kNoon + 24h, "other.example").bounces_total == 0);
+
+    // What is kept ends with the rest of the history.
+    const Time later = kNoon + 400 * 24h;
+    audit.write([&](Writer& writer) { prune(writer, later - 30min); });
+    CHECK(audit.count("SELECT sum(count) FROM bounce_hour") == 1);
+    CHECK(audit.count("SELECT count(*) FROM bounce") == 1);
+    audit.write([&](Writer& writer) { prune(writer, later + 1ms); });
+    CHECK(audit.count("SELECT count(*) FROM bounce_hour") == 0);
+    CHECK(audit.count("SELECT count(*) FROM bounce") == 0);
 }
 
 TEST_CASE("who harvests", "[store][audit]") {
