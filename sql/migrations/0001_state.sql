@@ -124,6 +124,7 @@ CREATE TABLE reading (
     objects      INTEGER NOT NULL,
     added        INTEGER NOT NULL,            -- addresses
     removed      INTEGER NOT NULL,
+    held         INTEGER NOT NULL DEFAULT 0,  -- of these: whose removal from the tables the gate held
     outcome      TEXT NOT NULL,               -- applied, or why not
     good         INTEGER NOT NULL
 ) STRICT;

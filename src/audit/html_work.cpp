@@ -46,7 +46,7 @@ std::string directories(const census::Report& report) {
 }
 
 std::string readings(const census::Report& report) {
-    if (report.readings.empty()) return {};
+    if (report.readings.empty() && report.lookups == 0) return {};
     Table table("Readings of the directories",
                 {{"directory", Kind::key},
                  {"ended", Kind::word},
@@ -55,19 +55,23 @@ std::string readings(const census::Report& report) {
                  {"server"},
                  {"added", Kind::number},
                  {"removed", Kind::number},
+                 {"of these held", Kind::number},
                  {"applied", Kind::word},
                  {"outcome"}},
                 Narrow::stacked);
     for (const census::ReadingLine& line : report.readings)
         if (!table.add({text(line.directory), time(line.ended), words(spelled(line.ended - line.began)),
                         text(line.kind), text(line.server), number(line.added), number(line.removed),
-                        line.good ? words("yes") : Markup{"<strong>no</strong>"}, text(line.outcome)}))
+                        number(line.held), line.good ? words("yes") : Markup{"<strong>no</strong>"},
+                        text(line.outcome)}))
             break;
     const std::int64_t total = std::max(report.readings_total, size_of(report.readings));
-    return section("Readings",
-                   fmt::format("<p class=\"note\">{} in the period, {} of them not applied.</p>\n",
-                               grouped(total), grouped(report.readings_failed)) +
-                       table.html(total, "newest"));
+    return section(
+        "Readings",
+        fmt::format("<p class=\"note\">{} in the period, {} of them not applied; and {} lookups of single "
+                    "recipients, which show in what they brought.</p>\n",
+                    grouped(total), grouped(report.readings_failed), grouped(report.lookups)) +
+            (report.readings.empty() ? "" : table.html(total, "newest")));
 }
 
 std::string breakers(const census::Report& report) {

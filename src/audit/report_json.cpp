@@ -130,10 +130,12 @@ void add_work(const census::Report& report, Json& json) {
                     {"seconds", seconds(one.ended - one.began)},
                     {"added", one.added},
                     {"removed", one.removed},
+                    {"held", one.held},
                     {"applied", one.good},
                     {"outcome", text(one.outcome)}};
     });
     json["readings"]["failed"] = report.readings_failed;
+    json["readings"]["lookups"] = report.lookups;
     json["callouts"] = counts(report.callouts);
     json["targets"] = list(report.targets, [](const census::TargetLine& one) {
         return Json{{"target", text(one.target)},

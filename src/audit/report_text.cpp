@@ -219,19 +219,23 @@ class Text {
                  one.full_failure ? "; the last one in full was not applied: " + printable(*one.full_failure)
                                   : "",
                  one.away_since ? "; its server has not answered since " + format_time(*one.away_since) : "");
-        if (report_.readings_total == 0) return;
-        title(fmt::format("Readings ({}, {} not applied):", report_.readings_total, report_.readings_failed));
+        if (report_.readings_total == 0 && report_.lookups == 0) return;
+        title(fmt::format("Readings ({}, {} not applied{}):", report_.readings_total, report_.readings_failed,
+                          report_.lookups > 0
+                              ? fmt::format("; and {} lookups of single recipients", report_.lookups)
+                              : ""));
         for (std::size_t i = 0; i < few(report_.readings); ++i) {
             const census::ReadingLine& one = report_.readings[i];
             const double seconds = std::chrono::duration<double>(one.ended - one.began).count();
             if (one.good)
-                line("  {}  {} ({}) at {}: {} added, {} removed, in {:.1f} s", format_time(one.ended),
+                line("  {}  {} ({}) at {}: {} added, {} removed{}, in {:.1f} s", format_time(one.ended),
                      printable(one.directory), printable(one.kind), printable(one.server), one.added,
-                     one.removed, seconds);
+                     one.removed, one.held > 0 ? fmt::format(" ({} held)", one.held) : "", seconds);
             else
                 line("  {}  {} ({}): {}: {}", format_time(one.ended), printable(one.directory),
                      printable(one.kind), colours_.red("not applied"), printable(one.outcome));
         }
+        more(report_.readings_total, few(report_.readings));
     }
 
     void add_asking() {

@@ -114,6 +114,7 @@ struct ReadingLine {
     std::string directory, kind, server, outcome;
     Time began, ended;
     std::int64_t added = 0, removed = 0;
+    std::int64_t held = 0;  // of the removed ones: that the gate held
     bool good = true;
 };
 
@@ -206,8 +207,9 @@ struct Report {
     std::int64_t unseen_total = 0;
 
     std::vector<DirectoryLine> directories;
-    std::vector<ReadingLine> readings;  // the newest ones
+    std::vector<ReadingLine> readings;  // the newest ones, without good lookups of single addresses
     std::int64_t readings_total = 0, readings_failed = 0;
+    std::int64_t lookups = 0;                      // the good ones
     std::map<std::string, std::int64_t> callouts;  // answers by class
     std::vector<TargetLine> targets;
     std::vector<BreakerLine> breakers;

@@ -16,16 +16,19 @@ void load_directories(SQLite::Database& db, const Scope& scope, census::Report& 
     report.questions = health.waiting;
     report.directories = health.directories;
     SQLite::Statement total(db,
-                            "SELECT count(*) AS readings, count(*) FILTER (WHERE good = 0) AS failed FROM "
-                            "reading WHERE ended >= :since AND ended < :until");
+                            "SELECT count(*) AS readings, count(*) FILTER (WHERE good = 0) AS failed, "
+                            "count(*) FILTER (WHERE kind = 'lookup' AND good = 1) AS lookups FROM reading "
+                            "WHERE ended >= :since AND ended < :until");
     bind_scope(total, scope);
     total.executeStep();
-    report.readings_total = total.getColumn("readings").getInt64();
+    report.lookups = total.getColumn("lookups").getInt64();
+    report.readings_total = total.getColumn("readings").getInt64() - report.lookups;
     report.readings_failed = total.getColumn("failed").getInt64();
     // Lookups of single addresses show in what they brought.
     SQLite::Statement readings(
         db,
-        "SELECT name, kind, server, outcome, began, ended, added, removed, good FROM reading INDEXED BY "
+        "SELECT name, kind, server, outcome, began, ended, added, removed, held, good FROM reading INDEXED "
+        "BY "
         "reading_by_end CROSS JOIN directory ON directory.id = directory_id WHERE ended >= :since AND ended "
         "< "
         ":until AND (kind <> 'lookup' OR good = 0) ORDER BY ended DESC LIMIT :most");
@@ -36,7 +39,8 @@ void load_directories(SQLite::Database& db, const Scope& scope, census::Report& 
              readings.getColumn("server").getString(), readings.getColumn("outcome").getString(),
              from_unix_ms(readings.getColumn("began").getInt64()),
              from_unix_ms(readings.getColumn("ended").getInt64()), readings.getColumn("added").getInt64(),
-             readings.getColumn("removed").getInt64(), readings.getColumn("good").getInt() != 0});
+             readings.getColumn("removed").getInt64(), readings.getColumn("held").getInt64(),
+             readings.getColumn("good").getInt() != 0});
 }
 
 void load_servers(SQLite::Database& db, const Scope& scope, census::Report& report) {

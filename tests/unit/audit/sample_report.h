@@ -127,9 +127,10 @@ inline census::Report ordinary_report() {
         report.readings.push_back({"corp", i % 4 == 3 ? "full" : "changes", "dc1.corp.example",
                                    i == 5 ? "not applied: 4,120 removals at once" : "applied",
                                    before(i * 60min + 3min), before(i * 60min + 2min), 3 - i % 3, i % 2,
-                                   i != 5});
+                                   i == 7 ? 1 : 0, i != 5});
     report.readings_total = 10'044;
     report.readings_failed = 1;
+    report.lookups = 2'345;
     report.callouts = {
         {"unknown", 3'560}, {"deliverable", 333}, {"policy", 164}, {"retry", 262}, {"accept-all", 31}};
     report.targets = {
@@ -216,7 +217,7 @@ inline census::Report hostile_report(int lines = 40) {
         report.held.push_back({i, evil(), evil(), evil(), evil(), at});
         report.unseen.push_back({evil(), evil(), evil()});
         report.directories.push_back({evil(), i, at, {}, {}, evil(), evil()});
-        report.readings.push_back({evil(), evil(), evil(), evil(), at, at, i, -i, i % 2 == 0});
+        report.readings.push_back({evil(), evil(), evil(), evil(), at, at, i, -i, i, i % 2 == 0});
         report.targets.push_back({evil(), {{evil(), i}, {"unknown", i}}, i, 5s, i, i});
         report.breakers.push_back({evil(), evil(), at, evil()});
         report.networks.push_back({evil(), i, i});

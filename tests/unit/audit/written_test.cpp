@@ -165,6 +165,29 @@ TEST_CASE("what an operator has to look at", "[audit]") {
                                             "log", "failsafe", "table", "lease", "table"});
 }
 
+TEST_CASE("readings, what was held of them, and lookups apart", "[audit]") {
+    census::Report report = test::ordinary_report();
+    std::string text = audit::report_text(report, false);
+    CHECK(text.find("Readings (10044, 1 not applied; and 2345 lookups of single recipients):") !=
+          std::string::npos);
+    CHECK(text.find("1 removed (1 held), in 60.0 s") != std::string::npos);
+    CHECK(text.find("… and 10036 more") != std::string::npos);
+    const std::string page = audit::report_html(report);
+    CHECK(page.find("10,044 in the period, 1 of them not applied; and 2,345 lookups of single") !=
+          std::string::npos);
+    CHECK(page.find(">of these held</th>") != std::string::npos);
+    json readings = json::parse(audit::report_json(report))["readings"];
+    CHECK(readings["lookups"] == 2345);
+    CHECK(readings["first"][7]["held"] == 1);
+    // Where there were only lookups, nothing else is claimed.
+    report.readings.clear();
+    report.readings_total = report.readings_failed = 0;
+    text = audit::report_text(report, false);
+    CHECK(text.find("Readings (0, 0 not applied; and 2345 lookups") != std::string::npos);
+    CHECK(audit::report_html(report).find("2,345 lookups") != std::string::npos);
+    CHECK(json::parse(audit::report_json(report))["readings"]["total"] == 0);
+}
+
 TEST_CASE("each domain has its own time to learn", "[audit]") {
     census::Report report = test::ordinary_report();
     const std::string text = audit::report_text(report, false);

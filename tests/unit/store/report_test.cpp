@@ -453,6 +453,33 @@ TEST_CASE("failsafe shows however much else was done, and a table that was never
     CHECK(audit.report(kNoon - 1h).failsafe_runs == 0);
 }
 
+TEST_CASE("lookups are counted apart from readings", "[store][audit]") {
+    Audit audit;
+    for (const bool good : {true, true, false}) {
+        const Reading lookup{.directory = "corp",
+                             .kind = ReadingKind::lookup,
+                             .began = kNoon,
+                             .ended = kNoon,
+                             .began_seq = 1,
+                             .outcome = good ? "applied" : "timed out",
+                             .good = good};
+        if (good)
+            audit.apply(lookup, {});
+        else
+            audit.write([&](Writer& writer) { note_failed(writer, lookup); });
+    }
+    auto report = audit.report();
+    CHECK(report.lookups == 2);
+    CHECK(report.readings_total == 1);
+    CHECK(report.readings_failed == 1);
+    CHECK(report.readings.size() == 1);
+    audit.apply("corp", {});
+    report = audit.report();
+    CHECK(report.readings_total == 2);
+    CHECK(report.readings.size() == 2);
+    CHECK(audit.report(kNoon + 1h).lookups == 0);
+}
+
 TEST_CASE("labels are bounded", "[store][audit]") {
     Audit audit;
     audit.write([](Writer& writer) {
