@@ -250,6 +250,17 @@ CREATE TABLE breaker (
     PRIMARY KEY (target, domain)
 ) STRICT, WITHOUT ROWID;
 
+-- Those that have ended: what was out of order in the night shows in the morning. Only the newest.
+CREATE TABLE stop (
+    id     INTEGER PRIMARY KEY,
+    target TEXT NOT NULL,
+    domain TEXT NOT NULL,
+    since  INTEGER NOT NULL,
+    ended  INTEGER NOT NULL,                  -- when they worked again, or `watch` ended
+    reason TEXT NOT NULL
+) STRICT;
+CREATE INDEX stop_by_end ON stop (ended);
+
 -- Live lookups that found a listed control of the domain, and not this address: the first and the last of a run
 -- (directory-complete).
 CREATE TABLE absence (

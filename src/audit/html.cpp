@@ -167,7 +167,7 @@ std::string nothing_of(const census::Report& report) {
         {!report.directories.empty() && report.unseen.empty(), "unseen objects"},
         {!report.directories.empty() && report.readings.empty() && report.lookups == 0, "readings"},
         {report.targets.empty() && report.callouts.empty(), "callouts"},
-        {report.breakers.empty(), "stopped callouts"},
+        {report.breakers.empty() && report.stops.empty(), "stopped callouts"},
         {report.networks.empty(), "networks over their budget"},
         {report.tables.empty(), "published tables"},
         {report.changes.empty(), "changes"},

@@ -75,14 +75,20 @@ std::string readings(const census::Report& report) {
 }
 
 std::string breakers(const census::Report& report) {
-    if (report.breakers.empty()) return {};
-    Table table("Callouts that are stopped",
-                {{"server", Kind::name}, {"domain"}, {"since", Kind::word}, {"reason"}}, Narrow::stacked);
-    for (const census::BreakerLine& line : report.breakers)
-        if (!table.add({text(line.target), line.domain.empty() ? words("all") : text(line.domain),
-                        time(line.since), text(line.reason)}))
-            break;
-    return section("Stopped callouts", table.html(size_of(report.breakers), "first"));
+    if (report.breakers.empty() && report.stops.empty()) return {};
+    Table table(
+        "Callouts that are stopped, or were",
+        {{"server", Kind::name}, {"domain"}, {"since", Kind::word}, {"until", Kind::word}, {"reason"}},
+        Narrow::stacked);
+    for (const auto* lines : {&report.breakers, &report.stops})
+        for (const census::BreakerLine& line : *lines)
+            if (!table.add({text(line.target), line.domain.empty() ? words("all") : text(line.domain),
+                            time(line.since), line.ended ? time(*line.ended) : Markup{"<strong>now</strong>"},
+                            text(line.reason)}))
+                break;
+    return section(
+        "Stopped callouts",
+        table.html(size_of(report.breakers) + std::max(report.stops_total, size_of(report.stops)), "newest"));
 }
 
 constexpr const char* kClasses[] = {"deliverable", "unknown", "policy", "accept-all", "fault", "retry"};
@@ -137,7 +143,10 @@ std::string callouts(const census::Report& report) {
         "ourselves.</p>\n<dl class=\"figures small\">" +
             totals +
             fmt::format("<div><dt>questions in line now</dt><dd>{}</dd></div>", grouped(report.questions)) +
-            "</dl>\n" + (report.targets.empty() ? "" : table.html(size_of(report.targets), "first")));
+            "</dl>\n" +
+            (report.targets.empty()
+                 ? ""
+                 : table.html(std::max(report.targets_total, size_of(report.targets)), "busiest")));
 }
 
 std::string networks(const census::Report& report) {

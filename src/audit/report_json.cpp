@@ -137,7 +137,7 @@ void add_work(const census::Report& report, Json& json) {
     json["readings"]["failed"] = report.readings_failed;
     json["readings"]["lookups"] = report.lookups;
     json["callouts"] = counts(report.callouts);
-    json["targets"] = list(report.targets, [](const census::TargetLine& one) {
+    json["targets"] = counted(report.targets_total, report.targets, [](const census::TargetLine& one) {
         return Json{{"target", text(one.target)},
                     {"callouts", counts(one.classes)},
                     {"sessions", one.sessions},
@@ -145,12 +145,15 @@ void add_work(const census::Report& report, Json& json) {
                     {"most_refused", one.most_refused > 0 ? Json(one.most_refused) : Json()},
                     {"limit_at", one.limit_at ? Json(*one.limit_at) : Json()}};
     });
-    json["breakers"] = list(report.breakers, [](const census::BreakerLine& one) {
+    const auto breaker = [](const census::BreakerLine& one) {
         return Json{{"target", text(one.target)},
                     {"domain", one.domain.empty() ? Json() : text(one.domain)},
                     {"since", time(one.since)},
+                    {"ended", time(one.ended)},
                     {"reason", text(one.reason)}};
-    });
+    };
+    json["breakers"] = counted(static_cast<std::int64_t>(report.breakers.size()), report.breakers, breaker);
+    json["stops"] = counted(report.stops_total, report.stops, breaker);
     json["networks"] = list(report.networks, [](const census::NetworkLine& one) {
         return Json{{"network", text(one.network)}, {"missed", one.missed}, {"suppressed", one.suppressed}};
     });

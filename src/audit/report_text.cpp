@@ -238,9 +238,20 @@ class Text {
         more(report_.readings_total, few(report_.readings));
     }
 
+    void add_breaker(const census::BreakerLine& one, const std::string& how) {
+        line("  {} {}{} since {}{}: {}", how, printable(one.target),
+             one.domain.empty() ? "" : " for " + printable(one.domain), format_time(one.since),
+             one.ended ? fmt::format(" until {} ({})", format_time(*one.ended), spell(*one.ended - one.since))
+                       : "",
+             printable(one.reason));
+    }
+
     void add_asking() {
-        if (!report_.targets.empty()) title("Callouts:");
-        for (const census::TargetLine& one : report_.targets) {
+        if (!report_.targets.empty() || !report_.breakers.empty() || !report_.stops.empty() ||
+            report_.questions > 0)
+            title("Callouts:");
+        for (std::size_t i = 0; i < few(report_.targets); ++i) {
+            const census::TargetLine& one = report_.targets[i];
             std::string classes;
             for (const auto& [name, number] : one.classes)
                 classes += fmt::format("{}{} {}", classes.empty() ? "" : ", ", number, name);
@@ -249,10 +260,12 @@ class Text {
                  one.most_refused > 0 ? fmt::format(", {} refused a session", one.most_refused) : "",
                  one.limit_at ? fmt::format(" (it ended one at {})", *one.limit_at) : "");
         }
-        for (const census::BreakerLine& one : report_.breakers)
-            line("  {} {}{} since {}: {}", colours_.red("stopped:"), printable(one.target),
-                 one.domain.empty() ? "" : " for " + printable(one.domain), format_time(one.since),
-                 printable(one.reason));
+        more(report_.targets_total, few(report_.targets));
+        for (std::size_t i = 0; i < few(report_.breakers); ++i)
+            add_breaker(report_.breakers[i], colours_.red("stopped:"));
+        more(static_cast<std::int64_t>(report_.breakers.size()), few(report_.breakers));
+        for (std::size_t i = 0; i < few(report_.stops); ++i) add_breaker(report_.stops[i], "was stopped:");
+        more(report_.stops_total, few(report_.stops));
         if (report_.questions > 0) line("  {} questions stand in line", report_.questions);
         if (report_.networks.empty()) return;
         title("Networks that asked for recipients who are not accepted:");

@@ -11,6 +11,9 @@ namespace postcensus::census {
 namespace {
 
 constexpr std::chrono::minutes kAwayLong{10};  // it restarts now and then
+// It is the text of a mail: what a hosting has thousands of is counted.
+constexpr std::size_t kMostServers = 10;
+constexpr std::size_t kMostNames = 3;
 
 std::string several(std::int64_t number, const char* one, const char* many) {
     return fmt::format("{} {}", number, number == 1 ? one : many);
@@ -57,7 +60,13 @@ void add_directories(const Report& report, std::vector<Attention>& all) {
 void add_breakers(const Report& report, std::vector<Attention>& all) {
     std::map<std::string, std::vector<const BreakerLine*>> by_target;
     for (const BreakerLine& breaker : report.breakers) by_target[breaker.target].push_back(&breaker);
+    std::size_t lines = 0;
     for (const auto& [target, breakers] : by_target) {
+        if (++lines > kMostServers) {
+            all.push_back({"breaker", fmt::format("callouts to {} more servers are stopped",
+                                                  by_target.size() - kMostServers)});
+            break;
+        }
         std::string about;
         if (!breakers.front()->domain.empty())
             about = breakers.size() == 1 ? " for " + breakers.front()->domain
@@ -65,6 +74,23 @@ void add_breakers(const Report& report, std::vector<Attention>& all) {
         all.push_back({"breaker", fmt::format("callouts to {}{} are stopped: {}", target, about,
                                               breakers.front()->reason)});
     }
+}
+
+// One for all domains: a hosting may have thousands behind one server.
+void add_accept_all(const Report& report, std::vector<Attention>& all) {
+    std::vector<std::string> names;
+    std::size_t number = 0;
+    for (const DomainCounts& domain : report.domains)
+        if (domain.accept_all && ++number <= kMostNames) names.push_back(domain.domain);
+    if (number == 0) return;
+    constexpr const char* kEffect = "unknown recipients cannot be refused";
+    all.push_back(
+        {"accept-all",
+         number == 1
+             ? fmt::format("the server of {} accepts every recipient: {}", names.front(), kEffect)
+             : fmt::format("the servers of {} domains accept every recipient: {} ({}{})", number, kEffect,
+                           fmt::join(names, ", "),
+                           number > kMostNames ? fmt::format(" and {} more", number - kMostNames) : "")});
 }
 
 void add_tables(const Report& report, std::vector<Attention>& all) {
@@ -103,11 +129,7 @@ std::vector<Attention> attention_of(const Report& report) {
                                    " for `postcensus approve`"});
     add_directories(report, all);
     add_breakers(report, all);
-    for (const DomainCounts& domain : report.domains)
-        if (domain.accept_all)
-            all.push_back({"accept-all", fmt::format("the server of {} accepts every recipient: unknown "
-                                                     "recipients cannot be refused",
-                                                     domain.domain)});
+    add_accept_all(report, all);
     if (report.conflicts_total > 0)
         all.push_back(
             {"conflict", several(report.conflicts_total, "recipient is listed, and the server refuses it",

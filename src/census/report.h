@@ -128,12 +128,13 @@ struct TargetLine {
     std::optional<std::int64_t> limit_at;  // the refusal at which it ended one
 };
 
-// Callouts that are stopped.
+// Callouts that are stopped, or were.
 struct BreakerLine {
     std::string target;
     std::string domain;  // empty: all
     Time since;
     std::string reason;
+    std::optional<Time> ended = {};
 };
 
 struct NetworkLine {
@@ -211,8 +212,11 @@ struct Report {
     std::int64_t readings_total = 0, readings_failed = 0;
     std::int64_t lookups = 0;                      // the good ones
     std::map<std::string, std::int64_t> callouts;  // answers by class
-    std::vector<TargetLine> targets;
-    std::vector<BreakerLine> breakers;
+    std::vector<TargetLine> targets;               // the busiest ones
+    std::int64_t targets_total = 0;
+    std::vector<BreakerLine> breakers;  // now: all of them
+    std::vector<BreakerLine> stops;     // that ended in the period, or after it and began before its end
+    std::int64_t stops_total = 0;
     std::vector<NetworkLine> networks;
     std::int64_t questions = 0;                    // in the queue now
     std::int64_t lapsed = 0;                       // rejections that ended by themselves

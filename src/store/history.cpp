@@ -153,6 +153,7 @@ void prune(Writer& writer, Time now) {
     drop("DELETE FROM harvest WHERE hour < ? / 3600000", other);
     drop("DELETE FROM reading WHERE ended < ?", accepted);
     drop("DELETE FROM command WHERE at < ?", accepted);
+    drop("DELETE FROM stop WHERE ended < ?", accepted);
     // Of lookups and of changes, which are many, only the last weeks.
     drop("DELETE FROM reading WHERE ended < ? AND kind IN ('lookup', 'changes')", other);
     prune_objects(writer);

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <numeric>
+
 #include "store/callouts.h"
 #include "store/health.h"
 #include "store/publications.h"
@@ -72,13 +75,39 @@ void load_servers(SQLite::Database& db, const Scope& scope, census::Report& repo
         report.callouts[name.substr(kPrefix.size())] += value;
     }
     for (auto& [target, line] : lines) {
-        if (report.targets.size() == scope.most) break;
         line.target = target;
         report.targets.push_back(std::move(line));
     }
+    const auto answers_of = [](const census::TargetLine& line) {
+        return std::accumulate(line.classes.begin(), line.classes.end(), std::int64_t{0},
+                               [](std::int64_t sum, const auto& one) { return sum + one.second; });
+    };
+    std::stable_sort(report.targets.begin(), report.targets.end(),
+                     [&](const auto& one, const auto& other) { return answers_of(one) > answers_of(other); });
+    report.targets_total = static_cast<std::int64_t>(report.targets.size());
+    report.targets.resize(std::min(report.targets.size(), scope.most));
+}
+
+void load_breakers_and_stops(SQLite::Database& db, const Scope& scope, census::Report& report) {
     for (census::BreakerLine& breaker : load_breakers(db))
         if (scope.domain.empty() || breaker.domain.empty() || breaker.domain == scope.domain)
             report.breakers.push_back(std::move(breaker));
+    SQLite::Statement total(db,
+                            "SELECT count(*) FROM stop WHERE ended >= :since AND since < :until AND (:domain "
+                            "= '' OR domain = '' OR domain = :domain)");
+    bind_scope(total, scope);
+    total.executeStep();
+    report.stops_total = total.getColumn(0).getInt64();
+    SQLite::Statement stops(db,
+                            "SELECT target, domain, since, ended, reason FROM stop WHERE ended >= :since AND "
+                            "since < :until AND (:domain = '' OR domain = '' OR domain = :domain) ORDER BY "
+                            "ended DESC, id DESC LIMIT :most");
+    bind_scope(stops, scope);
+    while (stops.executeStep())
+        report.stops.push_back({stops.getColumn("target").getString(), stops.getColumn("domain").getString(),
+                                from_unix_ms(stops.getColumn("since").getInt64()),
+                                stops.getColumn("reason").getString(),
+                                from_unix_ms(stops.getColumn("ended").getInt64())});
 }
 
 void load_tables(SQLite::Database& db, const Scope& scope, census::Report& report) {

@@ -90,7 +90,8 @@ def test_a_report_is_what_happened(census):
     assert corp["unknown"] == 1 and corp["missed"] == 3 and corp["refused"] == 1 and corp["came"] == 2
     assert report["learned"]["count"] == 2 and 0 <= report["learned"]["median_seconds"] < 5
     assert report["callouts"]["unknown"] == 1 and report["callouts"]["deliverable"] == 1
-    assert report["targets"][0]["target"] == "127.0.0.1:2525" and report["targets"][0]["callouts"] == report["callouts"]
+    [target] = report["targets"]["first"]
+    assert target["target"] == "127.0.0.1:2525" and target["callouts"] == report["callouts"] and report["stops"]["total"] == 0
     assert {gap["address"] for gap in report["gaps"]["first"]} == {"new@corp.example", "inside@corp.example"}
     assert [reading["kind"] for reading in report["readings"]["first"]][-1] == "full"
     assert report["directories"][0]["directory"] == "corp" and report["directories"][0]["listed"] == 3

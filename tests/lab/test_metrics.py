@@ -97,6 +97,7 @@ def test_a_stopped_server_and_a_failed_sync_show(census, gateway, exchange, samb
     census.stop()
     gone = census.run("report").stdout  # without a watch nobody tries it again, and nobody knows
     assert "are stopped" not in gone and "`postcensus watch` does not run" in gone
+    assert "was stopped: 127.0.0.1:2525 since" in gone
     before = read(census, "sync")
     census.set("directory.corp", base="OU=nowhere,DC=corp,DC=example")
     assert census.run("sync", "--full").returncode != 0

@@ -141,7 +141,10 @@ inline census::Report ordinary_report() {
          8,
          10},
         {"[2001:db8::25]:25", {{"unknown", 460}, {"retry", 262}, {"accept-all", 31}}, 344, 0s, 0, {}}};
+    report.targets_total = 2;
     report.breakers = {{"[2001:db8::25]:25", "old-brand.example", before(4h), "5 sessions in a row failed"}};
+    report.stops = {{"ex1.corp.example:2525", "", before(30h), "cannot connect: refused", before(28h)}};
+    report.stops_total = 1;
     report.networks = {{"203.0.113.0/24", 1'980, 741}, {"2001:db8:1::/48", 402, 12}};
     report.questions = 4;
     report.lapsed = 655;
@@ -220,6 +223,7 @@ inline census::Report hostile_report(int lines = 40) {
         report.readings.push_back({evil(), evil(), evil(), evil(), at, at, i, -i, i, i % 2 == 0});
         report.targets.push_back({evil(), {{evil(), i}, {"unknown", i}}, i, 5s, i, i});
         report.breakers.push_back({evil(), evil(), at, evil()});
+        report.stops.push_back({evil(), evil(), at, evil(), at});
         report.networks.push_back({evil(), i, i});
         report.counters[evil()] = i;
         report.tables.push_back({evil(), i, i, i, at, at});
@@ -281,6 +285,10 @@ inline census::Report large_report(int lines = 200) {
     grow(report.changes);
     grow(report.commands);
     grow(report.networks);
+    report.stops.push_back(report.stops[0]);
+    report.breakers.push_back(report.breakers[0]);
+    grow(report.stops);
+    grow(report.breakers);
     return report;
 }
 

@@ -165,6 +165,43 @@ TEST_CASE("what an operator has to look at", "[audit]") {
                                             "log", "failsafe", "table", "lease", "table"});
 }
 
+TEST_CASE("what there are thousands of makes few lines", "[audit]") {
+    census::Report report{.made = from_unix_ms(1'700'000'000'000)};
+    for (int i = 0; i < 1000; ++i) {
+        report.domains.push_back({.domain = "d" + std::to_string(i) + ".example", .accept_all = true});
+        report.breakers.push_back({"ex" + std::to_string(i) + ":2525", "", report.made, "refused"});
+    }
+    report.targets.resize(50);
+    report.targets_total = 1200;
+    report.stops.resize(50, {"ex:2525", "", report.made - std::chrono::hours(2), "refused", report.made});
+    report.stops_total = 300;
+    report.attention = census::attention_of(report);
+    REQUIRE(report.attention.size() == 12);
+    CHECK(report.attention[10].words == "callouts to 990 more servers are stopped");
+    CHECK(report.attention[11].words ==
+          "the servers of 1000 domains accept every recipient: unknown recipients cannot be refused "
+          "(d0.example, d1.example, d2.example and 997 more)");
+    const std::string text = audit::report_text(report, false);
+    CHECK(text.find("… and 1190 more") != std::string::npos);  // servers
+    CHECK(text.find("… and 990 more") != std::string::npos);   // that are stopped
+    CHECK(text.find("… and 290 more") != std::string::npos);   // that were
+    CHECK(text.find("was stopped: ex:2525 since 2023-11-14T20:13:20Z until 2023-11-14T22:13:20Z (2 h 0 min): "
+                    "refused") != std::string::npos);
+    const json whole = json::parse(audit::report_json(report));
+    CHECK(whole["targets"]["total"] == 1200);
+    CHECK(whole["breakers"]["total"] == 1000);
+    CHECK(whole["breakers"]["first"][0]["ended"].is_null());
+    CHECK(whole["stops"]["total"] == 300);
+    CHECK(whole["stops"]["first"][0]["ended"] == "2023-11-14T22:13:20Z");
+    const std::string page = audit::report_html(report);
+    CHECK(page.find("of 1,300;") != std::string::npos);
+    CHECK(page.find("of 1,200;") != std::string::npos);
+
+    report.domains.resize(2);
+    const auto two = census::attention_of(report);
+    CHECK(two.back().words.ends_with("cannot be refused (d0.example, d1.example)"));
+}
+
 TEST_CASE("readings, what was held of them, and lookups apart", "[audit]") {
     census::Report report = test::ordinary_report();
     std::string text = audit::report_text(report, false);

@@ -419,6 +419,12 @@ TEST_CASE("what was asked, by server, and what is stopped", "[store][audit]") {
     REQUIRE(report.breakers.size() == 1);
     CHECK(report.breakers[0].since == kNoon);
     CHECK(report.breakers[0].reason == "timed out");
+    REQUIRE(report.stops_total == 1);
+    CHECK(report.stops.at(0).target == "ex1:2525");
+    CHECK(report.stops[0].domain == "corp.example");
+    CHECK(report.stops[0].reason == "530");
+    CHECK(report.stops[0].since == kNoon);
+    CHECK(report.stops[0].ended == kNoon + 1h);
     std::int64_t asked = 0;
     for (const auto& step : report.steps)
         if (const auto found = step.callouts.find("unknown"); found != step.callouts.end())
@@ -451,6 +457,58 @@ TEST_CASE("failsafe shows however much else was done, and a table that was never
           "failsafe had to step in: emptied unknown: its time was over (and 1 time more in the period)");
     CHECK(words("table").starts_with("never published: directory, learned, closed. Where main.cf"));
     CHECK(audit.report(kNoon - 1h).failsafe_runs == 0);
+}
+
+TEST_CASE("an outage that is over shows in its period", "[store][audit]") {
+    Audit audit;
+    const auto stop = [&](const std::vector<census::BreakerLine>& breakers, Time at) {
+        audit.write([&](Writer& writer) { set_breakers(writer, breakers, at); });
+    };
+    stop({{"ex1:2525", "", {}, "cannot connect"}, {"ex2:2525", "corp.example", {}, "530"}}, kNoon - 4h);
+    stop({{"ex1:2525", "", {}, "timed out"}, {"ex2:2525", "corp.example", {}, "530"}}, kNoon - 3h);
+    stop({}, kNoon - 2h);
+    const auto stops = [&](Time since, Time until, const std::string& domain = {}) {
+        const auto report = audit.report(since, until, domain);
+        CHECK(report.stops_total == static_cast<std::int64_t>(report.stops.size()));
+        CHECK(report.breakers.empty());
+        return report.stops.size();
+    };
+    CHECK(stops(kNoon - 24h, kNoon) == 2);
+    CHECK(stops(kNoon - 24h, kNoon, "corp.example") == 2);
+    CHECK(stops(kNoon - 24h, kNoon, "other.example") == 1);
+    CHECK(stops(kNoon - 24h, kNoon - 4h) == 0);
+    CHECK(stops(kNoon - 3h, kNoon - 150min) == 2);  // in the middle of it
+    CHECK(stops(kNoon - 1h, kNoon) == 0);
+    CHECK(audit.report().stops[1].reason == "timed out");
+    // The clock was set back meanwhile.
+    stop({{"ex1:2525", "", {}, "x"}}, kNoon);
+    stop({}, kNoon - 10h);
+    CHECK(audit.count("SELECT count(*) FROM stop WHERE ended < since") == 0);
+
+    // Bounded, however often a server fails, and gone with the rest of the history.
+    audit.write([](Writer& writer) {
+        writer.db.exec(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) INSERT INTO "
+            "stop (target, domain, since, ended, reason) SELECT 'ex3:2525', '', 1, 2, 'x' FROM n");
+    });
+    stop({{"ex1:2525", "", {}, "x"}}, kNoon);
+    stop({}, kNoon + 1h);
+    CHECK(audit.count("SELECT count(*) FROM stop") == 10'000);
+    CHECK(audit.report().stops.front().target == "ex1:2525");
+    audit.write([](Writer& writer) { prune(writer, kNoon); });
+    CHECK(audit.count("SELECT count(*) FROM stop") == 1);
+}
+
+TEST_CASE("servers that do not fit are counted, and the busiest are shown", "[store][audit]") {
+    Audit audit;
+    audit.write([](Writer& writer) {
+        for (int i = 1; i <= 60; ++i)
+            count(writer, "callout-retry", kNoon, i, "ex" + std::to_string(i) + ":2525");
+    });
+    const auto report = audit.report();
+    CHECK(report.targets_total == 60);
+    CHECK(report.targets.size() == 50);
+    CHECK(report.targets.front().target == "ex60:2525");
 }
 
 TEST_CASE("lookups are counted apart from readings", "[store][audit]") {
@@ -501,8 +559,8 @@ TEST_CASE("what was counted by server goes on as a count of all", "[store][audit
     const auto report = audit.report(kNoon - 1000h);
     CHECK(report.callouts.at("unknown") == 12);
     REQUIRE(report.targets.size() == 2);
-    CHECK(report.targets[0].classes.at("unknown") == 5);
-    CHECK(report.targets[1].target == "others");
+    CHECK(report.targets[0].target == "others");
+    CHECK(report.targets[1].classes.at("unknown") == 5);
     // A server that is asked no more leaves its place; one that is keeps its total.
     CHECK(audit.count("SELECT count(*) FROM total WHERE name = 'callout-unknown'") == 1);
     CHECK(audit.count("SELECT value FROM total WHERE label = 'ex1:2525'") == 8);
