@@ -128,9 +128,6 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     if (!wish) return fail(wish.error());
     auto configuration = config::load(globals.config);
     if (!configuration) return fail(configuration.error());
-    if (!wish->scope.domain.empty() && configuration->route_of(wish->scope.domain) == nullptr &&
-        !configuration->asks_postfix_for_domains())
-        return fail(ExitCode::usage, fmt::format("no route names the domain {}", wish->scope.domain));
     const bool to_file = arguments.contains("output");
     Output output;
     if (to_file) {
@@ -140,6 +137,9 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     }
     if (auto became = become_owner_of(configuration->state.path.parent_path()); !became)
         return fail(became.error());
+    if (!wish->scope.domain.empty())
+        if (auto known = tasks::check_domain(*configuration, wish->scope.domain); !known)
+            return fail(known.error());
     return write_report(*configuration, *wish, output, to_file);
 }
 

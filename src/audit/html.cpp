@@ -9,6 +9,7 @@
 #include "audit/charts.h"
 #include "audit/html_parts.h"
 #include "audit/markup.h"
+#include "audit/text.h"
 
 namespace postcensus::audit {
 namespace {
@@ -33,15 +34,22 @@ std::string head(const census::Report& report) {
         whose, minute_of(report.since), minute_of(report.until), style_sheet());
 }
 
+// What a report of one domain does not tell apart, and whether that one has ended.
+std::string domain_note(const census::Report& report) {
+    if (report.domain.empty()) return {};
+    std::string note = kOfAllDomains;
+    note.front() = 'D';
+    return fmt::format(
+        " {}.{}", note,
+        report.ended ? " No route names this domain any more: what follows is its history." : "");
+}
+
 std::string header(const census::Report& report) {
     return fmt::format(
         "<header>\n<p class=\"brand\">Postcensus report</p>\n<h1>{}</h1>\n<p>{} to {}. Made {}. All times "
         "are UTC.{}</p>\n</header>\n",
         report.domain.empty() ? "All relayed domains" : text(report.domain).html, time(report.since).html,
-        time(report.until).html, time(report.made).html,
-        report.domain.empty()
-            ? ""
-            : " Directories, readings, servers, tables and commands are those of all domains.");
+        time(report.until).html, time(report.made).html, domain_note(report));
 }
 
 // What an attention is called on its mark. Its own word is for programs.

@@ -151,13 +151,15 @@ std::string callouts(const census::Report& report) {
 
 std::string networks(const census::Report& report) {
     if (report.networks.empty()) return {};
-    Table table("Networks that miss the most",
-                {{"network", Kind::key},
-                 {"distinct unknown recipients", Kind::number},
-                 {"misses not asked about", Kind::number}},
-                Narrow::stacked);
-    for (const census::NetworkLine& line : report.networks)
-        if (!table.add({text(line.network), number(line.missed), number(line.suppressed)})) break;
+    const bool all = report.domain.empty();  // what was not asked about is not counted by domain
+    std::vector<Column> columns{{"network", Kind::key}, {"distinct unknown recipients", Kind::number}};
+    if (all) columns.push_back({"misses not asked about", Kind::number});
+    Table table("Networks that miss the most", std::move(columns), Narrow::stacked);
+    for (const census::NetworkLine& line : report.networks) {
+        std::vector<Markup> cells{text(line.network), number(line.missed)};
+        if (all) cells.push_back(number(line.suppressed));
+        if (!table.add(cells)) break;
+    }
     return section("Networks",
                    "<p class=\"note\">Over its budget a network's misses become no questions. If one of "
                    "them is a mail filter of yours, name it in <code>relays</code>.</p>\n" +

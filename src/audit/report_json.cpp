@@ -154,12 +154,16 @@ void add_work(const census::Report& report, Json& json) {
     };
     json["breakers"] = counted(static_cast<std::int64_t>(report.breakers.size()), report.breakers, breaker);
     json["stops"] = counted(report.stops_total, report.stops, breaker);
-    json["networks"] = list(report.networks, [](const census::NetworkLine& one) {
-        return Json{{"network", text(one.network)}, {"missed", one.missed}, {"suppressed", one.suppressed}};
+    // What is not counted by domain is not 0.
+    const bool all = report.domain.empty();
+    json["networks"] = list(report.networks, [all](const census::NetworkLine& one) {
+        return Json{{"network", text(one.network)},
+                    {"missed", one.missed},
+                    {"suppressed", all ? Json(one.suppressed) : Json()}};
     });
     json["questions"] = report.questions;
     json["lapsed"] = report.lapsed;
-    json["counters"] = report.domain.empty() ? counts(report.counters) : Json();
+    json["counters"] = all ? counts(report.counters) : Json();
     json["tables"] = list(report.tables, [](const census::TableLine& one) {
         return Json{{"table", text(one.table)},       {"entries", one.entries},
                     {"generation", one.generation},   {"published", one.published},
@@ -220,6 +224,7 @@ std::string dump(const Json& json) {
 std::string report_json(const census::Report& report) {
     Json json{{"since", time(report.since)}, {"until", time(report.until)}, {"made", time(report.made)}};
     json["domain"] = report.domain.empty() ? Json() : text(report.domain);
+    json["domain_ended"] = report.domain.empty() ? Json() : Json(report.ended);
     json["attention"] = list(report.attention, [](const census::Attention& one) {
         return Json{{"what", text(one.what)}, {"words", text(one.words)}};
     });

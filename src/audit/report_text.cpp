@@ -57,8 +57,8 @@ class Text {
              colours_.bold(fmt::format("Postcensus report, {} to {}{}", format_time(report_.since),
                                        format_time(report_.until),
                                        report_.domain.empty() ? "" : ", " + printable(report_.domain))));
-        if (!report_.domain.empty())
-            line("directories, readings, servers, tables and commands are those of all domains");
+        if (!report_.domain.empty()) line("{}", kOfAllDomains);
+        if (report_.ended) line("no route names this domain any more: what follows is its history");
         add_attention();
         add_domains();
         add_waiting();
@@ -269,10 +269,15 @@ class Text {
         if (report_.questions > 0) line("  {} questions stand in line", report_.questions);
         if (report_.networks.empty()) return;
         title("Networks that asked for recipients who are not accepted:");
-        Columns columns({"network", "distinct", "suppressed"});
-        for (std::size_t i = 0; i < few(report_.networks); ++i)
-            columns.add({printable(report_.networks[i].network), std::to_string(report_.networks[i].missed),
-                         std::to_string(report_.networks[i].suppressed)});
+        const bool all = report_.domain.empty();  // what became no question is not counted by domain
+        Columns columns(all ? std::vector<std::string>{"network", "distinct", "suppressed"}
+                            : std::vector<std::string>{"network", "distinct"});
+        for (std::size_t i = 0; i < few(report_.networks); ++i) {
+            const census::NetworkLine& one = report_.networks[i];
+            std::vector<std::string> row{printable(one.network), std::to_string(one.missed)};
+            if (all) row.push_back(std::to_string(one.suppressed));
+            columns.add(std::move(row));
+        }
         columns.write(colours_, out_);
     }
 

@@ -10,6 +10,11 @@
 
 namespace postcensus::audit {
 
+// What a report of one domain does not tell apart.
+constexpr const char* kOfAllDomains =
+    "directories, readings, lookups, servers and their callouts, questions in line, tables and commands are "
+    "those of all domains";
+
 std::string report_text(const census::Report& report, bool colour);
 std::string scan_text(const census::ScanReport& scan);
 std::string explanation_text(const census::Explanation& explanation, Time now, bool colour);

@@ -140,7 +140,7 @@ struct BreakerLine {
 struct NetworkLine {
     std::string network;
     std::int64_t missed = 0;      // distinct recipients that are not accepted
-    std::int64_t suppressed = 0;  // misses that became no question
+    std::int64_t suppressed = 0;  // misses that became no question; not counted by domain
 };
 
 struct TableLine {
@@ -188,6 +188,7 @@ struct Attention {
 struct Report {
     Time since, until, made;
     std::string domain;  // empty: all; else domains, waiting, … are this one's alone
+    bool ended = false;  // no route names that one any more
     std::vector<Attention> attention;
     std::vector<DomainCounts> domains;
     std::int64_t elsewhere = 0;  // known addresses in domains that no route names

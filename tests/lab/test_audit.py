@@ -106,6 +106,7 @@ def test_a_report_is_what_happened(census):
     assert one["changes"]["total"] == 0
     # What is not counted by domain is not nought.
     assert one["counters"] is None and one["elsewhere"] is None and one["steps"][-1]["misses"] is None
+    assert one["domain_ended"] is False and one["networks"] == []
     early = reported(census, "--since", "2020-01-01", "--until", "2020-01-02T00:00:00Z")
     assert early["changes"]["total"] == 0 and early["callouts"] == {} and early["since"] == "2020-01-01T00:00:00Z"
 
@@ -114,6 +115,19 @@ def test_a_report_is_what_happened(census):
         "new@corp.example": "accept", "made-up@corp.example": "reject", "inside@corp.example": "closed"}
     assert float(rows[0]["waited_seconds"]) >= 0 and rows[0]["at"].endswith("Z")
     assert "Nothing needs attention." in census.run("report").stdout
+
+
+def test_a_domain_that_has_ended(census):
+    assert census.stop() == 0
+    census.set("route.exchange", domains="xn--bcher-kva.example")
+    ended = reported(census, "--domain", "corp.example")
+    assert ended["domain_ended"] is True and ended["domains"][0]["came"] == 2 and ended["changes"]["total"] == 3
+    assert "no route names this domain any more" in census.run("report", "--domain", "corp.example").stdout
+    rows = list(csv.DictReader(io.StringIO(census.run("report", "--format", "csv", "--domain", "corp.example").stdout)))
+    assert len(rows) == 3
+    for form in ("csv", "text"):
+        foreign = census.run("report", "--domain", "foreign.example", "--format", form)
+        assert foreign.returncode == 64 and foreign.stdout == "" and "the state knows nothing of it" in foreign.stderr
 
 
 def test_explain_says_who_decided_on_what(census, gateway):

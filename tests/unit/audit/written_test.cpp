@@ -308,11 +308,27 @@ TEST_CASE("what is not counted by domain is not nought", "[audit]") {
     report.domain = "corp.example";
     const json one = json::parse(audit::report_json(report));
     for (const char* key : {"counters", "elsewhere"}) CHECK(one[key].is_null());
+    CHECK(one["networks"][0]["suppressed"].is_null());
+    CHECK(all["networks"][0]["suppressed"] == 741);
+    CHECK(one["domain_ended"] == false);
+    CHECK(all["domain_ended"].is_null());
     for (const char* key : {"misses", "suppressed", "asked", "callouts"})
         CHECK(one["steps"][0][key].is_null());
     CHECK(one["steps"][0]["came"].is_number());
     const std::string page = audit::report_html(report);
     CHECK(page.find("Misses and refusals") == std::string::npos);
     CHECK(page.find("Recipients that came and left") != std::string::npos);
-    CHECK(page.find("are those of all domains") != std::string::npos);
+    CHECK(page.find("Directories, readings, lookups, servers and their callouts, questions in line, tables "
+                    "and commands are those of all domains.") != std::string::npos);
+    CHECK(page.find("misses not asked about</th>") == std::string::npos);
+    std::string text = audit::report_text(report, false);
+    CHECK(text.find("questions in line, tables and commands are those of all domains") != std::string::npos);
+    CHECK(text.find("distinct  suppressed") == std::string::npos);
+    CHECK(text.find("\n  203.0.113.0/24       1980\n") != std::string::npos);
+    CHECK(text.find("no route names this") == std::string::npos);
+    report.ended = true;
+    CHECK(audit::report_text(report, false).find("\nno route names this domain any more: what") !=
+          std::string::npos);
+    CHECK(audit::report_html(report).find("No route names this domain any more: what follows") !=
+          std::string::npos);
 }

@@ -139,6 +139,28 @@ TEST_CASE("a domain counts addresses, not how often each changed", "[store][audi
     CHECK(one.domains[0].rejected == 0);
 }
 
+TEST_CASE("a domain that has ended has its history", "[store][audit]") {
+    Audit audit;
+    audit.prove("a@corp.example");
+    audit.miss("b@corp.example");
+    audit.write([](Writer& writer) { replace_domains(writer, {{"other.example", "x", {}}}); });
+    audit.drop("a@corp.example");
+    const auto report = audit.report(kNoon - 24h, kNoon + 24h, "corp.example");
+    REQUIRE(report.domains.size() == 1);
+    CHECK(report.domains[0].domain == "corp.example");
+    CHECK(report.domains[0].came == 1);
+    CHECK(report.domains[0].left == 1);
+    CHECK(report.domains[0].missed == 1);
+    CHECK(report.changes_total == 2);
+    CHECK(audit.report().domains.size() == 1);
+    const auto knows = [&](const std::string& domain) {
+        return audit.read([&](SQLite::Database& db) { return knows_domain(db, domain); });
+    };
+    CHECK(knows("corp.example"));
+    CHECK(knows("other.example"));  // one without addresses
+    CHECK_FALSE(knows("foreign.example"));
+}
+
 TEST_CASE("the period ends before its end", "[store][audit]") {
     Audit audit;
     audit.reject("a@corp.example", kNoon - 1h);

@@ -36,6 +36,19 @@ class Audited : public Town {
 
 }  // namespace
 
+TEST_CASE("a domain is reported on as long as a route or the state knows it", "[tasks][audit]") {
+    Audited town;
+    CHECK(check_domain(town.configuration, "c.example"));
+    CHECK_FALSE(town.report("c.example").ended);
+    town.list({"a@old.example"});
+    CHECK(check_domain(town.configuration, "old.example"));
+    CHECK(town.report("old.example").ended);
+    const auto foreign = check_domain(town.configuration, "foreign.example");
+    REQUIRE_FALSE(foreign);
+    CHECK(foreign.error().code == ExitCode::usage);
+    CHECK_FALSE(town.report().ended);
+}
+
 TEST_CASE("a server that accepts everyone is a fault only where it is to prove somebody", "[tasks][audit]") {
     Audited town;
     town.state.write([](Writer& writer) { set_accept_all(writer, "c.example", true); });
