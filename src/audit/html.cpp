@@ -85,8 +85,9 @@ std::string attention(const census::Report& report) {
             ? fmt::format("<p class=\"cut\">{} more are not shown.</p>\n",
                           grouped(static_cast<std::int64_t>(report.attention.size() - shown)))
             : "";
-    return "<section class=\"alarm\">\n<h2>Needs attention</h2>\n<ul>\n" + list + "</ul>\n" + more +
-           "</section>\n";
+    return fmt::format("<section class=\"alarm\">\n<h2>Needs attention{}</h2>\n<ul>\n",
+                       is_past(report) ? " (of the period, and as of now)" : "") +
+           list + "</ul>\n" + more + "</section>\n";
 }
 
 std::string key_figures(const census::Report& report) {
@@ -119,7 +120,12 @@ std::string key_figures(const census::Report& report) {
     for (const Figure& figure : figures)
         fmt::format_to(std::back_inserter(out), "<div><dt>{}</dt><dd>{}</dd></div>", figure.name,
                        figure.value);
-    return section("Key figures", out + "</dl>\n");
+    out += "</dl>\n";
+    if (is_past(report))
+        out +=
+            "<p class=\"note\">Accepted, listed, learned, refused, and that mail waits for: as of now. The "
+            "others: in the period.</p>\n";
+    return section("Key figures", out);
 }
 
 std::string domains(const census::Report& report) {
@@ -176,7 +182,7 @@ std::string nothing_of(const census::Report& report) {
         {!report.directories.empty() && report.readings.empty() && report.lookups == 0, "readings"},
         {report.targets.empty() && report.callouts.empty(), "callouts"},
         {report.breakers.empty() && report.stops.empty(), "stopped callouts"},
-        {report.networks.empty(), "networks over their budget"},
+        {report.networks.empty(), "networks that asked for unknown recipients"},
         {report.tables.empty(), "published tables"},
         {report.changes.empty(), "changes"},
         {report.commands.empty(), "commands of an operator"}};
@@ -189,7 +195,7 @@ std::string nothing_of(const census::Report& report) {
 
 }  // namespace
 
-std::string section(const char* title, const std::string& inner) {
+std::string section(const std::string& title, const std::string& inner) {
     return fmt::format("<section>\n<h2>{}</h2>\n{}</section>\n", title, inner);
 }
 

@@ -21,7 +21,7 @@ std::string work_sections(const census::Report& report);
 // Who changed what.
 std::string change_sections(const census::Report& report);
 
-std::string section(const char* title, const std::string& inner);
+std::string section(const std::string& title, const std::string& inner);
 
 // The style of the page, without its element.
 const char* style_sheet();

@@ -6,6 +6,7 @@
 
 #include "audit/html_parts.h"
 #include "audit/markup.h"
+#include "audit/text.h"
 
 namespace postcensus::audit {
 namespace {
@@ -42,7 +43,7 @@ std::string directories(const census::Report& report) {
                         time_or(line.last_full, "never"), state, text(line.outcome)}))
             break;
     }
-    return section("Directories", table.html(size_of(report.directories), "first"));
+    return section("Directories" + as_of_now(report), table.html(size_of(report.directories), "first"));
 }
 
 std::string readings(const census::Report& report) {
@@ -180,7 +181,7 @@ std::string tables(const census::Report& report) {
         if (!table.add({text(line.table), number(line.entries), number(line.generation),
                         number(line.published), time(line.at), time_or(line.until, "no end")}))
             break;
-    return section("Tables", table.html(size_of(report.tables), "first"));
+    return section("Tables" + as_of_now(report), table.html(size_of(report.tables), "first"));
 }
 
 struct CounterWords {
@@ -198,16 +199,9 @@ constexpr CounterWords kCounters[] = {
     {"lines-hostile", "lines of the log that contradict themselves, dropped"},
     {"lines-cut", "lines of the log that were too long or cut, dropped"},
     {"log-gaps", "times that lines of the log may have been lost"},
-    {"published", "tables published"},
+    {"tables-repaired", "tables that somebody else had changed, written again"},
     {"lookups", "recipients looked up in a directory"},
     {"lookups-found", "of these: found"},
-    {"sessions", "sessions of callouts"},
-    {"callout-deliverable", "callouts that proved a recipient"},
-    {"callout-unknown", "callouts that proved a recipient unknown"},
-    {"callout-policy", "callouts that proved a closed recipient"},
-    {"callout-accept-all", "callouts to a server that accepts everyone"},
-    {"callout-fault", "callouts that a server refused to answer"},
-    {"callout-retry", "callouts without an answer"},
 };
 
 std::string counters(const census::Report& report) {

@@ -79,6 +79,7 @@ class Text {
         out_ += "\n";
     }
     void title(const std::string& text) { line("\n{}", colours_.bold(text)); }
+    std::string now(const char* heading) const { return heading + as_of_now(report_); }
     std::string since(Time at) const { return ago(at, report_.made); }
     // How many a list leaves out.
     void more(std::int64_t total, std::size_t shown) {
@@ -92,13 +93,13 @@ class Text {
 
     void add_attention() {
         if (report_.attention.empty()) return line("{}", colours_.green("Nothing needs attention."));
-        title("Needs attention:");
+        title(is_past(report_) ? "Needs attention (of the period, and as of now):" : "Needs attention:");
         for (const census::Attention& one : report_.attention)
             line("  {} {}", colours_.red("!"), printable(one.words, 500));
     }
 
     void add_domains() {
-        title("Domains:");
+        title(is_past(report_) ? "Domains (accepted to held: as of now):" : "Domains:");
         if (report_.domains.empty()) return line("  no relayed domain");
         Columns columns({"domain", "accepted", "listed", "learned", "closed", "unknown", "held", "misses",
                          "distinct", "came", "left", "refused"});
@@ -121,7 +122,7 @@ class Text {
 
     void add_waiting() {
         if (report_.waiting_total == 0) return;
-        title("Unsure for over an hour with senders coming back (mail waits):");
+        title(now("Unsure for over an hour with senders coming back (mail waits)") + ":");
         for (std::size_t i = 0; i < few(report_.waiting); ++i) {
             const census::WaitingLine& one = report_.waiting[i];
             const auto reason = census::parse_reason(one.reason).value_or(census::Reason::no_evidence);
@@ -157,14 +158,14 @@ class Text {
 
     void add_doubts() {
         if (report_.gaps_total > 0) {
-            title("Gaps: the server knows them, no directory lists them:");
+            title(now("Gaps") + ": the server knows them, no directory lists them:");
             for (std::size_t i = 0; i < few(report_.gaps); ++i)
                 line("  {}  proven {}: {}", printable(report_.gaps[i].address), since(report_.gaps[i].at),
                      printable(report_.gaps[i].kind, 500));
             more(report_.gaps_total, few(report_.gaps));
         }
         if (report_.conflicts_total > 0) {
-            title("Conflicts: a directory lists them, the server refuses them:");
+            title(now("Conflicts") + ": a directory lists them, the server refuses them:");
             for (std::size_t i = 0; i < few(report_.conflicts); ++i) {
                 const census::ConflictLine& one = report_.conflicts[i];
                 line("  {}  {} at {}: {} ({})", printable(one.address), since(one.at), printable(one.target),
@@ -188,7 +189,8 @@ class Text {
 
     void add_held() {
         if (report_.held_total > 0) {
-            title(fmt::format("Held: {} removals wait for `postcensus approve`:", report_.held_total));
+            title(now("Held") +
+                  fmt::format(": {} removals wait for `postcensus approve`:", report_.held_total));
             for (std::size_t i = 0; i < few(report_.held); ++i) {
                 const census::HoldLine& one = report_.held[i];
                 line("  hold {}: {} ({}{}{})", one.number, printable(one.address),
@@ -199,11 +201,11 @@ class Text {
             more(report_.held_total, few(report_.held));
         }
         if (report_.unseen_total == 0) return;
-        title(fmt::format(
-            "Unseen: {} objects are not found any more, and nothing says that they are gone; what "
-            "they list stays accepted until a callout says otherwise. Deleted, moved out of "
-            "base, or hidden from our account?",
-            report_.unseen_total));
+        title(
+            fmt::format("{}: {} objects are not found any more, and nothing says that they are gone; what "
+                        "they list stays accepted until a callout says otherwise. Deleted, moved out of "
+                        "base, or hidden from our account?",
+                        now("Unseen"), report_.unseen_total));
         for (std::size_t i = 0; i < few(report_.unseen); ++i)
             line("  {} ({}: {})", printable(report_.unseen[i].address),
                  printable(report_.unseen[i].directory), printable(report_.unseen[i].object));
@@ -211,7 +213,7 @@ class Text {
     }
 
     void add_reading() {
-        if (!report_.directories.empty()) title("Directories:");
+        if (!report_.directories.empty()) title(now("Directories") + ":");
         for (const census::DirectoryLine& one : report_.directories)
             line("  {}: {} addresses listed; last good read {}, in full {}{}{}", printable(one.name),
                  one.listed, one.last_good ? since(*one.last_good) : "never",
@@ -262,11 +264,11 @@ class Text {
         }
         more(report_.targets_total, few(report_.targets));
         for (std::size_t i = 0; i < few(report_.breakers); ++i)
-            add_breaker(report_.breakers[i], colours_.red("stopped:"));
+            add_breaker(report_.breakers[i], colours_.red(now("stopped") + ":"));
         more(static_cast<std::int64_t>(report_.breakers.size()), few(report_.breakers));
         for (std::size_t i = 0; i < few(report_.stops); ++i) add_breaker(report_.stops[i], "was stopped:");
         more(report_.stops_total, few(report_.stops));
-        if (report_.questions > 0) line("  {} questions stand in line", report_.questions);
+        if (report_.questions > 0) line("  {} {}", report_.questions, now("questions stand in line"));
         if (report_.networks.empty()) return;
         title("Networks that asked for recipients who are not accepted:");
         const bool all = report_.domain.empty();  // what became no question is not counted by domain
@@ -282,12 +284,11 @@ class Text {
     }
 
     void add_counts() {
-        if (!report_.tables.empty()) title("Tables:");
+        if (!report_.tables.empty()) title(now("Tables") + ":");
         for (const census::TableLine& one : report_.tables)
             line("  {:<10} {:>9} entries, generation {}, published {} times, last {}{}", printable(one.table),
                  one.entries, one.generation, one.published, since(one.at),
                  one.until ? ", good until " + format_time(*one.until) : "");
-        if (report_.lapsed > 0) line("  {} rejections ended with their lease", report_.lapsed);
         if (report_.counters.empty()) return;
         title("Counts (whole hours):");
         for (const auto& [name, value] : report_.counters) line("  {:<24} {:>10}", printable(name), value);
@@ -305,6 +306,7 @@ class Text {
                   ? fmt::format("Changes ({}, the newest {}; --format csv has all):", report_.changes_total,
                                 shown)
                   : fmt::format("Changes ({}):", report_.changes_total));
+        if (report_.lapsed > 0) line("  of these {} rejections that ended with their lease", report_.lapsed);
         for (std::size_t i = 0; i < shown; ++i) {
             const census::ChangeLine& one = report_.changes[i];
             line("  {}  {}: {} -> {} ({}; {})", format_time(one.at), printable(one.address),

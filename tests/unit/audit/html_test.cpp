@@ -240,6 +240,12 @@ TEST_CASE("an ordinary report", "[audit][html]") {
     CHECK(has(report_html(alone), "<h1><bdi>corp.example</bdi></h1>"));
 }
 
+TEST_CASE("what was not found is named as it is", "[audit][html]") {
+    const std::string html = report_html({});
+    CHECK(has(html, "networks that asked for unknown recipients"));
+    CHECK_FALSE(has(html, "over their budget"));
+}
+
 TEST_CASE("a report that strangers wrote", "[audit][html]") {
     const std::string html = report_html(test::hostile_report());
     check_page(html);

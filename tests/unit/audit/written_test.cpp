@@ -165,6 +165,42 @@ TEST_CASE("what an operator has to look at", "[audit]") {
                                             "log", "failsafe", "table", "lease", "table"});
 }
 
+TEST_CASE("a period that is over says what is as of now", "[audit]") {
+    census::Report report = test::ordinary_report();
+    CHECK(audit::report_text(report, false).find("as of now") == std::string::npos);
+    CHECK(audit::report_html(report).find("as of now") == std::string::npos);
+    report.until -= std::chrono::hours(1);
+    const std::string text = audit::report_text(report, false);
+    for (const char* title :
+         {"Needs attention (of the period, and as of now):", "Domains (accepted to held: as of now):",
+          "(mail waits) (as of now):", "Gaps (as of now): the", "Conflicts (as of now): a",
+          "Held (as of now): 2 removals", "Unseen (as of now): 1 objects", "Directories (as of now):",
+          "Tables (as of now):", "stopped (as of now): [2001", "4 questions stand in line (as of now)"}) {
+        CAPTURE(title);
+        CHECK(text.find(title) != std::string::npos);
+    }
+    CHECK(text.find("Bounces of accepted recipients:") != std::string::npos);
+    const std::string page = audit::report_html(report);
+    for (const char* title :
+         {"Needs attention (of the period, and as of now)", "Mail that waits (as of now)",
+          "Held removals (as of now)", "Conflicts (as of now)", "Gaps in the directory (as of now)",
+          "Unseen objects (as of now)", "Directories (as of now)", "Tables (as of now)"}) {
+        CAPTURE(title);
+        CHECK(page.find("<h2>" + std::string(title) + "</h2>") != std::string::npos);
+    }
+    CHECK(page.find("and that mail waits for: as of now.") != std::string::npos);
+}
+
+TEST_CASE("rejections that lapsed are changes", "[audit]") {
+    census::Report report;
+    report.lapsed = 655;
+    report.changes_total = 700;
+    CHECK(
+        audit::report_text(report, false)
+            .find("Changes (700, the newest 0; --format csv has all):\n  of these 655 rejections that ended "
+                  "with their lease\n") != std::string::npos);
+}
+
 TEST_CASE("what there are thousands of makes few lines", "[audit]") {
     census::Report report{.made = from_unix_ms(1'700'000'000'000)};
     for (int i = 0; i < 1000; ++i) {
