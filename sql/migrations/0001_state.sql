@@ -289,6 +289,7 @@ CREATE TABLE undecided_domain (
 -- Removals that wait for an operator: the gate's, and objects that are not seen any more where nobody can be asked.
 CREATE TABLE hold (
     address_id INTEGER PRIMARY KEY REFERENCES address (id),
+    domain     TEXT NOT NULL,
     number     INTEGER NOT NULL,              -- of the batch: what `approve` takes
     directory  TEXT NOT NULL,                 -- which listed it last, or empty
     object     TEXT NOT NULL,                 -- its DN, or empty
@@ -296,7 +297,7 @@ CREATE TABLE hold (
     at         INTEGER NOT NULL,
     approved   INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE INDEX hold_by_number ON hold (number);
+CREATE INDEX hold_open ON hold (domain, number) WHERE approved = 0;
 
 -- Each change of an answer, with its cause in words. What an operator did to an address stands here too: then both
 -- answers are the same.

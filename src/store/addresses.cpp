@@ -187,8 +187,8 @@ AnswerWriter::AnswerWriter(Writer& writer, Time now)
       decided_(writer.db, "DELETE FROM undecided WHERE address_id = ?"),
       unhold_(writer.db, "DELETE FROM hold WHERE address_id = ?"),
       hold_(writer.db,
-            "INSERT INTO hold (address_id, number, directory, object, cause, at) "
-            "SELECT address.id, :number, coalesce(directory.name, ''), coalesce(dn, ''), :cause, :at "
+            "INSERT INTO hold (address_id, domain, number, directory, object, cause, at) "
+            "SELECT address.id, domain, :number, coalesce(directory.name, ''), coalesce(dn, ''), :cause, :at "
             "FROM address LEFT JOIN object ON object.id = coalesce((SELECT object_id FROM listing WHERE "
             "address_id = address.id ORDER BY object_id LIMIT 1), last_object) "
             "LEFT JOIN directory ON directory.id = directory_id WHERE address.id = :id "

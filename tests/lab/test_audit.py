@@ -223,7 +223,7 @@ def test_quiet_is_for_cron(census, folder):
     silent = census.run("report", "--quiet")
     assert (silent.returncode, silent.stdout, silent.stderr) == (0, "", "")
     with sqlite3.connect(census.state) as state:
-        state.execute("INSERT INTO hold SELECT id, 1, 'corp', 'CN=anna', 'gate', 0, 0 FROM address WHERE local = 'anna'")
+        state.execute("INSERT INTO hold SELECT id, domain, 1, 'corp', 'CN=anna', 'gate', 0, 0 FROM address WHERE local = 'anna'")
     state.close()
     loud = census.run("report", "--quiet")
     assert loud.returncode == 1 and "1 removal waits for `postcensus approve`" in loud.stdout

@@ -134,15 +134,3 @@ TEST_CASE("counters survive a restart, and the end of what is kept", "[store][me
     state.write([later](Writer& writer) { count(writer, "misses", later, 1); });
     CHECK(watch_facts(state, later).totals.at({"misses", ""}) == 4);
 }
-
-TEST_CASE("mail that waits is found by its index", "[store][metrics][sql]") {
-    TestState state;
-    const auto plan = state.read([](SQLite::Database& db) {
-        SQLite::Statement steps(db,
-                                "EXPLAIN QUERY PLAN SELECT count(*) FROM address WHERE waits_last >= "
-                                "waits_since + 3600000 AND waits_last >= ? AND answer = 'unsure'");
-        REQUIRE(steps.executeStep());
-        return steps.getColumn("detail").getString();
-    });
-    CHECK(plan == "SEARCH address USING INDEX address_waiting (waits_last>?)");
-}

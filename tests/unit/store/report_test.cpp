@@ -4,6 +4,7 @@
 #include "store/deliveries.h"
 #include "store/domains.h"
 #include "store/explanation.h"
+#include "store/holds.h"
 #include "store/state.h"
 
 using namespace postcensus;
@@ -185,6 +186,10 @@ TEST_CASE("mail waits for who is unsure for over an hour with senders coming bac
     audit.callout("a@corp.example", CalloutClass::retry);
     REQUIRE(waiting() == std::vector<std::string>{"a@corp.example"});
     const auto report = audit.report();
+    CHECK(audit.report(kNoon - 24h, kNoon + 24h, "corp.example").waiting.size() == 1);
+    CHECK(audit.report(kNoon - 24h, kNoon + 24h, "corp.example").waiting_total == 1);
+    CHECK(audit.report(kNoon - 24h, kNoon + 24h, "other.example").waiting.empty());
+    CHECK(audit.report(kNoon - 24h, kNoon + 24h, "other.example").waiting_total == 0);
     CHECK(report.waiting_total == 1);
     CHECK(report.waiting[0].misses == 3);
     CHECK(report.waiting[0].first == kNoon - 61min);
@@ -334,6 +339,89 @@ TEST_CASE("what a directory lists and the server refuses", "[store][audit]") {
     REQUIRE(report.conflicts_total == 1);
     CHECK(report.conflicts[0].refused);
     CHECK(census::attention_of(report).at(0).what == "conflict");
+    CHECK(audit.report(kNoon - 24h, kNoon + 24h, "corp.example").conflicts_total == 1);
+    const auto other = audit.report(kNoon - 24h, kNoon + 24h, "other.example");
+    CHECK(other.conflicts_total == 0);
+    CHECK(other.conflicts.empty());
+}
+
+TEST_CASE("removals that wait for an operator", "[store][audit]") {
+    Audit audit;
+    audit.apply("corp", {{listing("o1", {"a@corp.example"}), listing("o2", {"b@corp.example"}),
+                          listing("o3", {"c@other.example"}), listing("o4", {"d@corp.example"})},
+                         {}});
+    const auto hold = [&](const std::string& text, std::int64_t number) {
+        audit.accept(text);
+        audit.write([&](Writer& writer) {
+            AnswerWriter(writer, kNoon)
+                .hold(*EvidenceReader(writer.db).load(*find_address(writer.db, address(text))), number);
+        });
+    };
+    hold("a@corp.example", 2);
+    hold("b@corp.example", 1);
+    hold("c@other.example", 2);
+    hold("d@corp.example", 3);
+    audit.write([](Writer& writer) { approve_holds(writer, 3, kNoon); });  // it waits no more
+    auto report = audit.report();
+    CHECK(report.held_total == 3);
+    REQUIRE(report.held.size() == 3);
+    CHECK(report.held[0].address == "b@corp.example");
+    CHECK(report.held[0].number == 1);
+    CHECK(report.held[1].address == "a@corp.example");
+    CHECK(report.held[1].directory == "corp");
+    CHECK(report.held[1].object == "cn=o1");
+    CHECK(report.held[1].cause == "gate");
+    CHECK(report.held[1].at == kNoon);
+    CHECK(report.domains[0].held == 2);
+    CHECK(report.domains[1].held == 1);
+    CHECK(report.domains[0].other == 3);  // they keep their answer; the fourth is decided soon
+    report = audit.report(kNoon - 24h, kNoon + 24h, "other.example");
+    CHECK(report.held_total == 1);
+    REQUIRE(report.held.size() == 1);
+    CHECK(report.held[0].address == "c@other.example");
+    CHECK(audit.report(kNoon - 24h, kNoon + 24h, "third.example").held_total == 0);
+    const auto first = audit.read([](SQLite::Database& db) {
+        return load_report(db, {.since = kNoon - 24h, .until = kNoon, .now = kNoon, .most = 1});
+    });
+    CHECK(first.held_total == 3);
+    REQUIRE(first.held.size() == 1);
+    CHECK(first.held[0].number == 1);
+}
+
+TEST_CASE("objects that are not seen any more", "[store][audit]") {
+    Audit audit;
+    audit.apply("corp",
+                {{listing("o1", {"b@corp.example", "a@corp.example"}),
+                  listing("o2", {"x@corp.example", "c@other.example"}), listing("o3", {"seen@corp.example"})},
+                 {}});
+    const auto none = audit.report();
+    CHECK(none.unseen_total == 0);
+    audit.write([&](Writer& writer) {
+        const Reading sweep{.directory = "corp", .kind = ReadingKind::sweep, .began_seq = writer.seq};
+        ReadingWriter out(writer, sweep);
+        out.mark_unseen("o1");
+        out.mark_unseen("o2");
+        out.finish();
+    });
+    auto report = audit.report();
+    CHECK(report.unseen_total == 2);
+    REQUIRE(report.unseen.size() == 2);
+    CHECK(report.unseen[0].directory == "corp");
+    CHECK(report.unseen[0].object == "cn=o1");
+    CHECK(report.unseen[0].address == "a@corp.example");
+    CHECK(report.unseen[1].address == "c@other.example");
+    report = audit.report(kNoon - 24h, kNoon + 24h, "corp.example");
+    CHECK(report.unseen_total == 2);
+    CHECK(report.unseen.at(1).address == "x@corp.example");
+    report = audit.report(kNoon - 24h, kNoon + 24h, "other.example");
+    CHECK(report.unseen_total == 1);
+    REQUIRE(report.unseen.size() == 1);
+    CHECK(report.unseen[0].object == "cn=o2");
+    const auto first = audit.read([](SQLite::Database& db) {
+        return load_report(db, {.since = kNoon - 24h, .until = kNoon, .now = kNoon, .most = 1});
+    });
+    CHECK(first.unseen_total == 2);
+    CHECK(first.unseen.size() == 1);
 }
 
 TEST_CASE("backscatter that got out", "[store][audit]") {
