@@ -10,7 +10,8 @@
 namespace postcensus::census {
 namespace {
 
-constexpr std::chrono::minutes kAwayLong{10};  // it restarts now and then
+constexpr std::chrono::minutes kAwayLong{10};     // it restarts now and then
+constexpr std::chrono::minutes kRotationLong{5};  // a log that is rotated is away for a moment
 // It is the text of a mail: what a hosting has thousands of is counted.
 constexpr std::size_t kMostServers = 10;
 constexpr std::size_t kMostNames = 3;
@@ -139,6 +140,10 @@ std::vector<Attention> attention_of(const Report& report) {
             {"bounce", "mail to " +
                            several(report.bounces_total, "accepted recipient", "accepted recipients") +
                            " was refused by the server: backscatter may have got out"});
+    if (report.log_missing && !report.unwatched && report.made - *report.log_missing > kRotationLong)
+        all.push_back({"log", fmt::format("the log of Postfix has not been there for {}, so nobody asks: see "
+                                          "`postcensus check`",
+                                          spell_duration(report.made - *report.log_missing))});
     if (const std::int64_t gaps = counter(report, "log-gaps"); gaps > 0)
         all.push_back({"log", "lines of the log may have been lost, " + several(gaps, "time", "times")});
     if (report.failsafe_runs > 0)

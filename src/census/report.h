@@ -191,8 +191,9 @@ struct Report {
     bool ended = false;  // no route names that one any more
     std::vector<Attention> attention;
     std::vector<DomainCounts> domains;
-    std::int64_t elsewhere = 0;  // known addresses in domains that no route names
-    bool unwatched = false;      // no `watch` runs: nobody follows the log, asks, or renews leases
+    std::int64_t elsewhere = 0;       // known addresses in domains that no route names
+    bool unwatched = false;           // no `watch` runs: nobody follows the log, asks, or renews leases
+    std::optional<Time> log_missing;  // since when `watch` does not find the log
 
     std::vector<WaitingLine> waiting;
     std::int64_t waiting_total = 0;

@@ -111,6 +111,17 @@ void note_size(Writer& writer, Time now) {
     note.exec();
 }
 
+void note_log(Writer& writer, bool present, Time now) {
+    if (present) {
+        writer.db.exec("DELETE FROM meta WHERE key = 'log-missing'");
+        return;
+    }
+    SQLite::Statement note(
+        writer.db, "INSERT INTO meta (key, value) VALUES ('log-missing', ?) ON CONFLICT (key) DO NOTHING");
+    note.bind(1, std::to_string(to_unix_ms(now)));
+    note.exec();
+}
+
 void note_command(Writer& writer, const CommandRun& run, Time now) {
     SQLite::Statement note(writer.db,
                            "INSERT INTO command (seq, at, name, user, words) VALUES (?, ?, ?, ?, ?)");

@@ -79,6 +79,7 @@ census::Report load_report(SQLite::Database& db, const Scope& scope) {
     }
     load_servers(db, scope, report);
     load_breakers_and_stops(db, scope, report);
+    load_log(db, report);
     load_tables(db, scope, report);
     load_commands(db, scope, report);
     return report;

@@ -110,6 +110,11 @@ void load_breakers_and_stops(SQLite::Database& db, const Scope& scope, census::R
                                 from_unix_ms(stops.getColumn("ended").getInt64())});
 }
 
+void load_log(SQLite::Database& db, census::Report& report) {
+    SQLite::Statement missing(db, "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'log-missing'");
+    if (missing.executeStep()) report.log_missing = from_unix_ms(missing.getColumn(0).getInt64());
+}
+
 void load_tables(SQLite::Database& db, const Scope& scope, census::Report& report) {
     std::map<std::string, std::int64_t> published;
     SQLite::Statement counts(db,

@@ -126,6 +126,21 @@ def test_a_wanted_catch_all_is_no_alarm(census):
         assert census.stop() == 0
 
 
+def test_a_log_that_is_not_there_shows(census):
+    log = census.folder / "elsewhere.log"
+    census.set("log", path=log)
+    assert census.run("sync").returncode == 0
+    census.watch()
+    census.wait_for(lambda: path_of(census, "watch").exists() and read(census, "watch")["postcensus_log_present"] == 0, "the metrics", 20)
+    assert "has not been there" not in census.run("report", "--quiet").stdout  # it may be about to be rotated
+    with sqlite3.connect(census.state) as state:
+        state.execute("UPDATE meta SET value = value - 600000 WHERE key = 'log-missing'")
+    state.close()
+    assert "the log of Postfix has not been there for 10 min" in census.run("report", "--quiet").stdout
+    log.touch()
+    census.wait_for(lambda: "has not been there" not in census.run("report").stdout, "the log to be found", 20)
+
+
 def test_a_folder_that_cannot_be_written_stops_nothing(census, gateway):
     metrics = census.folder / "metrics"
     shutil.rmtree(metrics)

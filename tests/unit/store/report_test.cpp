@@ -650,6 +650,30 @@ TEST_CASE("lookups are counted apart from readings", "[store][audit]") {
     CHECK(audit.report(kNoon + 1h).lookups == 0);
 }
 
+TEST_CASE("a log that is not there needs attention", "[store][audit]") {
+    Audit audit;
+    const auto note = [&](bool present, Time at) {
+        audit.write([&](Writer& writer) { note_log(writer, present, at); });
+    };
+    const auto words = [&] {
+        for (const auto& one : census::attention_of(audit.report()))
+            if (one.what == "log") return one.words;
+        return std::string{};
+    };
+    note(true, kNoon - 2h);
+    CHECK(words().empty());
+    note(false, kNoon - 1h);
+    note(false, kNoon);  // since the first time, also if `watch` was started anew
+    CHECK(words().starts_with("the log of Postfix has not been there for 1 h 0 min, so nobody asks"));
+    auto report = audit.report();
+    report.unwatched = true;  // then nobody knows
+    for (const auto& one : census::attention_of(report)) CHECK(one.what != "log");
+    note(true, kNoon);
+    CHECK(words().empty());
+    note(false, kNoon - 4min);  // it is being rotated
+    CHECK(words().empty());
+}
+
 TEST_CASE("labels are bounded", "[store][audit]") {
     Audit audit;
     audit.write([](Writer& writer) {
