@@ -108,6 +108,9 @@ Result<void> write_changes(const config::Configuration& configuration, const sto
 // To a file it is written in any case; `quiet` is about what the caller sees.
 Result<ExitCode> write_report(const config::Configuration& configuration, const Wish& wish, Output& output,
                               bool to_file) {
+    if (!wish.scope.domain.empty())
+        if (auto known = tasks::check_domain(configuration, wish.scope.domain); !known)
+            return fail(known.error());
     if (wish.format == "csv" && !wish.quiet) {
         auto done = write_changes(configuration, wish.scope, output);
         return done ? Result<ExitCode>(ExitCode::done) : fail(done.error());
@@ -149,9 +152,6 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     if (!wish) return fail(wish.error());
     auto configuration = config::load(globals.config);
     if (!configuration) return fail(configuration.error());
-    if (!wish->scope.domain.empty() && configuration->route_of(wish->scope.domain) == nullptr &&
-        !configuration->asks_postfix_for_domains())
-        return fail(ExitCode::usage, fmt::format("no route names the domain {}", wish->scope.domain));
     const std::filesystem::path folder = configuration->state.path.parent_path();
     if (!arguments.contains("output")) {
         if (auto became = become_owner_of(folder); !became) return fail(became.error());

@@ -124,6 +124,7 @@ CREATE TABLE reading (
     objects      INTEGER NOT NULL,
     added        INTEGER NOT NULL,            -- addresses
     removed      INTEGER NOT NULL,
+    held         INTEGER NOT NULL DEFAULT 0,  -- of these: whose removal from the tables the gate held
     outcome      TEXT NOT NULL,               -- applied, or why not
     good         INTEGER NOT NULL
 ) STRICT;
@@ -186,7 +187,16 @@ CREATE TABLE bounce (
     host       TEXT NOT NULL,
     reply      TEXT NOT NULL
 ) STRICT;
-CREATE INDEX bounce_by_time ON bounce (last_at);
+
+-- How many of them when: one row an hour.
+CREATE TABLE bounce_hour (
+    hour       INTEGER NOT NULL,              -- hours since the epoch
+    address_id INTEGER NOT NULL REFERENCES address (id),
+    first_at   INTEGER NOT NULL,
+    last_at    INTEGER NOT NULL,
+    count      INTEGER NOT NULL,
+    PRIMARY KEY (hour, address_id)
+) STRICT, WITHOUT ROWID;
 
 -- The last delivery to each address that a callout or a directory can speak of; written once an hour at most.
 CREATE TABLE delivery (
@@ -240,6 +250,17 @@ CREATE TABLE breaker (
     PRIMARY KEY (target, domain)
 ) STRICT, WITHOUT ROWID;
 
+-- Those that have ended: what was out of order in the night shows in the morning. Only the newest.
+CREATE TABLE stop (
+    id     INTEGER PRIMARY KEY,
+    target TEXT NOT NULL,
+    domain TEXT NOT NULL,
+    since  INTEGER NOT NULL,
+    ended  INTEGER NOT NULL,                  -- when they worked again, or `watch` ended
+    reason TEXT NOT NULL
+) STRICT;
+CREATE INDEX stop_by_end ON stop (ended);
+
 -- Live lookups that found a listed control of the domain, and not this address: the first and the last of a run
 -- (directory-complete).
 CREATE TABLE absence (
@@ -268,6 +289,7 @@ CREATE TABLE undecided_domain (
 -- Removals that wait for an operator: the gate's, and objects that are not seen any more where nobody can be asked.
 CREATE TABLE hold (
     address_id INTEGER PRIMARY KEY REFERENCES address (id),
+    domain     TEXT NOT NULL,
     number     INTEGER NOT NULL,              -- of the batch: what `approve` takes
     directory  TEXT NOT NULL,                 -- which listed it last, or empty
     object     TEXT NOT NULL,                 -- its DN, or empty
@@ -275,7 +297,7 @@ CREATE TABLE hold (
     at         INTEGER NOT NULL,
     approved   INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE INDEX hold_by_number ON hold (number);
+CREATE INDEX hold_open ON hold (domain, number) WHERE approved = 0;
 
 -- Each change of an answer, with its cause in words. What an operator did to an address stands here too: then both
 -- answers are the same.

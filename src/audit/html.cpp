@@ -9,13 +9,13 @@
 #include "audit/charts.h"
 #include "audit/html_parts.h"
 #include "audit/markup.h"
+#include "audit/text.h"
 
 namespace postcensus::audit {
 namespace {
 
 using Kind = Column::Kind;
 
-constexpr std::size_t kMostDomains = 200;
 constexpr std::size_t kMostDomainBytes = 70'000;
 constexpr std::size_t kMostAttention = 50;
 constexpr std::size_t kLongestSentence = 500;  // of what needs attention: a server's reply may be in it
@@ -34,15 +34,22 @@ std::string head(const census::Report& report) {
         whose, minute_of(report.since), minute_of(report.until), style_sheet());
 }
 
+// What a report of one domain does not tell apart, and whether that one has ended.
+std::string domain_note(const census::Report& report) {
+    if (report.domain.empty()) return {};
+    std::string note = kOfAllDomains;
+    note.front() = 'D';
+    return fmt::format(
+        " {}.{}", note,
+        report.ended ? " No route names this domain any more: what follows is its history." : "");
+}
+
 std::string header(const census::Report& report) {
     return fmt::format(
         "<header>\n<p class=\"brand\">Postcensus report</p>\n<h1>{}</h1>\n<p>{} to {}. Made {}. All times "
         "are UTC.{}</p>\n</header>\n",
         report.domain.empty() ? "All relayed domains" : text(report.domain).html, time(report.since).html,
-        time(report.until).html, time(report.made).html,
-        report.domain.empty()
-            ? ""
-            : " Directories, readings, servers, tables and commands are those of all domains.");
+        time(report.until).html, time(report.made).html, domain_note(report));
 }
 
 // What an attention is called on its mark. Its own word is for programs.
@@ -78,8 +85,9 @@ std::string attention(const census::Report& report) {
             ? fmt::format("<p class=\"cut\">{} more are not shown.</p>\n",
                           grouped(static_cast<std::int64_t>(report.attention.size() - shown)))
             : "";
-    return "<section class=\"alarm\">\n<h2>Needs attention</h2>\n<ul>\n" + list + "</ul>\n" + more +
-           "</section>\n";
+    return fmt::format("<section class=\"alarm\">\n<h2>Needs attention{}</h2>\n<ul>\n",
+                       is_past(report) ? " (of the period, and as of now)" : "") +
+           list + "</ul>\n" + more + "</section>\n";
 }
 
 std::string key_figures(const census::Report& report) {
@@ -112,7 +120,12 @@ std::string key_figures(const census::Report& report) {
     for (const Figure& figure : figures)
         fmt::format_to(std::back_inserter(out), "<div><dt>{}</dt><dd>{}</dd></div>", figure.name,
                        figure.value);
-    return section("Key figures", out + "</dl>\n");
+    out += "</dl>\n";
+    if (is_past(report))
+        out +=
+            "<p class=\"note\">Accepted, listed, learned, refused, and that mail waits for: as of now. The "
+            "others: in the period.</p>\n";
+    return section("Key figures", out);
 }
 
 std::string domains(const census::Report& report) {
@@ -166,10 +179,10 @@ std::string nothing_of(const census::Report& report) {
         {report.learned.count <= 0, "recipients learned after a miss"},
         {!report.directories.empty() && report.gaps.empty(), "gaps in the directory"},
         {!report.directories.empty() && report.unseen.empty(), "unseen objects"},
-        {!report.directories.empty() && report.readings.empty(), "readings"},
+        {!report.directories.empty() && report.readings.empty() && report.lookups == 0, "readings"},
         {report.targets.empty() && report.callouts.empty(), "callouts"},
-        {report.breakers.empty(), "stopped callouts"},
-        {report.networks.empty(), "networks over their budget"},
+        {report.breakers.empty() && report.stops.empty(), "stopped callouts"},
+        {report.networks.empty(), "networks that asked for unknown recipients"},
         {report.tables.empty(), "published tables"},
         {report.changes.empty(), "changes"},
         {report.commands.empty(), "commands of an operator"}};
@@ -182,7 +195,7 @@ std::string nothing_of(const census::Report& report) {
 
 }  // namespace
 
-std::string section(const char* title, const std::string& inner) {
+std::string section(const std::string& title, const std::string& inner) {
     return fmt::format("<section>\n<h2>{}</h2>\n{}</section>\n", title, inner);
 }
 

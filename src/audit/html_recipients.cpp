@@ -5,6 +5,7 @@
 
 #include "audit/html_parts.h"
 #include "audit/markup.h"
+#include "audit/text.h"
 
 namespace postcensus::audit {
 namespace {
@@ -27,7 +28,8 @@ Markup explained(const std::string& reason) {
 }
 
 std::string waiting(const census::Report& report) {
-    if (report.waiting.empty()) return section("Mail that waits", "<p class=\"none\">None.</p>\n");
+    if (report.waiting.empty())
+        return section("Mail that waits" + as_of_now(report), "<p class=\"none\">None.</p>\n");
     Table table("Recipients that mail waits for",
                 {{"recipient", Kind::name},
                  {"misses", Kind::number},
@@ -40,11 +42,33 @@ std::string waiting(const census::Report& report) {
         if (!table.add({text(line.address), number(line.misses), time(line.first), time(line.last),
                         explained(line.reason), text(line.last_callout)}))
             break;
-    return section("Mail that waits",
+    return section("Mail that waits" + as_of_now(report),
                    note("Unsure for over an hour while their senders come back. Postfix answers 450, the "
                         "senders keep the mail, and after some days give up. Made-up addresses belong here; "
                         "a recipient that exists does not.") +
                        table.html(total_of(report.waiting_total, report.waiting), "longest waiting"));
+}
+
+std::string learned_by_domain(const census::Report& report) {
+    std::vector<const census::DomainCounts*> busiest;
+    for (const census::DomainCounts& domain : report.domains)
+        if (domain.waits.count > 0) busiest.push_back(&domain);
+    if (busiest.empty()) return {};
+    if (busiest.size() > kMostDomains)
+        std::stable_sort(busiest.begin(), busiest.end(), [](const auto* one, const auto* other) {
+            return one->waits.count > other->waits.count;
+        });
+    Table table("Time to learn, by domain",
+                {{"domain", Kind::name},
+                 {"learned after a miss", Kind::number},
+                 {"half of them within", Kind::number},
+                 {"95 of 100 within", Kind::number}},
+                Narrow::scrolled, kMostDomains);
+    for (const census::DomainCounts* domain : busiest)
+        if (!table.add({text(domain->domain), number(domain->waits.count),
+                        words(spelled(domain->waits.median)), words(spelled(domain->waits.p95))}))
+            break;
+    return table.html(static_cast<std::int64_t>(busiest.size()), "busiest");
 }
 
 std::string learned(const census::Report& report) {
@@ -53,12 +77,12 @@ std::string learned(const census::Report& report) {
     const auto fact = [](const char* name, const std::string& value) {
         return fmt::format("<div><dt>{}</dt><dd>{}</dd></div>", name, value);
     };
-    return section("Time to learn", note("From the first miss of a recipient until Postfix accepts it.") +
-                                        "<dl class=\"figures\">" +
-                                        fact("learned after a miss", grouped(times.count)) +
-                                        fact("half of them within", spelled(times.median)) +
-                                        fact("95 of 100 within", spelled(times.p95)) +
-                                        fact("the longest", spelled(times.longest)) + "</dl>\n");
+    return section("Time to learn",
+                   note("From the first miss of a recipient until Postfix accepts it.") +
+                       "<dl class=\"figures\">" + fact("learned after a miss", grouped(times.count)) +
+                       fact("half of them within", spelled(times.median)) +
+                       fact("95 of 100 within", spelled(times.p95)) +
+                       fact("the longest", spelled(times.longest)) + "</dl>\n" + learned_by_domain(report));
 }
 
 std::string gaps(const census::Report& report) {
@@ -67,7 +91,7 @@ std::string gaps(const census::Report& report) {
                 {{"recipient", Kind::name}, {"proved at", Kind::word}, {"what it may be"}}, Narrow::stacked);
     for (const census::GapLine& line : report.gaps)
         if (!table.add({text(line.address), time(line.at), text(line.kind)})) break;
-    return section("Gaps in the directory",
+    return section("Gaps in the directory" + as_of_now(report),
                    note("The mail server takes mail for them, and no directory lists them.") +
                        table.html(total_of(report.gaps_total, report.gaps), "newest"));
 }
@@ -86,7 +110,7 @@ std::string conflicts(const census::Report& report) {
         if (!table.add({text(line.address), text(line.object), time(line.at), text(line.target),
                         text(line.reply), words(line.refused ? "yes" : "no")}))
             break;
-    return section("Conflicts",
+    return section("Conflicts" + as_of_now(report),
                    note("A directory lists them, and the mail server says that they do not exist.") +
                        table.html(total_of(report.conflicts_total, report.conflicts), "newest"));
 }
@@ -95,7 +119,7 @@ std::string bounces(const census::Report& report) {
     if (report.bounces.empty()) return {};
     Table table("Accepted recipients whose mail was refused",
                 {{"recipient", Kind::name},
-                 {"refusals", Kind::number},
+                 {"refusals in the period", Kind::number},
                  {"first", Kind::word},
                  {"last", Kind::word},
                  {"server"},
@@ -127,7 +151,7 @@ std::string held(const census::Report& report) {
                         text(line.object),
                         line.cause == "gate" ? words("too many at once") : text(line.cause)}))
             break;
-    return section("Held removals",
+    return section("Held removals" + as_of_now(report),
                    note("They keep their answer until <code>postcensus approve</code> releases them.") +
                        table.html(total_of(report.held_total, report.held), "first"));
 }
@@ -138,7 +162,7 @@ std::string unseen(const census::Report& report) {
                 {{"address", Kind::name}, {"directory", Kind::word}, {"object"}}, Narrow::stacked);
     for (const census::UnseenLine& line : report.unseen)
         if (!table.add({text(line.address), text(line.directory), text(line.object)})) break;
-    return section("Unseen objects",
+    return section("Unseen objects" + as_of_now(report),
                    note("Deleted, moved out of the search base, or hidden from our account: nothing says "
                         "which. What they listed stays accepted until a callout says otherwise.") +
                        table.html(total_of(report.unseen_total, report.unseen), "first"));
@@ -176,7 +200,7 @@ std::string change_sections(const census::Report& report) {
                     Narrow::stacked);
         for (const census::CommandLine& line : report.commands)
             if (!table.add({text(line.name), time(line.at), text(line.user), text(line.words)})) break;
-        out += section("Commands", table.html(total_of(0, report.commands), "newest"));
+        out += section("Commands", table.html(total_of(report.commands_total, report.commands), "newest"));
     }
     return out;
 }

@@ -6,6 +6,7 @@
 
 #include "audit/html_parts.h"
 #include "audit/markup.h"
+#include "audit/text.h"
 
 namespace postcensus::audit {
 namespace {
@@ -35,17 +36,18 @@ std::string directories(const census::Report& report) {
         const Markup state =
             line.away_since
                 ? Markup{"<strong>does not answer since " + time(*line.away_since).html + "</strong>"}
-            : line.full_failed ? Markup{"<strong>the last full reading was not applied</strong>"}
-                               : words("good");
+            : line.full_failure ? Markup{"<strong>the last full reading was not applied:</strong> " +
+                                         text(*line.full_failure).html}
+                                : words("good");
         if (!table.add({text(line.name), number(line.listed), time_or(line.last_good, "never"),
                         time_or(line.last_full, "never"), state, text(line.outcome)}))
             break;
     }
-    return section("Directories", table.html(size_of(report.directories), "first"));
+    return section("Directories" + as_of_now(report), table.html(size_of(report.directories), "first"));
 }
 
 std::string readings(const census::Report& report) {
-    if (report.readings.empty()) return {};
+    if (report.readings.empty() && report.lookups == 0) return {};
     Table table("Readings of the directories",
                 {{"directory", Kind::key},
                  {"ended", Kind::word},
@@ -54,30 +56,40 @@ std::string readings(const census::Report& report) {
                  {"server"},
                  {"added", Kind::number},
                  {"removed", Kind::number},
+                 {"of these held", Kind::number},
                  {"applied", Kind::word},
                  {"outcome"}},
                 Narrow::stacked);
     for (const census::ReadingLine& line : report.readings)
         if (!table.add({text(line.directory), time(line.ended), words(spelled(line.ended - line.began)),
                         text(line.kind), text(line.server), number(line.added), number(line.removed),
-                        line.good ? words("yes") : Markup{"<strong>no</strong>"}, text(line.outcome)}))
+                        number(line.held), line.good ? words("yes") : Markup{"<strong>no</strong>"},
+                        text(line.outcome)}))
             break;
     const std::int64_t total = std::max(report.readings_total, size_of(report.readings));
-    return section("Readings",
-                   fmt::format("<p class=\"note\">{} in the period, {} of them not applied.</p>\n",
-                               grouped(total), grouped(report.readings_failed)) +
-                       table.html(total, "newest"));
+    return section(
+        "Readings",
+        fmt::format("<p class=\"note\">{} in the period, {} of them not applied; and {} lookups of single "
+                    "recipients, which show in what they brought.</p>\n",
+                    grouped(total), grouped(report.readings_failed), grouped(report.lookups)) +
+            (report.readings.empty() ? "" : table.html(total, "newest")));
 }
 
 std::string breakers(const census::Report& report) {
-    if (report.breakers.empty()) return {};
-    Table table("Callouts that are stopped",
-                {{"server", Kind::name}, {"domain"}, {"since", Kind::word}, {"reason"}}, Narrow::stacked);
-    for (const census::BreakerLine& line : report.breakers)
-        if (!table.add({text(line.target), line.domain.empty() ? words("all") : text(line.domain),
-                        time(line.since), text(line.reason)}))
-            break;
-    return section("Stopped callouts", table.html(size_of(report.breakers), "first"));
+    if (report.breakers.empty() && report.stops.empty()) return {};
+    Table table(
+        "Callouts that are stopped, or were",
+        {{"server", Kind::name}, {"domain"}, {"since", Kind::word}, {"until", Kind::word}, {"reason"}},
+        Narrow::stacked);
+    for (const auto* lines : {&report.breakers, &report.stops})
+        for (const census::BreakerLine& line : *lines)
+            if (!table.add({text(line.target), line.domain.empty() ? words("all") : text(line.domain),
+                            time(line.since), line.ended ? time(*line.ended) : Markup{"<strong>now</strong>"},
+                            text(line.reason)}))
+                break;
+    return section(
+        "Stopped callouts",
+        table.html(size_of(report.breakers) + std::max(report.stops_total, size_of(report.stops)), "newest"));
 }
 
 constexpr const char* kClasses[] = {"deliverable", "unknown", "policy", "accept-all", "fault", "retry"};
@@ -132,18 +144,23 @@ std::string callouts(const census::Report& report) {
         "ourselves.</p>\n<dl class=\"figures small\">" +
             totals +
             fmt::format("<div><dt>questions in line now</dt><dd>{}</dd></div>", grouped(report.questions)) +
-            "</dl>\n" + (report.targets.empty() ? "" : table.html(size_of(report.targets), "first")));
+            "</dl>\n" +
+            (report.targets.empty()
+                 ? ""
+                 : table.html(std::max(report.targets_total, size_of(report.targets)), "busiest")));
 }
 
 std::string networks(const census::Report& report) {
     if (report.networks.empty()) return {};
-    Table table("Networks that miss the most",
-                {{"network", Kind::key},
-                 {"distinct unknown recipients", Kind::number},
-                 {"misses not asked about", Kind::number}},
-                Narrow::stacked);
-    for (const census::NetworkLine& line : report.networks)
-        if (!table.add({text(line.network), number(line.missed), number(line.suppressed)})) break;
+    const bool all = report.domain.empty();  // what was not asked about is not counted by domain
+    std::vector<Column> columns{{"network", Kind::key}, {"distinct unknown recipients", Kind::number}};
+    if (all) columns.push_back({"misses not asked about", Kind::number});
+    Table table("Networks that miss the most", std::move(columns), Narrow::stacked);
+    for (const census::NetworkLine& line : report.networks) {
+        std::vector<Markup> cells{text(line.network), number(line.missed)};
+        if (all) cells.push_back(number(line.suppressed));
+        if (!table.add(cells)) break;
+    }
     return section("Networks",
                    "<p class=\"note\">Over its budget a network's misses become no questions. If one of "
                    "them is a mail filter of yours, name it in <code>relays</code>.</p>\n" +
@@ -164,7 +181,7 @@ std::string tables(const census::Report& report) {
         if (!table.add({text(line.table), number(line.entries), number(line.generation),
                         number(line.published), time(line.at), time_or(line.until, "no end")}))
             break;
-    return section("Tables", table.html(size_of(report.tables), "first"));
+    return section("Tables" + as_of_now(report), table.html(size_of(report.tables), "first"));
 }
 
 struct CounterWords {
@@ -182,16 +199,9 @@ constexpr CounterWords kCounters[] = {
     {"lines-hostile", "lines of the log that contradict themselves, dropped"},
     {"lines-cut", "lines of the log that were too long or cut, dropped"},
     {"log-gaps", "times that lines of the log may have been lost"},
-    {"published", "tables published"},
+    {"tables-repaired", "tables that somebody else had changed, written again"},
     {"lookups", "recipients looked up in a directory"},
     {"lookups-found", "of these: found"},
-    {"sessions", "sessions of callouts"},
-    {"callout-deliverable", "callouts that proved a recipient"},
-    {"callout-unknown", "callouts that proved a recipient unknown"},
-    {"callout-policy", "callouts that proved a closed recipient"},
-    {"callout-accept-all", "callouts to a server that accepts everyone"},
-    {"callout-fault", "callouts that a server refused to answer"},
-    {"callout-retry", "callouts without an answer"},
 };
 
 std::string counters(const census::Report& report) {

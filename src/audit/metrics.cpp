@@ -157,6 +157,11 @@ void add_waiting(const census::WatchFacts& facts, Text& text) {
     text.family("undecided_addresses", "gauge",
                 "Addresses with new evidence that have not been decided yet.");
     text.value(facts.undecided);
+    text.family("removals_held", "gauge", "Removals that wait for `postcensus approve`.");
+    text.value(facts.held);
+    text.family("objects_unseen", "gauge",
+                "Objects that readings do not find any more, and nothing says why.");
+    text.value(facts.unseen);
     text.family("addresses", "gauge", "Addresses that are not unsure, by answer and reason.");
     for (const auto& [key, number] : facts.addresses)
         text.value(number, {{"answer", key.first}, {"reason", key.second}});
@@ -199,7 +204,7 @@ void add_directories(const census::SyncFacts& facts, Text& text) {
         text.value(one.last_full ? seconds(*one.last_full) : 0.0, {{"directory", one.name}});
     text.family("directory_full_read_failed", "gauge", "1: the last full reading was not applied.");
     for (const census::DirectoryLine& one : facts.directories)
-        text.value(one.full_failed ? 1 : 0, {{"directory", one.name}});
+        text.value(one.full_failure ? 1 : 0, {{"directory", one.name}});
     text.family("directory_server_away", "gauge",
                 "1: the server whose changes are followed does not answer.");
     for (const census::DirectoryLine& one : facts.directories)
@@ -210,11 +215,6 @@ void add_directories(const census::SyncFacts& facts, Text& text) {
     text.family("directory_readings_total", "counter", "Readings of a directory, applied or failed.");
     for (const auto& [key, number] : facts.readings)
         text.value(number, {{"directory", key.second}, {"outcome", key.first}});
-    text.family("removals_held", "gauge", "Removals that wait for `postcensus approve`.");
-    text.value(facts.held);
-    text.family("objects_unseen", "gauge",
-                "Objects that readings do not find any more, and nothing says why.");
-    text.value(facts.unseen);
 }
 
 }  // namespace

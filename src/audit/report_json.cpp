@@ -42,22 +42,35 @@ Json counts(const std::map<std::string, std::int64_t>& values) {
     return all;
 }
 
+// Without any there is no time.
+Json waits_json(const census::WaitTimes& waits) {
+    const bool any = waits.count > 0;
+    return {{"count", waits.count},
+            {"median_seconds", any ? Json(seconds(waits.median)) : Json()},
+            {"p95_seconds", any ? Json(seconds(waits.p95)) : Json()}};
+}
+
 Json domain_json(const census::DomainCounts& one) {
-    return {{"domain", text(one.domain)}, {"accepted", one.accepted},
-            {"listed", one.listed},       {"learned", one.learned},
-            {"other", one.other},         {"closed", one.closed},
-            {"unknown", one.unknown},     {"held", one.held},
-            {"misses", one.misses},       {"missed", one.missed},
-            {"came", one.came},           {"left", one.left},
-            {"refused", one.rejected},    {"accept_all", one.accept_all}};
+    return {{"domain", text(one.domain)},
+            {"accepted", one.accepted},
+            {"listed", one.listed},
+            {"learned", one.learned},
+            {"other", one.other},
+            {"closed", one.closed},
+            {"unknown", one.unknown},
+            {"held", one.held},
+            {"misses", one.misses},
+            {"missed", one.missed},
+            {"came", one.came},
+            {"left", one.left},
+            {"refused", one.rejected},
+            {"accept_all", one.accept_all},
+            {"learned_after_miss", waits_json(one.waits)}};
 }
 
 Json learned_json(const census::LearnTimes& learned) {
-    Json json{{"count", learned.count}};
-    const bool any = learned.count > 0;
-    json["median_seconds"] = any ? Json(seconds(learned.median)) : Json();
-    json["p95_seconds"] = any ? Json(seconds(learned.p95)) : Json();
-    json["longest_seconds"] = any ? Json(seconds(learned.longest)) : Json();
+    Json json = waits_json(learned);
+    json["longest_seconds"] = learned.count > 0 ? Json(seconds(learned.longest)) : Json();
     json["histogram"] = Json::array();
     for (std::size_t i = 0; i < learned.histogram.size(); ++i)
         json["histogram"].push_back(
@@ -101,9 +114,12 @@ void add_doubts(const census::Report& report, Json& json) {
 
 void add_work(const census::Report& report, Json& json) {
     json["directories"] = list(report.directories, [](const census::DirectoryLine& one) {
-        return Json{{"directory", text(one.name)},        {"listed", one.listed},
-                    {"last_good", time(one.last_good)},   {"last_full", time(one.last_full)},
-                    {"away_since", time(one.away_since)}, {"full_failed", one.full_failed},
+        return Json{{"directory", text(one.name)},
+                    {"listed", one.listed},
+                    {"last_good", time(one.last_good)},
+                    {"last_full", time(one.last_full)},
+                    {"away_since", time(one.away_since)},
+                    {"full_failure", one.full_failure ? text(*one.full_failure) : Json()},
                     {"last_outcome", text(one.outcome)}};
     });
     json["readings"] = counted(report.readings_total, report.readings, [](const census::ReadingLine& one) {
@@ -114,12 +130,14 @@ void add_work(const census::Report& report, Json& json) {
                     {"seconds", seconds(one.ended - one.began)},
                     {"added", one.added},
                     {"removed", one.removed},
+                    {"held", one.held},
                     {"applied", one.good},
                     {"outcome", text(one.outcome)}};
     });
     json["readings"]["failed"] = report.readings_failed;
+    json["readings"]["lookups"] = report.lookups;
     json["callouts"] = counts(report.callouts);
-    json["targets"] = list(report.targets, [](const census::TargetLine& one) {
+    json["targets"] = counted(report.targets_total, report.targets, [](const census::TargetLine& one) {
         return Json{{"target", text(one.target)},
                     {"callouts", counts(one.classes)},
                     {"sessions", one.sessions},
@@ -127,18 +145,25 @@ void add_work(const census::Report& report, Json& json) {
                     {"most_refused", one.most_refused > 0 ? Json(one.most_refused) : Json()},
                     {"limit_at", one.limit_at ? Json(*one.limit_at) : Json()}};
     });
-    json["breakers"] = list(report.breakers, [](const census::BreakerLine& one) {
+    const auto breaker = [](const census::BreakerLine& one) {
         return Json{{"target", text(one.target)},
                     {"domain", one.domain.empty() ? Json() : text(one.domain)},
                     {"since", time(one.since)},
+                    {"ended", time(one.ended)},
                     {"reason", text(one.reason)}};
-    });
-    json["networks"] = list(report.networks, [](const census::NetworkLine& one) {
-        return Json{{"network", text(one.network)}, {"missed", one.missed}, {"suppressed", one.suppressed}};
+    };
+    json["breakers"] = counted(static_cast<std::int64_t>(report.breakers.size()), report.breakers, breaker);
+    json["stops"] = counted(report.stops_total, report.stops, breaker);
+    // What is not counted by domain is not 0.
+    const bool all = report.domain.empty();
+    json["networks"] = list(report.networks, [all](const census::NetworkLine& one) {
+        return Json{{"network", text(one.network)},
+                    {"missed", one.missed},
+                    {"suppressed", all ? Json(one.suppressed) : Json()}};
     });
     json["questions"] = report.questions;
     json["lapsed"] = report.lapsed;
-    json["counters"] = report.domain.empty() ? counts(report.counters) : Json();
+    json["counters"] = all ? counts(report.counters) : Json();
     json["tables"] = list(report.tables, [](const census::TableLine& one) {
         return Json{{"table", text(one.table)},       {"entries", one.entries},
                     {"generation", one.generation},   {"published", one.published},
@@ -156,7 +181,7 @@ void add_course(const census::Report& report, Json& json) {
                     {"cause", text(one.cause)},
                     {"waited_seconds", one.waited ? Json(seconds(*one.waited)) : Json()}};
     });
-    json["commands"] = list(report.commands, [](const census::CommandLine& one) {
+    json["commands"] = counted(report.commands_total, report.commands, [](const census::CommandLine& one) {
         return Json{{"at", time(one.at)},
                     {"command", text(one.name)},
                     {"user", text(one.user)},
@@ -199,6 +224,7 @@ std::string dump(const Json& json) {
 std::string report_json(const census::Report& report) {
     Json json{{"since", time(report.since)}, {"until", time(report.until)}, {"made", time(report.made)}};
     json["domain"] = report.domain.empty() ? Json() : text(report.domain);
+    json["domain_ended"] = report.domain.empty() ? Json() : Json(report.ended);
     json["attention"] = list(report.attention, [](const census::Attention& one) {
         return Json{{"what", text(one.what)}, {"words", text(one.words)}};
     });

@@ -57,8 +57,8 @@ class Text {
              colours_.bold(fmt::format("Postcensus report, {} to {}{}", format_time(report_.since),
                                        format_time(report_.until),
                                        report_.domain.empty() ? "" : ", " + printable(report_.domain))));
-        if (!report_.domain.empty())
-            line("directories, readings, servers, tables and commands are those of all domains");
+        if (!report_.domain.empty()) line("{}", kOfAllDomains);
+        if (report_.ended) line("no route names this domain any more: what follows is its history");
         add_attention();
         add_domains();
         add_waiting();
@@ -79,6 +79,7 @@ class Text {
         out_ += "\n";
     }
     void title(const std::string& text) { line("\n{}", colours_.bold(text)); }
+    std::string now(const char* heading) const { return heading + as_of_now(report_); }
     std::string since(Time at) const { return ago(at, report_.made); }
     // How many a list leaves out.
     void more(std::int64_t total, std::size_t shown) {
@@ -92,13 +93,13 @@ class Text {
 
     void add_attention() {
         if (report_.attention.empty()) return line("{}", colours_.green("Nothing needs attention."));
-        title("Needs attention:");
+        title(is_past(report_) ? "Needs attention (of the period, and as of now):" : "Needs attention:");
         for (const census::Attention& one : report_.attention)
             line("  {} {}", colours_.red("!"), printable(one.words, 500));
     }
 
     void add_domains() {
-        title("Domains:");
+        title(is_past(report_) ? "Domains (accepted to held: as of now):" : "Domains:");
         if (report_.domains.empty()) return line("  no relayed domain");
         Columns columns({"domain", "accepted", "listed", "learned", "closed", "unknown", "held", "misses",
                          "distinct", "came", "left", "refused"});
@@ -121,7 +122,7 @@ class Text {
 
     void add_waiting() {
         if (report_.waiting_total == 0) return;
-        title("Unsure for over an hour with senders coming back (mail waits):");
+        title(now("Unsure for over an hour with senders coming back (mail waits)") + ":");
         for (std::size_t i = 0; i < few(report_.waiting); ++i) {
             const census::WaitingLine& one = report_.waiting[i];
             const auto reason = census::parse_reason(one.reason).value_or(census::Reason::no_evidence);
@@ -138,6 +139,15 @@ class Text {
         line("  {} recipients; from the first miss to the answer: median {}, 95th percentile {}, longest {}",
              report_.learned.count, spell(report_.learned.median), spell(report_.learned.p95),
              spell(report_.learned.longest));
+        if (report_.domains.size() < 2) return;
+        Columns columns({"domain", "recipients", "median", "95%"});
+        std::size_t learned = 0;
+        for (const census::DomainCounts& domain : report_.domains)
+            if (domain.waits.count > 0 && ++learned <= kDomains)
+                columns.add({printable(domain.domain), std::to_string(domain.waits.count),
+                             spell(domain.waits.median), spell(domain.waits.p95)});
+        columns.write(colours_, out_);
+        more(static_cast<std::int64_t>(learned), std::min(learned, kDomains));
     }
 
     static std::string spell(Milliseconds time) {
@@ -148,14 +158,14 @@ class Text {
 
     void add_doubts() {
         if (report_.gaps_total > 0) {
-            title("Gaps: the server knows them, no directory lists them:");
+            title(now("Gaps") + ": the server knows them, no directory lists them:");
             for (std::size_t i = 0; i < few(report_.gaps); ++i)
                 line("  {}  proven {}: {}", printable(report_.gaps[i].address), since(report_.gaps[i].at),
                      printable(report_.gaps[i].kind, 500));
             more(report_.gaps_total, few(report_.gaps));
         }
         if (report_.conflicts_total > 0) {
-            title("Conflicts: a directory lists them, the server refuses them:");
+            title(now("Conflicts") + ": a directory lists them, the server refuses them:");
             for (std::size_t i = 0; i < few(report_.conflicts); ++i) {
                 const census::ConflictLine& one = report_.conflicts[i];
                 line("  {}  {} at {}: {} ({})", printable(one.address), since(one.at), printable(one.target),
@@ -169,8 +179,9 @@ class Text {
             title("Bounces of accepted recipients:");
             for (std::size_t i = 0; i < few(report_.bounces); ++i) {
                 const census::BounceLine& one = report_.bounces[i];
-                line("  {}  {} times, last {} by {}: {} (now: {})", printable(one.address), one.count,
-                     since(one.last), printable(one.host), printable(one.reply), printable(one.answer));
+                line("  {}  {} in the period, last {} by {}: {} (now: {})", printable(one.address),
+                     one.count == 1 ? "once" : fmt::format("{} times", one.count), since(one.last),
+                     printable(one.host), printable(one.reply), printable(one.answer));
             }
             more(report_.bounces_total, few(report_.bounces));
         }
@@ -178,7 +189,8 @@ class Text {
 
     void add_held() {
         if (report_.held_total > 0) {
-            title(fmt::format("Held: {} removals wait for `postcensus approve`:", report_.held_total));
+            title(now("Held") +
+                  fmt::format(": {} removals wait for `postcensus approve`:", report_.held_total));
             for (std::size_t i = 0; i < few(report_.held); ++i) {
                 const census::HoldLine& one = report_.held[i];
                 line("  hold {}: {} ({}{}{})", one.number, printable(one.address),
@@ -189,11 +201,11 @@ class Text {
             more(report_.held_total, few(report_.held));
         }
         if (report_.unseen_total == 0) return;
-        title(fmt::format(
-            "Unseen: {} objects are not found any more, and nothing says that they are gone; what "
-            "they list stays accepted until a callout says otherwise. Deleted, moved out of "
-            "base, or hidden from our account?",
-            report_.unseen_total));
+        title(
+            fmt::format("{}: {} objects are not found any more, and nothing says that they are gone; what "
+                        "they list stays accepted until a callout says otherwise. Deleted, moved out of "
+                        "base, or hidden from our account?",
+                        now("Unseen"), report_.unseen_total));
         for (std::size_t i = 0; i < few(report_.unseen); ++i)
             line("  {} ({}: {})", printable(report_.unseen[i].address),
                  printable(report_.unseen[i].directory), printable(report_.unseen[i].object));
@@ -201,30 +213,47 @@ class Text {
     }
 
     void add_reading() {
-        if (!report_.directories.empty()) title("Directories:");
+        if (!report_.directories.empty()) title(now("Directories") + ":");
         for (const census::DirectoryLine& one : report_.directories)
-            line("  {}: {} addresses listed; last good read {}, in full {}{}", printable(one.name),
+            line("  {}: {} addresses listed; last good read {}, in full {}{}{}", printable(one.name),
                  one.listed, one.last_good ? since(*one.last_good) : "never",
                  one.last_full ? since(*one.last_full) : "never",
+                 one.full_failure ? "; the last one in full was not applied: " + printable(*one.full_failure)
+                                  : "",
                  one.away_since ? "; its server has not answered since " + format_time(*one.away_since) : "");
-        if (report_.readings_total == 0) return;
-        title(fmt::format("Readings ({}, {} not applied):", report_.readings_total, report_.readings_failed));
+        if (report_.readings_total == 0 && report_.lookups == 0) return;
+        title(fmt::format("Readings ({}, {} not applied{}):", report_.readings_total, report_.readings_failed,
+                          report_.lookups > 0
+                              ? fmt::format("; and {} lookups of single recipients", report_.lookups)
+                              : ""));
         for (std::size_t i = 0; i < few(report_.readings); ++i) {
             const census::ReadingLine& one = report_.readings[i];
             const double seconds = std::chrono::duration<double>(one.ended - one.began).count();
             if (one.good)
-                line("  {}  {} ({}) at {}: {} added, {} removed, in {:.1f} s", format_time(one.ended),
+                line("  {}  {} ({}) at {}: {} added, {} removed{}, in {:.1f} s", format_time(one.ended),
                      printable(one.directory), printable(one.kind), printable(one.server), one.added,
-                     one.removed, seconds);
+                     one.removed, one.held > 0 ? fmt::format(" ({} held)", one.held) : "", seconds);
             else
                 line("  {}  {} ({}): {}: {}", format_time(one.ended), printable(one.directory),
                      printable(one.kind), colours_.red("not applied"), printable(one.outcome));
         }
+        more(report_.readings_total, few(report_.readings));
+    }
+
+    void add_breaker(const census::BreakerLine& one, const std::string& how) {
+        line("  {} {}{} since {}{}: {}", how, printable(one.target),
+             one.domain.empty() ? "" : " for " + printable(one.domain), format_time(one.since),
+             one.ended ? fmt::format(" until {} ({})", format_time(*one.ended), spell(*one.ended - one.since))
+                       : "",
+             printable(one.reason));
     }
 
     void add_asking() {
-        if (!report_.targets.empty()) title("Callouts:");
-        for (const census::TargetLine& one : report_.targets) {
+        if (!report_.targets.empty() || !report_.breakers.empty() || !report_.stops.empty() ||
+            report_.questions > 0)
+            title("Callouts:");
+        for (std::size_t i = 0; i < few(report_.targets); ++i) {
+            const census::TargetLine& one = report_.targets[i];
             std::string classes;
             for (const auto& [name, number] : one.classes)
                 classes += fmt::format("{}{} {}", classes.empty() ? "" : ", ", number, name);
@@ -233,27 +262,33 @@ class Text {
                  one.most_refused > 0 ? fmt::format(", {} refused a session", one.most_refused) : "",
                  one.limit_at ? fmt::format(" (it ended one at {})", *one.limit_at) : "");
         }
-        for (const census::BreakerLine& one : report_.breakers)
-            line("  {} {}{} since {}: {}", colours_.red("stopped:"), printable(one.target),
-                 one.domain.empty() ? "" : " for " + printable(one.domain), format_time(one.since),
-                 printable(one.reason));
-        if (report_.questions > 0) line("  {} questions stand in line", report_.questions);
+        more(report_.targets_total, few(report_.targets));
+        for (std::size_t i = 0; i < few(report_.breakers); ++i)
+            add_breaker(report_.breakers[i], colours_.red(now("stopped") + ":"));
+        more(static_cast<std::int64_t>(report_.breakers.size()), few(report_.breakers));
+        for (std::size_t i = 0; i < few(report_.stops); ++i) add_breaker(report_.stops[i], "was stopped:");
+        more(report_.stops_total, few(report_.stops));
+        if (report_.questions > 0) line("  {} {}", report_.questions, now("questions stand in line"));
         if (report_.networks.empty()) return;
         title("Networks that asked for recipients who are not accepted:");
-        Columns columns({"network", "distinct", "suppressed"});
-        for (std::size_t i = 0; i < few(report_.networks); ++i)
-            columns.add({printable(report_.networks[i].network), std::to_string(report_.networks[i].missed),
-                         std::to_string(report_.networks[i].suppressed)});
+        const bool all = report_.domain.empty();  // what became no question is not counted by domain
+        Columns columns(all ? std::vector<std::string>{"network", "distinct", "suppressed"}
+                            : std::vector<std::string>{"network", "distinct"});
+        for (std::size_t i = 0; i < few(report_.networks); ++i) {
+            const census::NetworkLine& one = report_.networks[i];
+            std::vector<std::string> row{printable(one.network), std::to_string(one.missed)};
+            if (all) row.push_back(std::to_string(one.suppressed));
+            columns.add(std::move(row));
+        }
         columns.write(colours_, out_);
     }
 
     void add_counts() {
-        if (!report_.tables.empty()) title("Tables:");
+        if (!report_.tables.empty()) title(now("Tables") + ":");
         for (const census::TableLine& one : report_.tables)
             line("  {:<10} {:>9} entries, generation {}, published {} times, last {}{}", printable(one.table),
                  one.entries, one.generation, one.published, since(one.at),
                  one.until ? ", good until " + format_time(*one.until) : "");
-        if (report_.lapsed > 0) line("  {} rejections ended with their lease", report_.lapsed);
         if (report_.counters.empty()) return;
         title("Counts (whole hours):");
         for (const auto& [name, value] : report_.counters) line("  {:<24} {:>10}", printable(name), value);
@@ -265,11 +300,13 @@ class Text {
             line("  {}  {} by {}: {}", format_time(report_.commands[i].at),
                  printable(report_.commands[i].name), printable(report_.commands[i].user),
                  printable(report_.commands[i].words));
+        more(report_.commands_total, few(report_.commands));
         const std::size_t shown = few(report_.changes, kChanges);
         title(report_.changes_total > static_cast<std::int64_t>(shown)
                   ? fmt::format("Changes ({}, the newest {}; --format csv has all):", report_.changes_total,
                                 shown)
                   : fmt::format("Changes ({}):", report_.changes_total));
+        if (report_.lapsed > 0) line("  of these {} rejections that ended with their lease", report_.lapsed);
         for (std::size_t i = 0; i < shown; ++i) {
             const census::ChangeLine& one = report_.changes[i];
             line("  {}  {}: {} -> {} ({}; {})", format_time(one.at), printable(one.address),

@@ -10,6 +10,20 @@
 
 namespace postcensus::audit {
 
+// What a report of one domain does not tell apart.
+constexpr const char* kOfAllDomains =
+    "directories, readings, lookups, servers and their callouts, questions in line, tables and commands are "
+    "those of all domains";
+
+// A period that is over: what waits, is held, or stands in the tables is not of it.
+inline bool is_past(const census::Report& report) {
+    return report.until < report.made;
+}
+// Behind the heading of what is as it is now, whatever the period.
+inline std::string as_of_now(const census::Report& report) {
+    return is_past(report) ? " (as of now)" : "";
+}
+
 std::string report_text(const census::Report& report, bool colour);
 std::string scan_text(const census::ScanReport& scan);
 std::string explanation_text(const census::Explanation& explanation, Time now, bool colour);

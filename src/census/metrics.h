@@ -22,6 +22,7 @@ struct WatchFacts {
     std::map<std::string, std::int64_t> questions;                          // in line, by who waits
     std::int64_t waiting = 0;  // unsure for over an hour while senders come back, in the last day
     std::int64_t undecided = 0;
+    std::int64_t held = 0, unseen = 0;
     std::vector<BreakerLine> breakers;
     std::vector<std::string> accept_all;  // domains
     std::map<std::string, Time> polled;   // when the changes of a directory were last read
@@ -40,7 +41,6 @@ struct SyncFacts {
     bool state_read = false;  // if not, all below is unknown
     std::vector<DirectoryLine> directories;
     std::map<std::pair<std::string, std::string>, std::int64_t> readings;  // good and failed, by directory
-    std::int64_t held = 0, unseen = 0;
 };
 
 }  // namespace postcensus::census

@@ -10,7 +10,11 @@
 namespace postcensus::census {
 namespace {
 
-constexpr std::chrono::minutes kAwayLong{10};  // it restarts now and then
+constexpr std::chrono::minutes kAwayLong{10};     // it restarts now and then
+constexpr std::chrono::minutes kRotationLong{5};  // a log that is rotated is away for a moment
+// It is the text of a mail: what a hosting has thousands of is counted.
+constexpr std::size_t kMostServers = 10;
+constexpr std::size_t kMostNames = 3;
 
 std::string several(std::int64_t number, const char* one, const char* many) {
     return fmt::format("{} {}", number, number == 1 ? one : many);
@@ -21,16 +25,31 @@ std::int64_t counter(const Report& report, const char* name) {
     return found == report.counters.end() ? 0 : found->second;
 }
 
+// What is wrong with how a directory is read, or nothing.
+std::string reading_words(const DirectoryLine& directory, Time made) {
+    if (directory.full_failure)
+        return fmt::format("directory {}: the last full reading was not applied: {}", directory.name,
+                           *directory.full_failure);
+    if (!directory.last_good) return fmt::format("directory {} has never been read", directory.name);
+    if (made - *directory.last_good > std::chrono::hours(1))
+        return fmt::format("directory {} was last read {} ago", directory.name,
+                           spell_duration(made - *directory.last_good));
+    // Polls and lookups go on while nobody runs `sync`.
+    if (!directory.last_full)
+        return fmt::format("directory {} has not been read in full yet: run `postcensus sync {}`",
+                           directory.name, directory.name);
+    if (made - *directory.last_full > kFullStale)
+        return fmt::format(
+            "directory {} was last read in full {} ago: does the timer of `sync` run? See `systemctl "
+            "list-timers 'postcensus*'`",
+            directory.name, spell_duration(made - *directory.last_full));
+    return {};
+}
+
 void add_directories(const Report& report, std::vector<Attention>& all) {
     for (const DirectoryLine& directory : report.directories) {
-        if (directory.full_failed && !directory.outcome.empty())
-            all.push_back({"reading", fmt::format("directory {}: the last full reading was not applied: {}",
-                                                  directory.name, directory.outcome)});
-        else if (!directory.last_good)
-            all.push_back({"reading", fmt::format("directory {} has never been read", directory.name)});
-        else if (report.made - *directory.last_good > std::chrono::hours(1))
-            all.push_back({"reading", fmt::format("directory {} was last read {} ago", directory.name,
-                                                  spell_duration(report.made - *directory.last_good))});
+        if (const std::string words = reading_words(directory, report.made); !words.empty())
+            all.push_back({"reading", words});
         if (directory.away_since && report.made - *directory.away_since > kAwayLong)
             all.push_back(
                 {"away", fmt::format("the server of directory {} that is followed has not answered for {}",
@@ -42,7 +61,13 @@ void add_directories(const Report& report, std::vector<Attention>& all) {
 void add_breakers(const Report& report, std::vector<Attention>& all) {
     std::map<std::string, std::vector<const BreakerLine*>> by_target;
     for (const BreakerLine& breaker : report.breakers) by_target[breaker.target].push_back(&breaker);
+    std::size_t lines = 0;
     for (const auto& [target, breakers] : by_target) {
+        if (++lines > kMostServers) {
+            all.push_back({"breaker", fmt::format("callouts to {} more servers are stopped",
+                                                  by_target.size() - kMostServers)});
+            break;
+        }
         std::string about;
         if (!breakers.front()->domain.empty())
             about = breakers.size() == 1 ? " for " + breakers.front()->domain
@@ -52,7 +77,29 @@ void add_breakers(const Report& report, std::vector<Attention>& all) {
     }
 }
 
+// One for all domains: a hosting may have thousands behind one server.
+void add_accept_all(const Report& report, std::vector<Attention>& all) {
+    std::vector<std::string> names;
+    std::size_t number = 0;
+    for (const DomainCounts& domain : report.domains)
+        if (domain.accept_all && ++number <= kMostNames) names.push_back(domain.domain);
+    if (number == 0) return;
+    constexpr const char* kEffect = "unknown recipients cannot be refused";
+    all.push_back(
+        {"accept-all",
+         number == 1
+             ? fmt::format("the server of {} accepts every recipient: {}", names.front(), kEffect)
+             : fmt::format("the servers of {} domains accept every recipient: {} ({}{})", number, kEffect,
+                           fmt::join(names, ", "),
+                           number > kMostNames ? fmt::format(" and {} more", number - kMostNames) : "")});
+}
+
 void add_tables(const Report& report, std::vector<Attention>& all) {
+    if (!report.unpublished.empty())
+        all.push_back(
+            {"table", fmt::format("never published: {}. Where main.cf names such a table, Postfix answers "
+                                  "451 for every recipient; see the log of `watch`, and `postcensus check`",
+                                  fmt::join(report.unpublished, ", "))});
     for (const TableLine& table : report.tables)
         if (table.entries > 0 && table.until && report.made - *table.until > std::chrono::minutes(1))
             all.push_back(
@@ -83,11 +130,7 @@ std::vector<Attention> attention_of(const Report& report) {
                                    " for `postcensus approve`"});
     add_directories(report, all);
     add_breakers(report, all);
-    for (const DomainCounts& domain : report.domains)
-        if (domain.accept_all)
-            all.push_back({"accept-all", fmt::format("the server of {} accepts every recipient: unknown "
-                                                     "recipients cannot be refused",
-                                                     domain.domain)});
+    add_accept_all(report, all);
     if (report.conflicts_total > 0)
         all.push_back(
             {"conflict", several(report.conflicts_total, "recipient is listed, and the server refuses it",
@@ -97,11 +140,18 @@ std::vector<Attention> attention_of(const Report& report) {
             {"bounce", "mail to " +
                            several(report.bounces_total, "accepted recipient", "accepted recipients") +
                            " was refused by the server: backscatter may have got out"});
+    if (report.log_missing && !report.unwatched && report.made - *report.log_missing > kRotationLong)
+        all.push_back({"log", fmt::format("the log of Postfix has not been there for {}, so nobody asks: see "
+                                          "`postcensus check`",
+                                          spell_duration(report.made - *report.log_missing))});
     if (const std::int64_t gaps = counter(report, "log-gaps"); gaps > 0)
         all.push_back({"log", "lines of the log may have been lost, " + several(gaps, "time", "times")});
-    for (const CommandLine& command : report.commands)
-        if (command.name == "failsafe")
-            all.push_back({"failsafe", "failsafe had to step in: " + command.words});
+    if (report.failsafe_runs > 0)
+        all.push_back({"failsafe", "failsafe had to step in: " + report.last_failsafe +
+                                       (report.failsafe_runs > 1
+                                            ? fmt::format(" (and {} more in the period)",
+                                                          several(report.failsafe_runs - 1, "time", "times"))
+                                            : "")});
     add_tables(report, all);
     return all;
 }

@@ -4,6 +4,7 @@
 // them harmless first.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -17,6 +18,12 @@ namespace postcensus::census {
 
 // --- a report
 
+// Of recipients that were accepted after a miss: how long that took from the first miss.
+struct WaitTimes {
+    std::int64_t count = 0;
+    Milliseconds median{}, p95{};
+};
+
 struct DomainCounts {
     std::string domain;
     std::int64_t accepted = 0;  // that Postfix accepts, closed ones included
@@ -29,10 +36,11 @@ struct DomainCounts {
     // In the period:
     std::int64_t misses = 0;    // those that are kept: of each recipient the first, and the last few
     std::int64_t missed = 0;    // distinct recipients of them
-    std::int64_t came = 0;      // addresses that became accepted, after the first reading
+    std::int64_t came = 0;      // distinct addresses that became accepted, after the first reading
     std::int64_t left = 0;      // that stopped being so
     std::int64_t rejected = 0;  // that were proved unknown
-    bool accept_all = false;    // its server accepts every recipient
+    bool accept_all = false;    // its server accepts every recipient, where callouts are to prove them
+    WaitTimes waits;
 };
 
 // A recipient that has been unsure for over an hour while its senders come back: mail waits.
@@ -44,10 +52,9 @@ struct WaitingLine {
     std::string last_callout;  // class and reply, or empty
 };
 
-// Recipients that were accepted after a miss, and how long that took.
-struct LearnTimes {
-    std::int64_t count = 0;
-    Milliseconds median{}, p95{}, longest{};
+// The same of all domains, and how it spreads.
+struct LearnTimes : WaitTimes {
+    Milliseconds longest{};
     std::vector<std::int64_t> histogram;  // up to each of kLearnSteps, and beyond
 };
 constexpr Milliseconds kLearnSteps[] = {
@@ -73,10 +80,10 @@ struct ConflictLine {
 
 // A recipient that was accepted and whose mail the server refused: backscatter that got out.
 struct BounceLine {
-    std::string address, host, reply;
-    Time first, last;
-    std::int64_t count = 0;
-    std::string answer;  // what it is now
+    std::string address, host, reply;  // host and reply are those of the last one of all
+    Time first, last;                  // in the period, as is
+    std::int64_t count = 0;            // by whole hours
+    std::string answer;                // what it is now
 };
 
 // A removal that waits for an operator.
@@ -97,14 +104,17 @@ struct DirectoryLine {
     std::optional<Time> last_good;   // the end of the last reading that was applied, or of the last poll
     std::optional<Time> last_full;   // that was applied
     std::optional<Time> away_since;  // the server that we follow does not answer
-    bool full_failed = false;        // the last full reading that was tried was not applied
-    std::string outcome;             // of the last reading
+    std::optional<std::string> full_failure;  // why the last full reading that was tried was not applied
+    std::string outcome;                      // of the last reading
 };
+// A full reading that is older is late: `sync` reads everything once a day.
+constexpr std::chrono::hours kFullStale{48};
 
 struct ReadingLine {
     std::string directory, kind, server, outcome;
     Time began, ended;
     std::int64_t added = 0, removed = 0;
+    std::int64_t held = 0;  // of the removed ones: that the gate held
     bool good = true;
 };
 
@@ -118,18 +128,19 @@ struct TargetLine {
     std::optional<std::int64_t> limit_at;  // the refusal at which it ended one
 };
 
-// Callouts that are stopped.
+// Callouts that are stopped, or were.
 struct BreakerLine {
     std::string target;
     std::string domain;  // empty: all
     Time since;
     std::string reason;
+    std::optional<Time> ended = {};
 };
 
 struct NetworkLine {
     std::string network;
     std::int64_t missed = 0;      // distinct recipients that are not accepted
-    std::int64_t suppressed = 0;  // misses that became no question
+    std::int64_t suppressed = 0;  // misses that became no question; not counted by domain
 };
 
 struct TableLine {
@@ -153,7 +164,7 @@ struct CommandLine {
     Time at;
 };
 
-// What happened in one step of the period.
+// What happened in one step of the period. Changes, not addresses: one may have come and left several times.
 struct Step {
     Time at;                      // its begin
     std::int64_t misses = 0;      // in the log
@@ -177,10 +188,12 @@ struct Attention {
 struct Report {
     Time since, until, made;
     std::string domain;  // empty: all; else domains, waiting, … are this one's alone
+    bool ended = false;  // no route names that one any more
     std::vector<Attention> attention;
     std::vector<DomainCounts> domains;
-    std::int64_t elsewhere = 0;  // known addresses in domains that no route names
-    bool unwatched = false;      // no `watch` runs: nobody follows the log, asks, or renews leases
+    std::int64_t elsewhere = 0;       // known addresses in domains that no route names
+    bool unwatched = false;           // no `watch` runs: nobody follows the log, asks, or renews leases
+    std::optional<Time> log_missing;  // since when `watch` does not find the log
 
     std::vector<WaitingLine> waiting;
     std::int64_t waiting_total = 0;
@@ -197,20 +210,28 @@ struct Report {
     std::int64_t unseen_total = 0;
 
     std::vector<DirectoryLine> directories;
-    std::vector<ReadingLine> readings;  // the newest ones
+    std::vector<ReadingLine> readings;  // the newest ones, without good lookups of single addresses
     std::int64_t readings_total = 0, readings_failed = 0;
+    std::int64_t lookups = 0;                      // the good ones
     std::map<std::string, std::int64_t> callouts;  // answers by class
-    std::vector<TargetLine> targets;
-    std::vector<BreakerLine> breakers;
+    std::vector<TargetLine> targets;               // the busiest ones
+    std::int64_t targets_total = 0;
+    std::vector<BreakerLine> breakers;  // now: all of them
+    std::vector<BreakerLine> stops;     // that ended in the period, or after it and began before its end
+    std::int64_t stops_total = 0;
     std::vector<NetworkLine> networks;
     std::int64_t questions = 0;                    // in the queue now
     std::int64_t lapsed = 0;                       // rejections that ended by themselves
     std::map<std::string, std::int64_t> counters;  // misses, misses-suppressed, lines-cut, log-gaps, …
     std::vector<TableLine> tables;
+    std::vector<std::string> unpublished;  // tables that have never been put out
 
     std::vector<ChangeLine> changes;  // the newest ones
     std::int64_t changes_total = 0;
-    std::vector<CommandLine> commands;
+    std::vector<CommandLine> commands;  // the newest ones
+    std::int64_t commands_total = 0;
+    std::int64_t failsafe_runs = 0;  // of these: tables that failsafe emptied
+    std::string last_failsafe;       // what it said of the last one
 
     Milliseconds step{};  // the length of each of
     std::vector<Step> steps;

@@ -275,6 +275,11 @@ const Route* Configuration::route_of(std::string_view domain) const {
     return found == route_by_domain.end() ? nullptr : &routes[found->second];
 }
 
+bool Configuration::needs_proof(const std::string& domain) const {
+    const Route* route = route_of(domain);
+    return route != nullptr && route->asks() && !route->accepts_all_of(domain);
+}
+
 bool Configuration::asks_postfix_for_domains() const {
     return std::any_of(routes.begin(), routes.end(),
                        [](const Route& route) { return route.ask_postfix_for_domains; });

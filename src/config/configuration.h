@@ -53,6 +53,9 @@ struct Configuration {
     std::map<std::string, std::size_t, std::less<>> route_by_domain;
 
     const Route* route_of(std::string_view domain) const;
+    // Whether callouts are to prove recipients of this domain: then a server that accepts all of them is at
+    // fault. Not where nobody is asked, and not where everybody is wanted.
+    bool needs_proof(const std::string& domain) const;
     bool asks_postfix_for_domains() const;
     // What Postfix relays, and no route names, belongs to the route that asks it. Once, before it is used.
     void set_postfix_domains(const std::vector<std::string>& domains);

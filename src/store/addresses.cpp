@@ -187,13 +187,18 @@ AnswerWriter::AnswerWriter(Writer& writer, Time now)
       decided_(writer.db, "DELETE FROM undecided WHERE address_id = ?"),
       unhold_(writer.db, "DELETE FROM hold WHERE address_id = ?"),
       hold_(writer.db,
-            "INSERT INTO hold (address_id, number, directory, object, cause, at) "
-            "SELECT address.id, :number, coalesce(directory.name, ''), coalesce(dn, ''), :cause, :at "
+            "INSERT INTO hold (address_id, domain, number, directory, object, cause, at) "
+            "SELECT address.id, domain, :number, coalesce(directory.name, ''), coalesce(dn, ''), :cause, :at "
             "FROM address LEFT JOIN object ON object.id = coalesce((SELECT object_id FROM listing WHERE "
             "address_id = address.id ORDER BY object_id LIMIT 1), last_object) "
             "LEFT JOIN directory ON directory.id = directory_id WHERE address.id = :id "
             "ON CONFLICT (address_id) DO UPDATE SET number = excluded.number, cause = excluded.cause "
-            "WHERE cause = 'unseen' AND excluded.cause = 'gate'") {}
+            "WHERE cause = 'unseen' AND excluded.cause = 'gate'"),
+      reading_(writer.db,
+               "UPDATE reading SET held = held + 1 WHERE began_seq = (SELECT read_seq FROM address JOIN "
+               "object ON object.id = last_object WHERE address.id = :id) AND seq = (SELECT listed_seq FROM "
+               "address WHERE id = :id AND NOT EXISTS (SELECT 1 FROM event WHERE address_id = :id AND "
+               "event.seq > listed_seq))") {}
 
 void AnswerWriter::drop_undecided(AddressId id) {
     decided_.reset();
@@ -283,8 +288,20 @@ void AnswerWriter::write_hold(AddressId id, std::int64_t number, HoldCause cause
     hold_.exec();
 }
 
+// Counts it for the reading that ended its listing, if nothing else has happened to it since: neither a
+// callout, nor an operator's command.
+void AnswerWriter::note_reading(const Pending& held) {
+    const auto& callouts = held.evidence.callouts;
+    if (held.evidence.listings > 0 || (!callouts.empty() && callouts.back().began >= held.evidence.listed_at))
+        return;
+    reading_.reset();
+    reading_.bind(":id", held.id);
+    reading_.exec();
+}
+
 void AnswerWriter::hold(const Pending& pending, std::int64_t number) {
     write_hold(pending.id, number, HoldCause::gate);
+    note_reading(pending);
     Pending held = pending;
     held.hold = HoldCause::gate;
     held.evidence.held = true;

@@ -101,6 +101,7 @@ class AnswerWriter {
 
   private:
     void write_hold(AddressId id, std::int64_t number, HoldCause cause);
+    void note_reading(const Pending& held);
     void write_event(const Pending& pending, const census::Verdict& verdict, const std::string& cause);
 
     Writer& writer_;
@@ -111,6 +112,7 @@ class AnswerWriter {
     SQLite::Statement decided_;
     SQLite::Statement unhold_;
     SQLite::Statement hold_;
+    SQLite::Statement reading_;
     bool closed_noted_ = false;
 };
 

@@ -5,6 +5,12 @@
 #include <utility>
 
 namespace postcensus::store {
+namespace {
+
+// A server that fails every other minute must not fill the state.
+constexpr int kMostStops = 10'000;
+
+}  // namespace
 
 std::vector<mail::Address> known_good(SQLite::Database& db, const std::string& domain, std::size_t most) {
     std::vector<mail::Address> found;
@@ -91,12 +97,24 @@ void set_breakers(Writer& writer, const std::vector<census::BreakerLine>& breake
     while (all.executeStep()) over.emplace(all.getColumn(0).getString(), all.getColumn(1).getString());
     all.reset();
     for (const census::BreakerLine& one : breakers) over.erase(Key(one.target, one.domain));
-    SQLite::Statement end(writer.db, "DELETE FROM breaker WHERE target = ? AND domain = ?");
-    for (const auto& [target, domain] : over) {
-        end.reset();
-        end.bind(1, target);
-        end.bind(2, domain);
-        end.exec();
+    for (const char* sql :
+         {"INSERT INTO stop (target, domain, since, ended, reason) SELECT target, domain, "
+          "since, max(since, :now), reason FROM breaker WHERE target = :target AND domain = "
+          ":domain",
+          "DELETE FROM breaker WHERE target = :target AND domain = :domain"}) {
+        SQLite::Statement end(writer.db, sql);
+        if (end.getIndex(":now") > 0) end.bind(":now", to_unix_ms(now));
+        for (const auto& [target, domain] : over) {
+            end.reset();
+            end.bind(":target", target);
+            end.bind(":domain", domain);
+            end.exec();
+        }
+    }
+    if (!over.empty()) {
+        SQLite::Statement old(writer.db, "DELETE FROM stop WHERE id <= (SELECT max(id) FROM stop) - ?");
+        old.bind(1, kMostStops);
+        old.exec();
     }
     SQLite::Statement set(
         writer.db,

@@ -22,7 +22,8 @@ std::vector<mail::Address> known_good(SQLite::Database& db, const std::string& d
 // address.
 void record_callout(Writer& writer, AddressId id, const census::CalloutOutcome& outcome, Seq began, Time at);
 
-// Callouts that are stopped. These are now, and no others; `since` is when each was first stored.
+// Callouts that are stopped. These are now, and no others; `since` is when each was first stored. Those that
+// have ended are history.
 void set_breakers(Writer& writer, const std::vector<census::BreakerLine>& breakers, Time now);
 std::vector<census::BreakerLine> load_breakers(SQLite::Database& db);
 

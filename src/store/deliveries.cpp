@@ -23,6 +23,10 @@ bool record_bounces(Writer& writer, const std::vector<StoredBounce>& bounces, Ti
                            "INSERT INTO bounce (address_id, first_at, last_at, count, host, reply) "
                            "VALUES (:id, :at, :at, 1, :host, :reply) ON CONFLICT (address_id) DO UPDATE SET "
                            "last_at = max(last_at, :at), count = count + 1, host = :host, reply = :reply");
+    SQLite::Statement count(writer.db,
+                            "INSERT INTO bounce_hour (hour, address_id, first_at, last_at, count) VALUES "
+                            "(:at / 3600000, :id, :at, :at, 1) ON CONFLICT (hour, address_id) DO UPDATE SET "
+                            "first_at = min(first_at, :at), last_at = max(last_at, :at), count = count + 1");
     SQLite::Statement accepted(
         writer.db,
         "SELECT accepted_seq IS NOT NULL AS was, answer IN ('accept', 'closed') AND NOT EXISTS (SELECT 1 "
@@ -45,6 +49,10 @@ bool record_bounces(Writer& writer, const std::vector<StoredBounce>& bounces, Ti
         note.bind(":host", bounce.host);
         note.bind(":reply", bounce.reply);
         note.exec();
+        count.reset();
+        count.bind(":id", *id);
+        count.bind(":at", to_unix_ms(bounce.at));
+        count.exec();
         if (!bounce.ask || !doubtful) continue;
         ask(writer, *id, "bounce", now, now);
         asked = true;

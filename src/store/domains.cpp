@@ -65,6 +65,15 @@ std::optional<DomainFacts> load_domain(SQLite::Database& db, const std::string& 
     return DomainFacts{find.getColumn("policy").getString(), find.getColumn("accept_all").getInt() != 0};
 }
 
+bool knows_domain(SQLite::Database& db, const std::string& domain) {
+    SQLite::Statement known(db,
+                            "SELECT EXISTS (SELECT 1 FROM domain WHERE domain = ?1) OR EXISTS (SELECT 1 FROM "
+                            "address WHERE domain = ?1)");
+    known.bind(1, domain);
+    known.executeStep();
+    return known.getColumn(0).getInt() != 0;
+}
+
 void set_accept_all(Writer& writer, const std::string& domain, bool accept_all) {
     SQLite::Statement update(writer.db,
                              "UPDATE domain SET accept_all = ? WHERE domain = ? AND accept_all <> ?");

@@ -26,6 +26,8 @@ struct DomainFacts {
     bool accept_all = false;
 };
 std::optional<DomainFacts> load_domain(SQLite::Database& db, const std::string& domain);
+// Whether it is one of them, or there are addresses of it from when it was.
+bool knows_domain(SQLite::Database& db, const std::string& domain);
 void set_accept_all(Writer& writer, const std::string& domain, bool accept_all);
 
 // What Postfix said of its relay_domains. Two "no", a while apart, end a domain.

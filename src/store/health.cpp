@@ -54,19 +54,24 @@ StateHealth load_state_health(SQLite::Database& db, Time now) {
     while (domains.executeStep()) health.accept_all.push_back(domains.getColumn(0).getString());
     SQLite::Statement directories(
         db,
-        "SELECT name, listed, full_at, full_good, away_since, "
+        "SELECT name, listed, full_at, away_since, "
         "(SELECT ended FROM reading WHERE directory_id = directory.id AND good = 1 ORDER BY ended DESC LIMIT "
         "1) AS read_at, "
         "(SELECT max(at) FROM position WHERE directory_id = directory.id) AS moved_at, "
         "(SELECT outcome FROM reading WHERE directory_id = directory.id ORDER BY ended DESC, id DESC LIMIT "
-        "1) AS outcome "
+        "1) AS outcome, "
+        // Also 0 where none was tried: then there is no such reading.
+        "CASE full_good WHEN 0 THEN (SELECT outcome FROM reading WHERE directory_id = directory.id AND kind "
+        "= "
+        "'full' AND good = 0 ORDER BY ended DESC, id DESC LIMIT 1) END AS full_failure "
         "FROM directory ORDER BY name");
     while (directories.executeStep()) {
         census::DirectoryLine& one = health.directories.emplace_back();
         one.name = directories.getColumn("name").getString();
         one.listed = directories.getColumn("listed").getInt64();
         one.last_full = time_of(directories.getColumn("full_at"));
-        one.full_failed = directories.getColumn("full_good").getInt() == 0;
+        if (const auto why = directories.getColumn("full_failure"); !why.isNull())
+            one.full_failure = why.getString();
         one.away_since = time_of(directories.getColumn("away_since"));
         one.outcome = directories.getColumn("outcome").getString();
         for (const char* column : {"read_at", "moved_at"})

@@ -111,6 +111,17 @@ void note_size(Writer& writer, Time now) {
     note.exec();
 }
 
+void note_log(Writer& writer, bool present, Time now) {
+    if (present) {
+        writer.db.exec("DELETE FROM meta WHERE key = 'log-missing'");
+        return;
+    }
+    SQLite::Statement note(
+        writer.db, "INSERT INTO meta (key, value) VALUES ('log-missing', ?) ON CONFLICT (key) DO NOTHING");
+    note.bind(1, std::to_string(to_unix_ms(now)));
+    note.exec();
+}
+
 void note_command(Writer& writer, const CommandRun& run, Time now) {
     SQLite::Statement note(writer.db,
                            "INSERT INTO command (seq, at, name, user, words) VALUES (?, ?, ?, ?, ?)");
@@ -144,6 +155,7 @@ void prune(Writer& writer, Time now) {
     // No sender has come back for these.
     drop("DELETE FROM question WHERE asked < ? AND rank < 2", to_unix_ms(now - kSendersWait));
     drop("DELETE FROM absence WHERE last_at < ?", other);
+    drop("DELETE FROM bounce_hour WHERE hour <= ?1 / 3600000 AND last_at < ?1", accepted);
     drop("DELETE FROM bounce WHERE last_at < ?", accepted);
     drop("DELETE FROM delivery WHERE at < ?", accepted);
     drop("DELETE FROM counter WHERE hour < ? / 3600000", accepted);
@@ -152,6 +164,7 @@ void prune(Writer& writer, Time now) {
     drop("DELETE FROM harvest WHERE hour < ? / 3600000", other);
     drop("DELETE FROM reading WHERE ended < ?", accepted);
     drop("DELETE FROM command WHERE at < ?", accepted);
+    drop("DELETE FROM stop WHERE ended < ?", accepted);
     // Of lookups and of changes, which are many, only the last weeks.
     drop("DELETE FROM reading WHERE ended < ? AND kind IN ('lookup', 'changes')", other);
     prune_objects(writer);

@@ -29,6 +29,9 @@ void note_harvest(Writer& writer, const std::string& network, Time now, std::int
 // The size of the census: one row an hour, the last one of it.
 void note_size(Writer& writer, Time now);
 
+// Whether `watch` finds the log of Postfix, for the report: since when it does not.
+void note_log(Writer& writer, bool present, Time now);
+
 // What an operator, or failsafe, did.
 struct CommandRun {
     std::string name;   // approve, forget, failsafe

@@ -6,6 +6,7 @@
 
 #include "store/callouts.h"
 #include "store/health.h"
+#include "store/holds.h"
 #include "store/publications.h"
 
 namespace postcensus::store {
@@ -58,6 +59,9 @@ census::WatchFacts load_watch_facts(SQLite::Database& db, Time now) {
     facts.waiting = number(waiting);
     SQLite::Statement undecided(db, "SELECT count(*) FROM undecided");
     facts.undecided = number(undecided);
+    facts.held = count_holds(db);
+    SQLite::Statement unseen(db, "SELECT count(*) FROM object WHERE unseen_seq IS NOT NULL");
+    facts.unseen = number(unseen);
     load_callouts(db, facts);
     SQLite::Statement polled(
         db,
@@ -73,10 +77,7 @@ census::WatchFacts load_watch_facts(SQLite::Database& db, Time now) {
 
 census::SyncFacts load_sync_facts(SQLite::Database& db, Time now) {
     census::SyncFacts facts;
-    const StateHealth health = load_state_health(db, now);
-    facts.held = health.held;
-    facts.unseen = health.unseen;
-    facts.directories = health.directories;
+    facts.directories = load_state_health(db, now).directories;
     SQLite::Statement readings(
         db,
         "SELECT substr(name, 10) AS outcome, label, value FROM total WHERE name IN ('readings-applied', "

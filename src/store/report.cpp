@@ -17,8 +17,11 @@ void load_domains(SQLite::Database& db, const Scope& scope, census::Report& repo
         "coalesce(sum(addresses) FILTER (WHERE source = 'other'), 0) AS other, "
         "coalesce(sum(addresses) FILTER (WHERE answer = 'closed'), 0) AS closed, "
         "coalesce(sum(addresses) FILTER (WHERE source = 'rejected'), 0) AS unknown "
-        "FROM domain LEFT JOIN census_source ON census_source.domain = domain.domain "
-        "WHERE :domain = '' OR domain.domain = :domain GROUP BY domain.domain ORDER BY domain.domain");
+        // One that has ended is asked for by its name.
+        "FROM (SELECT domain, accept_all FROM domain WHERE :domain = '' OR domain = :domain UNION ALL SELECT "
+        ":domain, 0 WHERE :domain <> '' AND NOT EXISTS (SELECT 1 FROM domain WHERE domain = :domain)) AS "
+        "domain LEFT JOIN census_source ON census_source.domain = domain.domain GROUP BY domain.domain ORDER "
+        "BY domain.domain");
     bind_scope(domains, scope);
     while (domains.executeStep()) {
         census::DomainCounts counts{domains.getColumn("domain").getString()};
@@ -80,6 +83,8 @@ census::Report load_report(SQLite::Database& db, const Scope& scope) {
         load_sizes(db, scope, report);
     }
     load_servers(db, scope, report);
+    load_breakers_and_stops(db, scope, report);
+    load_log(db, report);
     load_tables(db, scope, report);
     load_commands(db, scope, report);
     return report;

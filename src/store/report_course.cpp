@@ -47,35 +47,50 @@ census::ChangeLine change_of(SQLite::Statement& row) {
     return line;
 }
 
-// Each change of the period counts for its domain and its step.
+// Each change of the period counts for its step.
 void count_changes(SQLite::Database& db, const Scope& scope, census::Report& report) {
-    std::unordered_map<std::string, census::DomainCounts*> domains;
-    for (census::DomainCounts& domain : report.domains) domains[domain.domain] = &domain;
     SQLite::Statement events(
         db,
-        "SELECT domain, event.at / :step * :step AS step, from_answer IN ('accept', 'closed') AS was, "
-        "to_answer "
-        "IN ('accept', 'closed') AS is_now, to_answer = 'reject' AS rejected, event.reason = 'lease-over' AS "
-        "lapsed, count(*) AS changes FROM event INDEXED BY event_by_time CROSS JOIN address ON address.id = "
-        "address_id WHERE event.at >= :since AND event.at < :until AND from_answer <> to_answer AND (:domain "
-        "= '' OR domain = :domain) GROUP BY 1, 2, 3, 4, 5, 6");
+        "SELECT event.at / :step * :step AS step, from_answer IN ('accept', 'closed') AS was, to_answer IN "
+        "('accept', 'closed') AS is_now, to_answer = 'reject' AS rejected, event.reason = 'lease-over' AS "
+        "lapsed, count(*) AS changes FROM event INDEXED BY event_by_time WHERE event.at >= :since AND "
+        "event.at < :until AND from_answer <> to_answer AND (:domain = '' OR (SELECT domain FROM address "
+        "WHERE address.id = address_id) = :domain) GROUP BY 1, 2, 3, 4, 5");
     bind_scope(events, scope);
     events.bind(":step", static_cast<std::int64_t>(report.step.count()));
     while (events.executeStep()) {
         const std::int64_t changes = events.getColumn("changes").getInt64();
         const bool was = events.getColumn("was").getInt() != 0;
         const bool is = events.getColumn("is_now").getInt() != 0;
-        const bool rejected = events.getColumn("rejected").getInt() != 0;
         report.changes_total += changes;
         if (events.getColumn("lapsed").getInt() != 0) report.lapsed += changes;
-        const auto add = [&](auto& counts) {
-            if (is && !was) counts.came += changes;
-            if (was && !is) counts.left += changes;
-            if (rejected) counts.rejected += changes;
-        };
-        if (census::Step* step = step_at(report, events.getColumn("step").getInt64())) add(*step);
-        if (const auto domain = domains.find(events.getColumn("domain").getString()); domain != domains.end())
-            add(*domain->second);
+        census::Step* step = step_at(report, events.getColumn("step").getInt64());
+        if (step == nullptr) continue;
+        if (is && !was) step->came += changes;
+        if (was && !is) step->left += changes;
+        if (events.getColumn("rejected").getInt() != 0) step->rejected += changes;
+    }
+}
+
+// Each address counts once for its domain: one that is made up and proved unknown every hour is one.
+void count_addresses(SQLite::Database& db, const Scope& scope, census::Report& report) {
+    std::unordered_map<std::string, census::DomainCounts*> domains;
+    for (census::DomainCounts& domain : report.domains) domains[domain.domain] = &domain;
+    SQLite::Statement addresses(
+        db,
+        "SELECT domain, sum(came) AS came, sum(gone) AS gone, sum(refused) AS refused FROM (SELECT "
+        "address_id, max(from_answer NOT IN ('accept', 'closed') AND to_answer IN ('accept', 'closed')) AS "
+        "came, max(from_answer IN ('accept', 'closed') AND to_answer NOT IN ('accept', 'closed')) AS gone, "
+        "max(to_answer = 'reject') AS refused FROM event INDEXED BY event_by_time WHERE event.at >= :since "
+        "AND event.at < :until AND from_answer <> to_answer GROUP BY address_id) CROSS JOIN address ON "
+        "address.id = address_id WHERE :domain = '' OR domain = :domain GROUP BY domain");
+    bind_scope(addresses, scope);
+    while (addresses.executeStep()) {
+        const auto domain = domains.find(addresses.getColumn("domain").getString());
+        if (domain == domains.end()) continue;
+        domain->second->came = addresses.getColumn("came").getInt64();
+        domain->second->left = addresses.getColumn("gone").getInt64();
+        domain->second->rejected = addresses.getColumn("refused").getInt64();
     }
 }
 
@@ -84,6 +99,7 @@ void count_changes(SQLite::Database& db, const Scope& scope, census::Report& rep
 void load_changes(SQLite::Database& db, const Scope& scope, census::Report& report) {
     make_steps(scope, report);
     count_changes(db, scope, report);
+    count_addresses(db, scope, report);
     SQLite::Statement newest(
         db,
         "SELECT address, event.at AS at, from_answer, to_answer, event.reason AS reason, cause, waited FROM "

@@ -94,9 +94,12 @@ void load_conflicts(SQLite::Database& db, const Scope& scope, census::Report& re
 void load_bounces(SQLite::Database& db, const Scope& scope, census::Report& report) {
     SQLite::Statement bounces(
         db,
-        "SELECT address, host, reply, first_at, last_at, count, answer FROM bounce CROSS JOIN address ON "
-        "address.id = address_id WHERE last_at >= :since AND first_at < :until AND (:domain = '' OR domain = "
-        ":domain) ORDER BY last_at DESC");
+        "SELECT address, host, reply, one.first_at AS first_at, one.last_at AS last_at, one.count AS count, "
+        "answer FROM (SELECT address_id, min(first_at) AS first_at, max(last_at) AS last_at, sum(count) AS "
+        "count FROM bounce_hour WHERE hour BETWEEN :since / 3600000 AND (:until - 1) / 3600000 AND last_at "
+        ">= :since AND first_at < :until GROUP BY address_id) AS one CROSS JOIN bounce ON bounce.address_id "
+        "= one.address_id CROSS JOIN address ON address.id = one.address_id WHERE :domain = '' OR domain = "
+        ":domain ORDER BY one.last_at DESC");
     bind_scope(bounces, scope);
     while (bounces.executeStep()) {
         ++report.bounces_total;
@@ -112,8 +115,8 @@ void load_bounces(SQLite::Database& db, const Scope& scope, census::Report& repo
 void load_held(SQLite::Database& db, const Scope& scope, census::Report& report) {
     SQLite::Statement by_domain(
         db,
-        "SELECT domain, count(*) AS held FROM hold CROSS JOIN address ON address.id = address_id WHERE "
-        "approved = 0 AND (:domain = '' OR domain = :domain) GROUP BY domain");
+        "SELECT domain, count(*) AS held FROM hold INDEXED BY hold_open WHERE approved = 0 AND (:domain = '' "
+        "OR domain = :domain) GROUP BY domain");
     bind_scope(by_domain, scope);
     std::unordered_map<std::string, census::DomainCounts*> domains;
     for (census::DomainCounts& counts : report.domains) domains[counts.domain] = &counts;
@@ -125,9 +128,10 @@ void load_held(SQLite::Database& db, const Scope& scope, census::Report& report)
     }
     SQLite::Statement held(
         db,
-        "SELECT number, address, directory, object, cause, at FROM hold INDEXED BY hold_by_number CROSS JOIN "
-        "address ON address.id = address_id WHERE approved = 0 AND (:domain = '' OR domain = :domain) ORDER "
-        "BY number LIMIT :most");
+        "SELECT hold.number AS number, address, directory, object, cause, at FROM (SELECT address_id, number "
+        "FROM hold INDEXED BY hold_open WHERE approved = 0 AND (:domain = '' OR domain = :domain) ORDER BY "
+        "number, address_id LIMIT :most) AS one CROSS JOIN hold ON hold.address_id = one.address_id CROSS "
+        "JOIN address ON address.id = one.address_id ORDER BY one.number, one.address_id");
     bind_scope(held, scope);
     while (held.executeStep())
         report.held.push_back({held.getColumn("number").getInt64(), quoted_address(held),
@@ -137,21 +141,25 @@ void load_held(SQLite::Database& db, const Scope& scope, census::Report& report)
 }
 
 void load_unseen(SQLite::Database& db, const Scope& scope, census::Report& report) {
+    SQLite::Statement total(
+        db,
+        "SELECT count(*) FROM object INDEXED BY object_unseen WHERE unseen_seq IS NOT NULL AND (:domain = '' "
+        "OR EXISTS (SELECT 1 FROM listing CROSS JOIN address ON address.id = address_id WHERE object_id = "
+        "object.id AND domain = :domain))");
+    bind_scope(total, scope);
+    report.unseen_total = count_of(total);
     SQLite::Statement unseen(
         db,
-        "SELECT name, dn, min(address) AS address FROM object INDEXED BY object_unseen CROSS JOIN directory "
-        "ON "
-        "directory.id = directory_id CROSS JOIN listing ON object_id = object.id CROSS JOIN address ON "
-        "address.id = address_id WHERE unseen_seq IS NOT NULL AND (:domain = '' OR domain = :domain) GROUP "
-        "BY "
-        "object.id ORDER BY name, dn");
+        "SELECT name, dn, (SELECT min(address) FROM listing CROSS JOIN address ON address.id = address_id "
+        "WHERE object_id = one.id AND (:domain = '' OR domain = :domain)) AS address FROM (SELECT id, "
+        "directory_id, dn FROM object INDEXED BY object_unseen WHERE unseen_seq IS NOT NULL AND (:domain = "
+        "'' OR EXISTS (SELECT 1 FROM listing CROSS JOIN address ON address.id = address_id WHERE object_id = "
+        "object.id AND domain = :domain)) ORDER BY directory_id, id LIMIT :most) AS one CROSS JOIN directory "
+        "ON directory.id = directory_id ORDER BY directory_id, one.id");
     bind_scope(unseen, scope);
-    while (unseen.executeStep()) {
-        ++report.unseen_total;
-        if (report.unseen.size() == scope.most) continue;
+    while (unseen.executeStep())
         report.unseen.push_back({unseen.getColumn("name").getString(), unseen.getColumn("dn").getString(),
-                                 quoted_address(unseen)});
-    }
+                                 unseen.getColumn("address").isNull() ? "" : quoted_address(unseen)});
 }
 
 }  // namespace postcensus::store

@@ -91,6 +91,16 @@ void load_networks(SQLite::Database& db, const Scope& scope,
     report.networks.resize(std::min(report.networks.size(), kMostNetworks));
 }
 
+// Of these, the shortest in front.
+census::WaitTimes times_of(const std::vector<Milliseconds>& waited) {
+    if (waited.empty()) return {};
+    // The nearest rank: a time that was, not one between two.
+    const auto rank = [&waited](std::size_t percent) {
+        return waited[(waited.size() * percent + 99) / 100 - 1];
+    };
+    return {static_cast<std::int64_t>(waited.size()), rank(50), rank(95)};
+}
+
 }  // namespace
 
 void load_misses(SQLite::Database& db, const Scope& scope, census::Report& report) {
@@ -145,22 +155,23 @@ void load_waiting(SQLite::Database& db, const Scope& scope, census::Report& repo
 void load_learned(SQLite::Database& db, const Scope& scope, census::Report& report) {
     SQLite::Statement learned(
         db,
-        "SELECT waited FROM event WHERE waited IS NOT NULL AND at >= :since AND at < :until AND (:domain = "
-        "'' OR (SELECT domain FROM address WHERE address.id = address_id) = :domain) ORDER BY waited");
+        "SELECT waited, (SELECT domain FROM address WHERE address.id = address_id) AS its FROM event WHERE "
+        "waited IS NOT NULL AND at >= :since AND at < :until AND (:domain = '' OR its = :domain) ORDER BY "
+        "waited");
     bind_scope(learned, scope);
     std::vector<Milliseconds> waited;
-    while (learned.executeStep()) waited.emplace_back(learned.getColumn(0).getInt64());
+    std::unordered_map<std::string, std::vector<Milliseconds>> by_domain;
+    while (learned.executeStep()) {
+        waited.emplace_back(learned.getColumn("waited").getInt64());
+        by_domain[learned.getColumn("its").getString()].push_back(waited.back());
+    }
+    for (census::DomainCounts& domain : report.domains)
+        if (const auto its = by_domain.find(domain.domain); its != by_domain.end())
+            domain.waits = times_of(its->second);
     census::LearnTimes& times = report.learned;
+    static_cast<census::WaitTimes&>(times) = times_of(waited);
     times.histogram.assign(std::size(census::kLearnSteps) + 1, 0);
-    times.count = static_cast<std::int64_t>(waited.size());
-    if (waited.empty()) return;
-    // The nearest rank: a time that was, not one between two.
-    const auto rank = [&waited](std::size_t percent) {
-        return waited[(waited.size() * percent + 99) / 100 - 1];
-    };
-    times.median = rank(50);
-    times.p95 = rank(95);
-    times.longest = waited.back();
+    if (!waited.empty()) times.longest = waited.back();
     for (const Milliseconds one : waited) {
         const auto* step =
             std::lower_bound(std::begin(census::kLearnSteps), std::end(census::kLearnSteps), one);

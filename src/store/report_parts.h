@@ -27,6 +27,8 @@ void load_unseen(SQLite::Database& db, const Scope& scope, census::Report& repor
 // --- report_work.cpp: what was read, asked and published
 void load_directories(SQLite::Database& db, const Scope& scope, census::Report& report);
 void load_servers(SQLite::Database& db, const Scope& scope, census::Report& report);
+void load_breakers_and_stops(SQLite::Database& db, const Scope& scope, census::Report& report);
+void load_log(SQLite::Database& db, census::Report& report);
 void load_tables(SQLite::Database& db, const Scope& scope, census::Report& report);
 void load_commands(SQLite::Database& db, const Scope& scope, census::Report& report);
 

@@ -30,7 +30,7 @@ std::int64_t count_published(SQLite::Database& db, const std::string& domain) {
         db,
         "SELECT coalesce((SELECT sum(addresses) FROM census WHERE domain = ?1 AND answer IN ('accept', "
         "'closed')), 0) - (SELECT count(*) FROM hold "
-        "CROSS JOIN address ON address.id = address_id WHERE approved = 1 AND domain = ?1 AND answer IN "
+        "CROSS JOIN address ON address.id = address_id WHERE approved = 1 AND hold.domain = ?1 AND answer IN "
         "('accept', "
         "'closed'))");
     accepted.bind(1, domain);
@@ -58,7 +58,8 @@ std::int64_t count_held(SQLite::Database& db, const std::string& domain) {
         db,
         "SELECT count(*) FROM hold CROSS JOIN address ON address.id = address_id WHERE cause = 'gate' AND "
         "approved "
-        "= 0 AND domain = ? AND answer IN ('accept', 'closed') AND NOT EXISTS (SELECT 1 FROM undecided WHERE "
+        "= 0 AND hold.domain = ? AND answer IN ('accept', 'closed') AND NOT EXISTS (SELECT 1 FROM undecided "
+        "WHERE "
         "undecided.address_id = hold.address_id AND rank = 2)");
     held.bind(1, domain);
     return count_of(held);
@@ -94,9 +95,9 @@ std::vector<census::DomainLosses> count_losses(SQLite::Database& db, Time now) {
     std::vector<census::DomainLosses> all;
     SQLite::Statement losing(
         db,
-        "SELECT domain, count(*) FROM undecided CROSS JOIN address ON address.id = undecided.address_id LEFT "
-        "JOIN "
-        "hold ON hold.address_id = address.id WHERE rank = 2 AND coalesce(approved, 0) = 0 GROUP BY domain");
+        "SELECT address.domain, count(*) FROM undecided CROSS JOIN address ON address.id = "
+        "undecided.address_id LEFT JOIN hold ON hold.address_id = address.id WHERE rank = 2 AND "
+        "coalesce(approved, 0) = 0 GROUP BY address.domain");
     while (losing.executeStep())
         all.push_back({.domain = losing.getColumn(0).getString(), .losing = losing.getColumn(1).getInt64()});
     for (census::DomainLosses& domain : all) {

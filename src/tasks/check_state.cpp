@@ -21,8 +21,7 @@ constexpr std::uintmax_t kMegabyte = 1024UL * 1024;
 // Less than this and the next base does not fit beside the old one.
 constexpr std::uintmax_t kScarce = 200 * kMegabyte;
 constexpr std::uintmax_t kNone = 20 * kMegabyte;
-constexpr auto kStale = 24h;      // a reading, where nothing asks more often
-constexpr auto kFullStale = 48h;  // `sync` reads everything once a day
+constexpr auto kStale = 24h;  // a reading, where nothing asks more often
 constexpr auto kLongInLine = 1h;
 constexpr std::int64_t kMuchUndecided = 1000;
 
@@ -55,16 +54,18 @@ void check_reading(const directory::Settings& settings, const census::DirectoryL
             kArea, subject,
             fmt::format("the last one was at {}, in the future: was the clock set back?", format_time(last)),
             "timedatectl status"));
-    if (health.full_failed)
-        tell(Finding::warn(kArea, subject,
-                           fmt::format("the last full one was not applied: {}", printable(health.outcome)),
-                           remedy));
+    if (health.full_failure)
+        tell(Finding::warn(
+            kArea, subject,
+            fmt::format("the last full one was not applied: {}", printable(*health.full_failure)), remedy));
     else if (age > std::max<Milliseconds>(kStale, 3 * settings.poll_interval))
         tell(Finding::warn(
             kArea, subject,
             fmt::format("the last good one was {} ago: nobody reads the changes", spell_duration(age)),
             remedy + "\nsystemctl list-timers 'postcensus*'"));
-    else if (health.last_full && now - *health.last_full > kFullStale)
+    else if (!health.last_full)
+        tell(Finding::warn(kArea, subject, "it was not read in full yet", remedy));
+    else if (now - *health.last_full > census::kFullStale)
         tell(Finding::warn(kArea, subject,
                            fmt::format("the last full one was {} ago: no `sync` runs",
                                        spell_duration(now - *health.last_full)),
@@ -121,15 +122,13 @@ void check_backlog(const CheckScene& scene, const store::StateHealth& health, co
 // What `watch` met, also in domains that a session of this test does not ask about.
 void check_accepted(const config::Configuration& configuration, const std::vector<std::string>& domains,
                     const Tell& tell) {
-    for (const std::string& domain : domains) {
-        const config::Route* route = configuration.route_of(domain);
-        if (route == nullptr || !route->asks() || route->accepts_all_of(domain)) continue;
-        tell(Finding::fail("callout", printable(domain),
-                           "its server accepted a made-up recipient of it when it was last asked: nobody "
-                           "there is ever proven "
-                           "unknown",
-                           validation_remedy(printable(domain))));
-    }
+    for (const std::string& domain : domains)
+        if (configuration.needs_proof(domain))
+            tell(Finding::fail("callout", printable(domain),
+                               "its server accepted a made-up recipient of it when it was last asked: nobody "
+                               "there is ever proven "
+                               "unknown",
+                               validation_remedy(printable(domain))));
 }
 
 Result<void> check_inside(const CheckScene& scene, const Tell& tell) {

@@ -101,18 +101,21 @@ WatchMetrics::WatchMetrics(boost::asio::any_io_executor executor, const config::
       file_(configuration.metrics_dir, "postcensus_watch") {}
 
 boost::asio::awaitable<void> WatchMetrics::run() {
-    std::optional<std::chrono::hours> hour;
+    std::optional<std::pair<std::chrono::hours, bool>> noted;
     for (;;) {
         const Time time = now();
-        const auto this_hour = std::chrono::floor<std::chrono::hours>(time).time_since_epoch();
-        if (hour != this_hour)
-            if (state_.write([&](store::Writer& writer) { store::note_size(writer, time); }))
-                hour = this_hour;
-        if (!configuration_.metrics_dir.empty()) {
-            const Running running = running_();
+        const Running running = running_();
+        const std::pair notable(std::chrono::floor<std::chrono::hours>(time).time_since_epoch(),
+                                running.log_present);
+        if (noted != notable)
+            if (state_.write([&](store::Writer& writer) {
+                    store::note_size(writer, time);
+                    store::note_log(writer, running.log_present, time);
+                }))
+                noted = notable;
+        if (!configuration_.metrics_dir.empty())
             co_await in_worker(worker_, [this, &running] { return write(running); });
-        }
-        boost::asio::steady_timer timer(executor_, hour ? kPeriod : 1s);
+        boost::asio::steady_timer timer(executor_, noted ? kPeriod : 1s);
         co_await timer.async_wait(boost::asio::use_awaitable);
     }
 }
@@ -133,6 +136,8 @@ bool WatchMetrics::write(const Running& running) {
             configuration_.directories.begin(), configuration_.directories.end(),
             [&](const directory::Settings& directory) { return directory.name == one.first; });
     });
+    std::erase_if(facts->accept_all,
+                  [&](const std::string& domain) { return !configuration_.needs_proof(domain); });
     facts->sessions = running.sessions;
     facts->log_lag = running.log_lag;
     facts->log_present = running.log_present;

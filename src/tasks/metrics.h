@@ -40,8 +40,9 @@ struct Running {
     bool log_present = false;
 };
 
-// The metrics of `watch`, every 15 s; and the size of the census, every hour. The thread that owns the state
-// only writes that size: a worker with a read-only connection of its own does the rest.
+// The metrics of `watch`, every 15 s; and for the report the size of the census, every hour, and whether the
+// log is there. The thread that owns the state only writes those two: a worker with a read-only connection of
+// its own does the rest.
 class WatchMetrics {
   public:
     WatchMetrics(boost::asio::any_io_executor executor, const config::Configuration& configuration,

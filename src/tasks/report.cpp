@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "tasks/report.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "store/domains.h"
 #include "tasks/decider.h"
+#include "tasks/relay_domains.h"
 
 namespace postcensus::tasks {
 namespace {
@@ -14,12 +18,28 @@ constexpr auto kPatience = 10s;
 
 }  // namespace
 
-Result<census::Report> gather_report(const config::Configuration& configuration, const store::Scope& scope) {
+Result<void> check_domain(config::Configuration configuration, const std::string& domain) {
     auto state = store::Database::open(configuration.state.path, store::Database::Mode::read_only, kPatience);
     if (!state) return fail(state.error());
+    if (auto taken = take_relay_domains(configuration, *state); !taken) return taken;
+    if (configuration.route_of(domain) != nullptr) return {};
+    auto known = state->read([&](SQLite::Database& db) { return store::knows_domain(db, domain); });
+    if (!known) return fail(known.error());
+    if (*known) return {};
+    return fail(ExitCode::usage,
+                fmt::format("no route names the domain {}, and the state knows nothing of it", domain));
+}
+
+Result<census::Report> gather_report(config::Configuration configuration, const store::Scope& scope) {
+    auto state = store::Database::open(configuration.state.path, store::Database::Mode::read_only, kPatience);
+    if (!state) return fail(state.error());
+    if (auto taken = take_relay_domains(configuration, *state); !taken) return fail(taken.error());
     auto report = state->read([&](SQLite::Database& db) { return store::load_report(db, scope); });
     if (!report) return report;
     keep_configured(report->directories, configuration);
+    report->ended = !scope.domain.empty() && configuration.route_of(scope.domain) == nullptr;
+    for (census::DomainCounts& domain : report->domains)
+        domain.accept_all = domain.accept_all && configuration.needs_proof(domain.domain);
     // What a watch stopped, it tries again; without one it is history.
     report->unwatched = !watch_runs(configuration);
     if (report->unwatched) report->breakers.clear();

@@ -11,7 +11,10 @@
 
 namespace postcensus::tasks {
 
-Result<census::Report> gather_report(const config::Configuration& configuration, const store::Scope& scope);
+// A domain that a route names, or of which the state knows something: its history outlives its route.
+Result<void> check_domain(config::Configuration configuration, const std::string& domain);
+
+Result<census::Report> gather_report(config::Configuration configuration, const store::Scope& scope);
 
 // Of what the state knows the directories of the configuration, in its order: the others are history, and one
 // that was never read has a line without readings.

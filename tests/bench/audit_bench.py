@@ -16,6 +16,12 @@ from process import LabError, need
 SIZES = ((100_000, 1_000_000), (1_000_000, 10_000_000))  # addresses; rows of history and misses
 DAY_OF_LOG = 200 / 14 / 2 / 1_000_000  # MB for each row: half are misses, of 14 days, some 200 bytes each
 LARGEST_PAGE = 1_000_000  # bytes
+EXPLAIN_GOAL, REPORT_GOAL = 0.05, 1.0  # seconds, on the largest state
+
+
+def keeps_to(goal: float | None, what: str, taken: float) -> None:
+    if goal is not None and taken > goal:
+        raise LabError(f"{what} takes {taken:.3f} s: more than {goal:g} s")
 
 
 def run(folder: Path) -> None:
@@ -45,9 +51,14 @@ def run(folder: Path) -> None:
             summed_up = best(lambda: measure([pflogsumm, log], out=place / "sum"))
             explained = best(lambda: measure([*command, "explain", known], out=place / "out"))
             row(f"explain; grep in a day's log ({size})", explained.seconds, looked_up.seconds)
-            for arguments, what in ((["report"], "report"), (["report", "--format", "html"], "report as HTML"),
-                                    (["report", "--since", "14d"], "report of 14 days")):
-                done = best(lambda: measure([*command, *arguments], out=page))
+            keeps_to(EXPLAIN_GOAL, "explain", explained.seconds)
+            for arguments, what, goal in ((["--since", "24h"], "report", REPORT_GOAL),
+                                          (["--since", "24h", "--format", "json"], "report as JSON", REPORT_GOAL),
+                                          (["--since", "24h", "--format", "html"], "report as HTML", REPORT_GOAL),
+                                          (["--since", "24h", "--domain", "branch.example"], "report of a domain", REPORT_GOAL),
+                                          (["--since", "14d"], "report of 14 days", None)):
+                done = best(lambda: measure([*command, "report", *arguments], out=page))
                 row(f"{what}; pflogsumm of a day ({size})", done.seconds, summed_up.seconds)
+                keeps_to(goal, what, done.seconds)
                 if "html" in arguments and not 0 < page.stat().st_size < LARGEST_PAGE:
                     raise LabError(f"the page has {page.stat().st_size} bytes")

@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 
 DAY = 86_400_000
+HOUR = 3_600_000
 STRANGERS, PROVEN = 10, 50  # one address in ten was made up, one in fifty is known by a callout only
+MANY = 5000  # of what an operator has to look at, in a bad week
 
 
 def fill(path: Path, addresses: int, rows: int) -> None:
@@ -35,11 +37,27 @@ def fill(path: Path, addresses: int, rows: int) -> None:
     insert(strangers, "address (id, local, domain, answer, reason, until, missed_seq)",
            "i, 'made-up' || i, 'corp.example', iif(i % 20 = 0, 'reject', 'unsure'), iif(i % 20 = 0, 'proven-unknown', 'lease-over'), "
            "iif(i % 20 = 0, ?, NULL), 1", now + DAY // 48, start=listed + proven + 1)
+    db.execute("UPDATE address SET reason = 'held' WHERE id <= ?", (MANY,))
+    db.execute("UPDATE address SET waits_since = ?1 - 3 * ?2, waits_last = ?1 - ?2 / 60 WHERE id > ?3 AND id <= ?3 + ?4 AND "
+               "answer = 'unsure'", (now, HOUR, listed + proven, MANY))
     db.execute("INSERT INTO census SELECT domain, answer, reason, count(*) FROM address WHERE answer <> 'unsure' GROUP BY 1, 2, 3")
     objects = max(1, listed // 3)
     insert(objects, "object (id, directory_id, guid, dn, digest, read_seq)",
            "i, 1, CAST(printf('%016d', i) AS BLOB), 'CN=person ' || i || ',OU=Staff,DC=corp,DC=example', i, 1")
     insert(listed, "listing", f"i, 1 + i % {objects}, 0")
+    db.execute("UPDATE object SET unseen_seq = 1 WHERE id > ?1 AND id <= 2 * ?1", (MANY,))
+    insert(MANY, "hold (address_id, domain, number, directory, object, cause, at)",
+           "i, iif(i % 3 = 0, 'branch.example', 'corp.example'), 1, 'corp', 'CN=person ' || i || ',OU=Staff,DC=corp,DC=example', "
+           "'gate', ?", now)
+    insert(MANY, "undecided (address_id, rank)", "i, 1", start=MANY + 1)
+    insert(MANY, "bounce (address_id, first_at, last_at, count, host, reply)",
+           "i, ?1 - 20 * ?2, ?1 - ?2, 20, 'ex1.corp.example', '550 5.7.1 RESOLVER.RST.AuthRequired'", now, HOUR)
+    insert(20 * MANY, "bounce_hour (hour, address_id, first_at, last_at, count)",
+           f"?1 / ?2 - 1 - i / {MANY}, 1 + i % {MANY}, ?1 - (1 + i / {MANY}) * ?2, ?1 - (1 + i / {MANY}) * ?2, 1", now, HOUR)
+    insert(14 * 24 * 200, "harvest (hour, network, suppressed)",
+           "? / 3600000 - i / 200, '203.' || (i % 200) || '.113.0/24', i % 1000", now)
+    insert(MANY, "stop (target, domain, since, ended, reason)",
+           "'ex1.corp.example:2525', '', ?1 - i * 60000, ?1 - i * 60000 + 5000, 'cannot connect: connection refused'", now)
     insert(4000, "reading (directory_id, kind, server, began, ended, began_seq, seq, objects, added, removed, outcome, good)",
            "1, 'changes', 'dc1.corp.example', ?1 - i * 300000, ?1 - i * 300000 + 900, i, i, 10, 1, 1, 'applied', 1", now)
     insert(misses, "miss (address_id, at, client)",

@@ -92,7 +92,8 @@ def test_a_report_is_what_happened(census):
     assert corp["unknown"] == 1 and corp["missed"] == 3 and corp["refused"] == 1 and corp["came"] == 2
     assert report["learned"]["count"] == 2 and 0 <= report["learned"]["median_seconds"] < 5
     assert report["callouts"]["unknown"] == 1 and report["callouts"]["deliverable"] == 1
-    assert report["targets"][0]["target"] == "127.0.0.1:2525" and report["targets"][0]["callouts"] == report["callouts"]
+    [target] = report["targets"]["first"]
+    assert target["target"] == "127.0.0.1:2525" and target["callouts"] == report["callouts"] and report["stops"]["total"] == 0
     assert {gap["address"] for gap in report["gaps"]["first"]} == {"new@corp.example", "inside@corp.example"}
     assert [reading["kind"] for reading in report["readings"]["first"]][-1] == "full"
     assert report["directories"][0]["directory"] == "corp" and report["directories"][0]["listed"] == 3
@@ -107,6 +108,7 @@ def test_a_report_is_what_happened(census):
     assert one["changes"]["total"] == 0
     # What is not counted by domain is not nought.
     assert one["counters"] is None and one["elsewhere"] is None and one["steps"][-1]["misses"] is None
+    assert one["domain_ended"] is False and one["networks"] == []
     early = reported(census, "--since", "2020-01-01", "--until", "2020-01-02T00:00:00Z")
     assert early["changes"]["total"] == 0 and early["callouts"] == {} and early["since"] == "2020-01-01T00:00:00Z"
 
@@ -115,6 +117,19 @@ def test_a_report_is_what_happened(census):
         "new@corp.example": "accept", "made-up@corp.example": "reject", "inside@corp.example": "closed"}
     assert float(rows[0]["waited_seconds"]) >= 0 and rows[0]["at"].endswith("Z")
     assert "Nothing needs attention." in census.run("report").stdout
+
+
+def test_a_domain_that_has_ended(census):
+    assert census.stop() == 0
+    census.set("route.exchange", domains="xn--bcher-kva.example")
+    ended = reported(census, "--domain", "corp.example")
+    assert ended["domain_ended"] is True and ended["domains"][0]["came"] == 2 and ended["changes"]["total"] == 3
+    assert "no route names this domain any more" in census.run("report", "--domain", "corp.example").stdout
+    rows = list(csv.DictReader(io.StringIO(census.run("report", "--format", "csv", "--domain", "corp.example").stdout)))
+    assert len(rows) == 3
+    for form in ("csv", "text"):
+        foreign = census.run("report", "--domain", "foreign.example", "--format", form)
+        assert foreign.returncode == 64 and foreign.stdout == "" and "the state knows nothing of it" in foreign.stderr
 
 
 def test_explain_says_who_decided_on_what(census, gateway):
@@ -216,7 +231,7 @@ def test_quiet_is_for_cron(census, folder):
     silent = census.run("report", "--quiet")
     assert (silent.returncode, silent.stdout, silent.stderr) == (0, "", "")
     with sqlite3.connect(census.state) as state:
-        state.execute("INSERT INTO hold SELECT id, 1, 'corp', 'CN=anna', 'gate', 0, 0 FROM address WHERE local = 'anna'")
+        state.execute("INSERT INTO hold SELECT id, domain, 1, 'corp', 'CN=anna', 'gate', 0, 0 FROM address WHERE local = 'anna'")
     state.close()
     loud = census.run("report", "--quiet")
     assert loud.returncode == 1 and "1 removal waits for `postcensus approve`" in loud.stdout

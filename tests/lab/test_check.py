@@ -386,9 +386,11 @@ def test_the_state(census):
     long_ago = int((time.time() - 3 * 86400) * 1000)
     sql(f"UPDATE reading SET ended = {long_ago}", f"UPDATE position SET at = {long_ago}")
     Found(census).has("warn", "readings of corp", "the last good one was 3 d", "sync corp")
-    sql("UPDATE directory SET full_good = 0")
-    Found(census).has("warn", "readings of corp", "the last full one was not applied", "sync corp")
-    sql("INSERT INTO hold SELECT id, 1, 'corp', 'cn=x', 'gate', 0, 0 FROM address LIMIT 1",
+    sql("UPDATE directory SET full_good = 0",
+        "INSERT INTO reading (directory_id, kind, server, began, ended, began_seq, seq, objects, added, removed, outcome, good) "
+        "SELECT directory_id, 'full', server, began, ended - 1, 0, 0, 0, 0, 0, 'broke off', 0 FROM reading LIMIT 1")
+    Found(census).has("warn", "readings of corp", "the last full one was not applied: broke off", "sync corp")
+    sql("INSERT INTO hold SELECT id, domain, 1, 'corp', 'cn=x', 'gate', 0, 0 FROM address LIMIT 1",
         f"INSERT INTO counter VALUES ({int(time.time()) // 3600}, 'misses-without-route', '', 5)",
         f"INSERT INTO question SELECT id, domain, 'miss', {long_ago}, 0, 0, 0, 2, 1, 0, '' FROM address LIMIT 1")
     found = Found(census)

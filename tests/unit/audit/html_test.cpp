@@ -240,6 +240,12 @@ TEST_CASE("an ordinary report", "[audit][html]") {
     CHECK(has(report_html(alone), "<h1><bdi>corp.example</bdi></h1>"));
 }
 
+TEST_CASE("what was not found is named as it is", "[audit][html]") {
+    const std::string html = report_html({});
+    CHECK(has(html, "networks that asked for unknown recipients"));
+    CHECK_FALSE(has(html, "over their budget"));
+}
+
 TEST_CASE("a report that strangers wrote", "[audit][html]") {
     const std::string html = report_html(test::hostile_report());
     check_page(html);
@@ -252,7 +258,7 @@ TEST_CASE("a report that strangers wrote", "[audit][html]") {
     // The page has as many sections and tables as one that harmless people wrote.
     const Page hostile = read_page(html);
     CHECK(hostile.elements.at("section") == 20);
-    CHECK(hostile.elements.at("table") == 16);
+    CHECK(hostile.elements.at("table") == 17);
     CHECK(hostile.elements.at("svg") == 6);
     CHECK(hostile.elements.at("body") == 1);
     const std::string domain = report_html(test::hostile_domain_report());

@@ -17,6 +17,8 @@ inline census::WatchFacts sample_watch_facts() {
     facts.questions["came-back"] = 4;
     facts.waiting = 1;
     facts.undecided = 6;
+    facts.held = 5;
+    facts.unseen = 1;
     facts.breakers.push_back({"ex2:2525", "corp.example", noon, "x"});
     facts.accept_all = {"all.example"};
     facts.polled["corp"] = noon;
@@ -37,8 +39,6 @@ inline census::SyncFacts sample_sync_facts() {
     facts.directories.push_back(
         {.name = "corp", .listed = 12, .last_good = noon, .last_full = noon, .away_since = noon});
     facts.readings = {{{"applied", "corp"}, 20}, {{"failed", "corp"}, 2}};
-    facts.held = 5;
-    facts.unseen = 1;
     return facts;
 }
 

@@ -61,10 +61,37 @@ inline void add_steps(census::Report& report, int steps, Milliseconds step, int 
 inline census::Report ordinary_report() {
     using namespace std::chrono_literals;
     census::Report report{.since = kMade - 168h, .until = kMade, .made = kMade};
-    report.domains = {
-        {"corp.example", 11'034, 10'790, 233, 11, 241, 2'104, 2, 8'412, 2'877, 61, 14, 812, false},
-        {"research.corp.example", 1'245, 1'131, 113, 1, 6, 873, 0, 1'922, 907, 12, 2, 288, false},
-        {"old-brand.example", 310, 310, 0, 0, 0, 0, 0, 4'016, 3'120, 0, 0, 0, true}};
+    report.domains = {{"corp.example",
+                       11'034,
+                       10'790,
+                       233,
+                       11,
+                       241,
+                       2'104,
+                       2,
+                       8'412,
+                       2'877,
+                       61,
+                       14,
+                       812,
+                       false,
+                       {61, 780ms, 33s}},
+                      {"research.corp.example",
+                       1'245,
+                       1'131,
+                       113,
+                       1,
+                       6,
+                       873,
+                       0,
+                       1'922,
+                       907,
+                       12,
+                       2,
+                       288,
+                       false,
+                       {12, 4s, 5h}},
+                      {"old-brand.example", 310, 310, 0, 0, 0, 0, 0, 4'016, 3'120, 0, 0, 0, true, {}}};
     report.elsewhere = 42;
     report.waiting = {{"invoice@old-brand.example", before(96h), before(12min), 27, "accept-all",
                        "accept-all: 250 2.1.5 Ok"},
@@ -73,7 +100,7 @@ inline census::Report ordinary_report() {
                       {"newsletter-2019@corp.example", before(26h), before(3h), 4, "contested",
                        "unknown: 550 5.1.10 RESOLVER.ADR.RecipientNotFound"}};
     report.waiting_total = 3;
-    report.learned = {73, 820ms, 41s, 5h, {42, 9, 6, 4, 5, 3, 2, 1, 0, 1, 0}};
+    report.learned = {{73, 820ms, 41s}, 5h, {42, 9, 6, 4, 5, 3, 2, 1, 0, 1, 0}};
     report.gaps = {
         {"scanner-3rd-floor@corp.example", before(40h), "a mailbox, or a group without a proxy address"},
         {"projekt-x@research.corp.example", before(70h), "a mailbox, or a group without a proxy address"}};
@@ -92,16 +119,18 @@ inline census::Report ordinary_report() {
     report.held_total = 2;
     report.unseen = {{"corp", "CN=Room 12,OU=Rooms,DC=corp,DC=example", "room12@corp.example"}};
     report.unseen_total = 1;
-    report.directories = {{"corp", 12'231, before(2min), before(20h), {}, false, "3 added, 0 removed"},
-                          {"subsidiary", 640, before(19h), before(43h), before(19h), true,
-                           "dc1.sub.example: cannot connect: connection timed out"}};
+    report.directories = {
+        {"corp", 12'231, before(2min), before(20h), {}, {}, "3 added, 0 removed"},
+        {"subsidiary", 640, before(19h), before(43h), before(19h), "the read found no recipient at all",
+         "dc1.sub.example: cannot connect: connection timed out"}};
     for (int i = 0; i < 8; ++i)
         report.readings.push_back({"corp", i % 4 == 3 ? "full" : "changes", "dc1.corp.example",
                                    i == 5 ? "not applied: 4,120 removals at once" : "applied",
                                    before(i * 60min + 3min), before(i * 60min + 2min), 3 - i % 3, i % 2,
-                                   i != 5});
+                                   i == 7 ? 1 : 0, i != 5});
     report.readings_total = 10'044;
     report.readings_failed = 1;
+    report.lookups = 2'345;
     report.callouts = {
         {"unknown", 3'560}, {"deliverable", 333}, {"policy", 164}, {"retry", 262}, {"accept-all", 31}};
     report.targets = {
@@ -112,13 +141,16 @@ inline census::Report ordinary_report() {
          8,
          10},
         {"[2001:db8::25]:25", {{"unknown", 460}, {"retry", 262}, {"accept-all", 31}}, 344, 0s, 0, {}}};
+    report.targets_total = 2;
     report.breakers = {{"[2001:db8::25]:25", "old-brand.example", before(4h), "5 sessions in a row failed"}};
+    report.stops = {{"ex1.corp.example:2525", "", before(30h), "cannot connect: refused", before(28h)}};
+    report.stops_total = 1;
     report.networks = {{"203.0.113.0/24", 1'980, 741}, {"2001:db8:1::/48", 402, 12}};
     report.questions = 4;
     report.lapsed = 655;
-    report.counters = {
-        {"misses", 14'350}, {"misses-suppressed", 842}, {"lines-cut", 2},  {"deliveries", 96'401},
-        {"log-gaps", 1},    {"callout-unknown", 3'560}, {"new-counter", 7}};
+    report.counters = {{"misses", 14'350}, {"misses-suppressed", 842},
+                       {"lines-cut", 2},   {"deliveries", 96'401},
+                       {"log-gaps", 1},    {"new-counter", 7}};
     report.tables = {{"directory", 812, 12'243, 290, before(9min), {}},
                      {"unknown", 4'410, 2'977, 1'733, before(1min), kMade + 59min}};
     for (int i = 0; i < 12; ++i)
@@ -132,7 +164,10 @@ inline census::Report ordinary_report() {
     report.changes[0].waited = 2400ms;
     report.changes_total = 1'189;
     report.commands = {{"approve", "root", "hold 16: 3 removals released", before(30h)},
-                       {"sync", "postcensus", "3 added, 0 removed", before(50h)}};
+                       {"failsafe", "postcensus", "emptied unknown: its time was over", before(50h)}};
+    report.commands_total = 2;
+    report.failsafe_runs = 1;
+    report.last_failsafe = report.commands[1].words;
     add_steps(report, 168, 1h, 84);
     report.attention = census::attention_of(report);
     return report;
@@ -177,17 +212,18 @@ inline census::Report hostile_report(int lines = 40) {
         const Time at = before(std::chrono::minutes(i));
         report.attention.push_back({evil(), evil()});
         report.domains.push_back(
-            {evil(), 9'223'372'036'854'775'807, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, i % 2 == 0});
+            {evil(), 9'223'372'036'854'775'807, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, i % 2 == 0, {i, 1s, 2s}});
         report.waiting.push_back({evil(), at, at, i, evil(), evil()});
         report.gaps.push_back({evil(), at, evil()});
         report.conflicts.push_back({evil(), evil(), at, evil(), evil(), i % 2 == 0});
         report.bounces.push_back({evil(), evil(), evil(), at, at, i, evil()});
         report.held.push_back({i, evil(), evil(), evil(), evil(), at});
         report.unseen.push_back({evil(), evil(), evil()});
-        report.directories.push_back({evil(), i, at, {}, {}, i % 2 == 0, evil()});
-        report.readings.push_back({evil(), evil(), evil(), evil(), at, at, i, -i, i % 2 == 0});
+        report.directories.push_back({evil(), i, at, {}, {}, evil(), evil()});
+        report.readings.push_back({evil(), evil(), evil(), evil(), at, at, i, -i, i, i % 2 == 0});
         report.targets.push_back({evil(), {{evil(), i}, {"unknown", i}}, i, 5s, i, i});
         report.breakers.push_back({evil(), evil(), at, evil()});
+        report.stops.push_back({evil(), evil(), at, evil(), at});
         report.networks.push_back({evil(), i, i});
         report.counters[evil()] = i;
         report.tables.push_back({evil(), i, i, i, at, at});
@@ -195,7 +231,7 @@ inline census::Report hostile_report(int lines = 40) {
         report.commands.push_back({evil(), evil(), evil(), at});
         report.callouts[evil()] = i;
     }
-    report.learned = {lines, 1s, 2s, 3s, {1, 2, 3}};
+    report.learned = {{lines, 1s, 2s}, 3s, {1, 2, 3}};
     add_steps(report, 168, 1h, 84);
     for (census::Step& step : report.steps) step.callouts[evil()] = 3;
     return report;
@@ -218,8 +254,21 @@ inline census::Report large_report(int lines = 200) {
     add_steps(report, 400, 24h, 400);
     report.domains.clear();
     for (int i = 0; i < 1000; ++i)
-        report.domains.push_back({fmt::format("customer-{:04}.example", i), 12'345, 12'000, 345, 0, 17, 2'222,
-                                  0, 100'000 + i, 54'321, 111, 22, 3'333, i % 100 == 0});
+        report.domains.push_back({fmt::format("customer-{:04}.example", i),
+                                  12'345,
+                                  12'000,
+                                  345,
+                                  0,
+                                  17,
+                                  2'222,
+                                  0,
+                                  100'000 + i,
+                                  54'321,
+                                  111,
+                                  22,
+                                  3'333,
+                                  i % 100 == 0,
+                                  {i, 800ms, 4h}});
     const auto grow = [lines](auto& list) {
         while (list.size() < static_cast<std::size_t>(lines)) list.push_back(list[list.size() % 2]);
     };
@@ -236,6 +285,10 @@ inline census::Report large_report(int lines = 200) {
     grow(report.changes);
     grow(report.commands);
     grow(report.networks);
+    report.stops.push_back(report.stops[0]);
+    report.breakers.push_back(report.breakers[0]);
+    grow(report.stops);
+    grow(report.breakers);
     return report;
 }
 

@@ -115,32 +115,40 @@ TEST_CASE("a list that is cut says so", "[audit]") {
     report.held.resize(50);
     report.changes_total = 900;
     report.changes.resize(60);
+    report.commands_total = 77;
+    report.commands.resize(50);
     const std::string text = audit::report_text(report, false);
     CHECK(text.find("… and 1224 more") != std::string::npos);
     CHECK(text.find("Changes (900, the newest 50; --format csv has all):") != std::string::npos);
     const json whole = json::parse(audit::report_json(report));
     CHECK(whole["held"]["total"] == 1234);
     CHECK(whole["held"]["first"].size() == 50);
+    CHECK(text.find("… and 67 more") != std::string::npos);
+    CHECK(whole["commands"]["total"] == 77);
+    CHECK(audit::report_html(report).find("The newest 50 of 77; 27 more are not shown.") !=
+          std::string::npos);
 }
 
 TEST_CASE("what an operator has to look at", "[audit]") {
     census::Report report;
     report.made = from_unix_ms(1'700'000'000'000);
     CHECK(census::attention_of(report).empty());
-    report.directories.push_back({.name = "corp", .last_good = report.made});
+    report.directories.push_back({.name = "corp", .last_good = report.made, .last_full = report.made});
     CHECK(census::attention_of(report).empty());
     report.directories.push_back({.name = "never"});
     report.directories.push_back({.name = "old", .last_good = report.made - std::chrono::hours(2)});
     report.directories.push_back(
-        {.name = "bad", .last_good = report.made, .full_failed = true, .outcome = "0 entries"});
+        {.name = "bad", .last_good = report.made, .full_failure = "0 entries", .outcome = "applied"});
     report.waiting_total = 1;
     report.held_total = 2;
     report.breakers.push_back({"ex1:2525", "", report.made, "530"});
     report.breakers.push_back({"ex2:2525", "a.example", report.made, "relay"});
     report.breakers.push_back({"ex2:2525", "b.example", report.made, "relay"});
     report.unwatched = true;
-    report.directories.push_back(
-        {.name = "away", .last_good = report.made, .away_since = report.made - std::chrono::hours(50)});
+    report.directories.push_back({.name = "away",
+                                  .last_good = report.made,
+                                  .last_full = report.made,
+                                  .away_since = report.made - std::chrono::hours(50)});
     report.tables.push_back({.table = "unknown", .entries = 3, .until = report.made - std::chrono::hours(1)});
     report.tables.push_back({.table = "closed", .entries = 0, .until = report.made - std::chrono::hours(1)});
     report.domains.push_back({.domain = "all.example", .accept_all = true});
@@ -148,11 +156,142 @@ TEST_CASE("what an operator has to look at", "[audit]") {
     report.bounces_total = 3;
     report.counters["log-gaps"] = 1;
     report.counters["tables-repaired"] = 1;
+    report.failsafe_runs = 1;
+    report.unpublished = {"learned", "unknown"};
     std::vector<std::string> found;
     for (const auto& one : census::attention_of(report)) found.push_back(one.what);
     CHECK(found == std::vector<std::string>{"watch", "waiting", "held", "reading", "reading", "reading",
                                             "away", "breaker", "breaker", "accept-all", "conflict", "bounce",
-                                            "log", "lease", "table"});
+                                            "log", "failsafe", "table", "lease", "table"});
+}
+
+TEST_CASE("a period that is over says what is as of now", "[audit]") {
+    census::Report report = test::ordinary_report();
+    CHECK(audit::report_text(report, false).find("as of now") == std::string::npos);
+    CHECK(audit::report_html(report).find("as of now") == std::string::npos);
+    report.until -= std::chrono::hours(1);
+    const std::string text = audit::report_text(report, false);
+    for (const char* title :
+         {"Needs attention (of the period, and as of now):", "Domains (accepted to held: as of now):",
+          "(mail waits) (as of now):", "Gaps (as of now): the", "Conflicts (as of now): a",
+          "Held (as of now): 2 removals", "Unseen (as of now): 1 objects", "Directories (as of now):",
+          "Tables (as of now):", "stopped (as of now): [2001", "4 questions stand in line (as of now)"}) {
+        CAPTURE(title);
+        CHECK(text.find(title) != std::string::npos);
+    }
+    CHECK(text.find("Bounces of accepted recipients:") != std::string::npos);
+    const std::string page = audit::report_html(report);
+    for (const char* title :
+         {"Needs attention (of the period, and as of now)", "Mail that waits (as of now)",
+          "Held removals (as of now)", "Conflicts (as of now)", "Gaps in the directory (as of now)",
+          "Unseen objects (as of now)", "Directories (as of now)", "Tables (as of now)"}) {
+        CAPTURE(title);
+        CHECK(page.find("<h2>" + std::string(title) + "</h2>") != std::string::npos);
+    }
+    CHECK(page.find("and that mail waits for: as of now.") != std::string::npos);
+}
+
+TEST_CASE("rejections that lapsed are changes", "[audit]") {
+    census::Report report;
+    report.lapsed = 655;
+    report.changes_total = 700;
+    CHECK(
+        audit::report_text(report, false)
+            .find("Changes (700, the newest 0; --format csv has all):\n  of these 655 rejections that ended "
+                  "with their lease\n") != std::string::npos);
+}
+
+TEST_CASE("what there are thousands of makes few lines", "[audit]") {
+    census::Report report{.made = from_unix_ms(1'700'000'000'000)};
+    for (int i = 0; i < 1000; ++i) {
+        report.domains.push_back({.domain = "d" + std::to_string(i) + ".example", .accept_all = true});
+        report.breakers.push_back({"ex" + std::to_string(i) + ":2525", "", report.made, "refused"});
+    }
+    report.targets.resize(50);
+    report.targets_total = 1200;
+    report.stops.resize(50, {"ex:2525", "", report.made - std::chrono::hours(2), "refused", report.made});
+    report.stops_total = 300;
+    report.attention = census::attention_of(report);
+    REQUIRE(report.attention.size() == 12);
+    CHECK(report.attention[10].words == "callouts to 990 more servers are stopped");
+    CHECK(report.attention[11].words ==
+          "the servers of 1000 domains accept every recipient: unknown recipients cannot be refused "
+          "(d0.example, d1.example, d2.example and 997 more)");
+    const std::string text = audit::report_text(report, false);
+    CHECK(text.find("… and 1190 more") != std::string::npos);  // servers
+    CHECK(text.find("… and 990 more") != std::string::npos);   // that are stopped
+    CHECK(text.find("… and 290 more") != std::string::npos);   // that were
+    CHECK(text.find("was stopped: ex:2525 since 2023-11-14T20:13:20Z until 2023-11-14T22:13:20Z (2 h 0 min): "
+                    "refused") != std::string::npos);
+    const json whole = json::parse(audit::report_json(report));
+    CHECK(whole["targets"]["total"] == 1200);
+    CHECK(whole["breakers"]["total"] == 1000);
+    CHECK(whole["breakers"]["first"][0]["ended"].is_null());
+    CHECK(whole["stops"]["total"] == 300);
+    CHECK(whole["stops"]["first"][0]["ended"] == "2023-11-14T22:13:20Z");
+    const std::string page = audit::report_html(report);
+    CHECK(page.find("of 1,300;") != std::string::npos);
+    CHECK(page.find("of 1,200;") != std::string::npos);
+
+    report.domains.resize(2);
+    const auto two = census::attention_of(report);
+    CHECK(two.back().words.ends_with("cannot be refused (d0.example, d1.example)"));
+}
+
+TEST_CASE("readings, what was held of them, and lookups apart", "[audit]") {
+    census::Report report = test::ordinary_report();
+    std::string text = audit::report_text(report, false);
+    CHECK(text.find("Readings (10044, 1 not applied; and 2345 lookups of single recipients):") !=
+          std::string::npos);
+    CHECK(text.find("1 removed (1 held), in 60.0 s") != std::string::npos);
+    CHECK(text.find("… and 10036 more") != std::string::npos);
+    const std::string page = audit::report_html(report);
+    CHECK(page.find("10,044 in the period, 1 of them not applied; and 2,345 lookups of single") !=
+          std::string::npos);
+    CHECK(page.find(">of these held</th>") != std::string::npos);
+    json readings = json::parse(audit::report_json(report))["readings"];
+    CHECK(readings["lookups"] == 2345);
+    CHECK(readings["first"][7]["held"] == 1);
+    // Where there were only lookups, nothing else is claimed.
+    report.readings.clear();
+    report.readings_total = report.readings_failed = 0;
+    text = audit::report_text(report, false);
+    CHECK(text.find("Readings (0, 0 not applied; and 2345 lookups") != std::string::npos);
+    CHECK(audit::report_html(report).find("2,345 lookups") != std::string::npos);
+    CHECK(json::parse(audit::report_json(report))["readings"]["total"] == 0);
+}
+
+TEST_CASE("each domain has its own time to learn", "[audit]") {
+    census::Report report = test::ordinary_report();
+    const std::string text = audit::report_text(report, false);
+    CHECK(text.find("\n  corp.example                   61  0.78 s       33 s\n") != std::string::npos);
+    CHECK(text.find("\n  research.corp.example          12  4.00 s  5 h 0 min\n") != std::string::npos);
+    const std::string page = audit::report_html(report);
+    CHECK(page.find("Time to learn, by domain") != std::string::npos);
+    CHECK(page.find("<td class=\"n\">780 ms</td><td class=\"n\">33 s</td>") != std::string::npos);
+    const json whole = json::parse(audit::report_json(report));
+    CHECK(whole["domains"][0]["learned_after_miss"] ==
+          json({{"count", 61}, {"median_seconds", 0.78}, {"p95_seconds", 33.0}}));
+    CHECK(whole["domains"][2]["learned_after_miss"]["median_seconds"].is_null());
+    report.learned = {};
+    CHECK(audit::report_html(report).find("Time to learn, by domain") == std::string::npos);
+}
+
+TEST_CASE("a directory that is polled and never read in full needs attention", "[audit]") {
+    census::Report report{.made = from_unix_ms(1'700'000'000'000)};
+    report.directories.push_back({.name = "corp", .last_good = report.made, .outcome = "applied"});
+    const auto words = [&] {
+        const auto all = census::attention_of(report);
+        return all.empty() ? std::string{} : all.at(0).words;
+    };
+    CHECK(words() == "directory corp has not been read in full yet: run `postcensus sync corp`");
+    report.directories[0].last_full = report.made - std::chrono::hours(72);
+    CHECK(words().starts_with("directory corp was last read in full 3 d 0 h ago: does the timer"));
+    report.directories[0].last_full = report.made - std::chrono::hours(47);
+    CHECK(words().empty());
+    // The reason is that of the full reading, not of a lookup that came later.
+    report.directories[0].full_failure = "broke off";
+    CHECK(words() == "directory corp: the last full reading was not applied: broke off");
 }
 
 TEST_CASE("an explanation in words and for programs", "[audit]") {
@@ -233,11 +372,27 @@ TEST_CASE("what is not counted by domain is not nought", "[audit]") {
     report.domain = "corp.example";
     const json one = json::parse(audit::report_json(report));
     for (const char* key : {"counters", "elsewhere"}) CHECK(one[key].is_null());
+    CHECK(one["networks"][0]["suppressed"].is_null());
+    CHECK(all["networks"][0]["suppressed"] == 741);
+    CHECK(one["domain_ended"] == false);
+    CHECK(all["domain_ended"].is_null());
     for (const char* key : {"misses", "suppressed", "asked", "callouts"})
         CHECK(one["steps"][0][key].is_null());
     CHECK(one["steps"][0]["came"].is_number());
     const std::string page = audit::report_html(report);
     CHECK(page.find("Misses and refusals") == std::string::npos);
     CHECK(page.find("Recipients that came and left") != std::string::npos);
-    CHECK(page.find("are those of all domains") != std::string::npos);
+    CHECK(page.find("Directories, readings, lookups, servers and their callouts, questions in line, tables "
+                    "and commands are those of all domains.") != std::string::npos);
+    CHECK(page.find("misses not asked about</th>") == std::string::npos);
+    std::string text = audit::report_text(report, false);
+    CHECK(text.find("questions in line, tables and commands are those of all domains") != std::string::npos);
+    CHECK(text.find("distinct  suppressed") == std::string::npos);
+    CHECK(text.find("\n  203.0.113.0/24       1980\n") != std::string::npos);
+    CHECK(text.find("no route names this") == std::string::npos);
+    report.ended = true;
+    CHECK(audit::report_text(report, false).find("\nno route names this domain any more: what") !=
+          std::string::npos);
+    CHECK(audit::report_html(report).find("No route names this domain any more: what follows") !=
+          std::string::npos);
 }

@@ -54,9 +54,33 @@ TEST_CASE("when a directory was read", "[store][health]") {
         return state.read(
             [](SQLite::Database& db) { return load_state_health(db, kNoon).directories.at(0); });
     };
-    CHECK(corp().full_failed);
+    CHECK(corp().full_failure == "broke off");
     CHECK_FALSE(corp().last_good);
     CHECK(corp().outcome == "broke off");
+    // What a lookup says afterwards is another matter.
+    state.apply({.directory = "corp",
+                 .kind = ReadingKind::lookup,
+                 .began = kNoon + 1h,
+                 .ended = kNoon + 1h,
+                 .began_seq = 1},
+                {});
+    CHECK(corp().full_failure == "broke off");
+    CHECK(corp().outcome == "applied");
+    CHECK(corp().last_good == kNoon + 1h);
+    state.apply("corp", {}, kNoon + 2h);
+    CHECK_FALSE(corp().full_failure);
+}
+
+TEST_CASE("a lookup before the first reading in full is no failure of it", "[store][health]") {
+    TestState state;
+    state.apply(
+        {.directory = "corp", .kind = ReadingKind::lookup, .began = kNoon, .ended = kNoon, .began_seq = 1},
+        {});
+    const auto corp =
+        state.read([](SQLite::Database& db) { return load_state_health(db, kNoon).directories.at(0); });
+    CHECK_FALSE(corp.full_failure);
+    CHECK_FALSE(corp.last_full);
+    CHECK(corp.last_good == kNoon);
 }
 
 TEST_CASE("the version of a state", "[store][health]") {

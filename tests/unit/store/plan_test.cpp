@@ -15,13 +15,14 @@ using namespace postcensus::store;
 namespace {
 
 // Tables that grow with the census, or with what strangers send.
-const std::set<std::string> kLarge{"address", "object",  "listing",    "callout",  "miss",
-                                   "event",   "reading", "bounce",     "delivery", "question",
-                                   "counter", "harvest", "census_size"};
+const std::set<std::string> kLarge{"address",   "object",  "listing", "callout",     "miss",
+                                   "event",     "reading", "bounce",  "bounce_hour", "delivery",
+                                   "question",  "counter", "harvest", "census_size", "hold",
+                                   "undecided", "stop"};
 // Indexes of the few rows that a query is about.
-const std::set<std::string> kFew{"address_waiting",   "address_contested", "address_closed",
-                                 "address_proven",    "object_unseen",     "question_line",
-                                 "question_contested"};
+const std::set<std::string> kFew{"address_waiting",    "address_contested", "address_closed",
+                                 "address_proven",     "object_unseen",     "question_line",
+                                 "question_contested", "hold_open"};
 
 // The names under which a statement speaks of tables: "FROM callout AS last" is callout too.
 std::string table_of(const std::string& alias, const std::string& sql) {
@@ -51,6 +52,8 @@ bool reads_all(const std::string& step, const std::string& sql) {
     const std::size_t end = step.find(' ', kScan.size());
     const std::string name = step.substr(kScan.size(), end - kScan.size());
     if (!kLarge.contains(table_of(name, sql))) return false;
+    // A row of it is two small numbers, and SQLite adds up how many each page has.
+    if (name == "undecided" && sql == "SELECT count(*) FROM undecided") return false;
     const std::size_t index = step.find("INDEX ");
     return index == std::string::npos || !kFew.contains(step.substr(index + 6));
 }
@@ -67,6 +70,8 @@ TEST_CASE("a query that reads a whole table is found", "[store][sql]") {
     CHECK(faulty("SELECT count(*) FROM miss WHERE client = ''"));
     CHECK(faulty("SELECT count(*) FROM event WHERE reason = 'x'"));
     CHECK(faulty("SELECT * FROM callout AS last JOIN domain ON last.class = domain.domain"));
+    CHECK(faulty("SELECT count(*) FROM hold WHERE cause = 'gate'"));
+    CHECK(faulty("SELECT address_id FROM undecided WHERE rank + 0 = 1"));
     CHECK(faulty("SELECT min(until) FROM address WHERE domain = 'x' AND answer = 'reject'"));
     CHECK_FALSE(faulty("SELECT count(*) FROM miss WHERE at > 1"));
     CHECK_FALSE(faulty("SELECT count(*) FROM address WHERE reason = 'contested'"));

@@ -4,6 +4,7 @@
 #include "store/deliveries.h"
 #include "store/domains.h"
 #include "store/explanation.h"
+#include "store/holds.h"
 #include "store/state.h"
 
 using namespace postcensus;
@@ -113,6 +114,54 @@ TEST_CASE("what each domain has", "[store][audit]") {
               "GROUP BY 1, 2, 3)") == 0);
 }
 
+TEST_CASE("a domain counts addresses, not how often each changed", "[store][audit]") {
+    Audit audit;
+    for (int hour = 20; hour > 0; --hour) {
+        audit.reject("made-up@corp.example", kNoon - hour * 1h);
+        audit.settle("made-up@corp.example", {Answer::unsure, Reason::lease_over, {}},
+                     kNoon - hour * 1h + 30min);
+    }
+    audit.reject("other@corp.example");
+    for (int i = 0; i < 3; ++i) {
+        audit.accept("flapping@corp.example");
+        audit.drop("flapping@corp.example");
+    }
+    const auto report = audit.report();
+    CHECK(report.domains[0].rejected == 2);
+    CHECK(report.domains[0].came == 1);
+    CHECK(report.domains[0].left == 1);
+    CHECK(report.changes_total == 47);
+    CHECK(report.lapsed == 20);
+    std::int64_t refused = 0;
+    for (const auto& step : report.steps) refused += step.rejected;
+    CHECK(refused == 21);
+    const auto one = audit.report(kNoon - 24h, kNoon + 24h, "other.example");
+    CHECK(one.changes_total == 0);
+    CHECK(one.domains[0].rejected == 0);
+}
+
+TEST_CASE("a domain that has ended has its history", "[store][audit]") {
+    Audit audit;
+    audit.prove("a@corp.example");
+    audit.miss("b@corp.example");
+    audit.write([](Writer& writer) { replace_domains(writer, {{"other.example", "x", {}}}); });
+    audit.drop("a@corp.example");
+    const auto report = audit.report(kNoon - 24h, kNoon + 24h, "corp.example");
+    REQUIRE(report.domains.size() == 1);
+    CHECK(report.domains[0].domain == "corp.example");
+    CHECK(report.domains[0].came == 1);
+    CHECK(report.domains[0].left == 1);
+    CHECK(report.domains[0].missed == 1);
+    CHECK(report.changes_total == 2);
+    CHECK(audit.report().domains.size() == 1);
+    const auto knows = [&](const std::string& domain) {
+        return audit.read([&](SQLite::Database& db) { return knows_domain(db, domain); });
+    };
+    CHECK(knows("corp.example"));
+    CHECK(knows("other.example"));  // one without addresses
+    CHECK_FALSE(knows("foreign.example"));
+}
+
 TEST_CASE("the period ends before its end", "[store][audit]") {
     Audit audit;
     audit.reject("a@corp.example", kNoon - 1h);
@@ -137,6 +186,10 @@ TEST_CASE("mail waits for who is unsure for over an hour with senders coming bac
     audit.callout("a@corp.example", CalloutClass::retry);
     REQUIRE(waiting() == std::vector<std::string>{"a@corp.example"});
     const auto report = audit.report();
+    CHECK(audit.report(kNoon - 24h, kNoon + 24h, "corp.example").waiting.size() == 1);
+    CHECK(audit.report(kNoon - 24h, kNoon + 24h, "corp.example").waiting_total == 1);
+    CHECK(audit.report(kNoon - 24h, kNoon + 24h, "other.example").waiting.empty());
+    CHECK(audit.report(kNoon - 24h, kNoon + 24h, "other.example").waiting_total == 0);
     CHECK(report.waiting_total == 1);
     CHECK(report.waiting[0].misses == 3);
     CHECK(report.waiting[0].first == kNoon - 61min);
@@ -205,7 +258,7 @@ TEST_CASE("what a recipient waited for its acceptance", "[store][audit]") {
     audit.settle("over@corp.example", {Answer::unsure, Reason::lease_over, {}}, kNoon - 2h);
     audit.prove("over@corp.example");
 
-    const auto learned = audit.report().learned;
+    const auto learned = audit.report(kNoon - 24h, kNoon + 1h).learned;
     CHECK(learned.count == 6);
     CHECK(learned.median == 3s);
     CHECK(learned.p95 == 1h);
@@ -215,6 +268,21 @@ TEST_CASE("what a recipient waited for its acceptance", "[store][audit]") {
     CHECK(audit.count("SELECT value FROM total WHERE name = 'learned' AND label = '5'") == 2);
     CHECK(audit.count("SELECT value FROM total WHERE name = 'learned' AND label = '3600'") == 1);
     CHECK(audit.report(kNoon + 1h, kNoon + 2h).learned.count == 0);
+
+    // The same by domain.
+    audit.miss("p@other.example", kNoon + 3h);
+    audit.prove("p@other.example", kNoon + 9h);
+    const auto domains = audit.report().domains;
+    REQUIRE(domains.size() == 2);
+    CHECK(domains[0].waits.count == 6);
+    CHECK(domains[0].waits.median == 3s);
+    CHECK(domains[0].waits.p95 == 1h);
+    CHECK(domains[1].waits.count == 1);
+    CHECK(domains[1].waits.median == 6h);
+    CHECK(audit.report().learned.count == 7);
+    const auto one = audit.report(kNoon - 24h, kNoon + 24h, "other.example");
+    CHECK(one.learned.count == 1);
+    CHECK(one.learned.longest == 6h);
 }
 
 TEST_CASE("what callouts knew, and no directory", "[store][audit]") {
@@ -270,7 +338,90 @@ TEST_CASE("what a directory lists and the server refuses", "[store][audit]") {
     report = audit.report();
     REQUIRE(report.conflicts_total == 1);
     CHECK(report.conflicts[0].refused);
-    CHECK(census::attention_of(report).size() == 1);
+    CHECK(census::attention_of(report).at(0).what == "conflict");
+    CHECK(audit.report(kNoon - 24h, kNoon + 24h, "corp.example").conflicts_total == 1);
+    const auto other = audit.report(kNoon - 24h, kNoon + 24h, "other.example");
+    CHECK(other.conflicts_total == 0);
+    CHECK(other.conflicts.empty());
+}
+
+TEST_CASE("removals that wait for an operator", "[store][audit]") {
+    Audit audit;
+    audit.apply("corp", {{listing("o1", {"a@corp.example"}), listing("o2", {"b@corp.example"}),
+                          listing("o3", {"c@other.example"}), listing("o4", {"d@corp.example"})},
+                         {}});
+    const auto hold = [&](const std::string& text, std::int64_t number) {
+        audit.accept(text);
+        audit.write([&](Writer& writer) {
+            AnswerWriter(writer, kNoon)
+                .hold(*EvidenceReader(writer.db).load(*find_address(writer.db, address(text))), number);
+        });
+    };
+    hold("a@corp.example", 2);
+    hold("b@corp.example", 1);
+    hold("c@other.example", 2);
+    hold("d@corp.example", 3);
+    audit.write([](Writer& writer) { approve_holds(writer, 3, kNoon); });  // it waits no more
+    auto report = audit.report();
+    CHECK(report.held_total == 3);
+    REQUIRE(report.held.size() == 3);
+    CHECK(report.held[0].address == "b@corp.example");
+    CHECK(report.held[0].number == 1);
+    CHECK(report.held[1].address == "a@corp.example");
+    CHECK(report.held[1].directory == "corp");
+    CHECK(report.held[1].object == "cn=o1");
+    CHECK(report.held[1].cause == "gate");
+    CHECK(report.held[1].at == kNoon);
+    CHECK(report.domains[0].held == 2);
+    CHECK(report.domains[1].held == 1);
+    CHECK(report.domains[0].other == 3);  // they keep their answer; the fourth is decided soon
+    report = audit.report(kNoon - 24h, kNoon + 24h, "other.example");
+    CHECK(report.held_total == 1);
+    REQUIRE(report.held.size() == 1);
+    CHECK(report.held[0].address == "c@other.example");
+    CHECK(audit.report(kNoon - 24h, kNoon + 24h, "third.example").held_total == 0);
+    const auto first = audit.read([](SQLite::Database& db) {
+        return load_report(db, {.since = kNoon - 24h, .until = kNoon, .now = kNoon, .most = 1});
+    });
+    CHECK(first.held_total == 3);
+    REQUIRE(first.held.size() == 1);
+    CHECK(first.held[0].number == 1);
+}
+
+TEST_CASE("objects that are not seen any more", "[store][audit]") {
+    Audit audit;
+    audit.apply("corp",
+                {{listing("o1", {"b@corp.example", "a@corp.example"}),
+                  listing("o2", {"x@corp.example", "c@other.example"}), listing("o3", {"seen@corp.example"})},
+                 {}});
+    const auto none = audit.report();
+    CHECK(none.unseen_total == 0);
+    audit.write([&](Writer& writer) {
+        const Reading sweep{.directory = "corp", .kind = ReadingKind::sweep, .began_seq = writer.seq};
+        ReadingWriter out(writer, sweep);
+        out.mark_unseen("o1");
+        out.mark_unseen("o2");
+        out.finish();
+    });
+    auto report = audit.report();
+    CHECK(report.unseen_total == 2);
+    REQUIRE(report.unseen.size() == 2);
+    CHECK(report.unseen[0].directory == "corp");
+    CHECK(report.unseen[0].object == "cn=o1");
+    CHECK(report.unseen[0].address == "a@corp.example");
+    CHECK(report.unseen[1].address == "c@other.example");
+    report = audit.report(kNoon - 24h, kNoon + 24h, "corp.example");
+    CHECK(report.unseen_total == 2);
+    CHECK(report.unseen.at(1).address == "x@corp.example");
+    report = audit.report(kNoon - 24h, kNoon + 24h, "other.example");
+    CHECK(report.unseen_total == 1);
+    REQUIRE(report.unseen.size() == 1);
+    CHECK(report.unseen[0].object == "cn=o2");
+    const auto first = audit.read([](SQLite::Database& db) {
+        return load_report(db, {.since = kNoon - 24h, .until = kNoon, .now = kNoon, .most = 1});
+    });
+    CHECK(first.unseen_total == 2);
+    CHECK(first.unseen.size() == 1);
 }
 
 TEST_CASE("backscatter that got out", "[store][audit]") {
@@ -285,9 +436,21 @@ TEST_CASE("backscatter that got out", "[store][audit]") {
     CHECK(report.bounces[0].count == 2);
     CHECK(report.bounces[0].host == "ex2");
     CHECK(report.bounces[0].answer == "accept");
-    CHECK(audit.report(kNoon - 24h, kNoon).bounces_total == 1);  // it began there
+    CHECK(report.bounces[0].first == kNoon - 1h);
+    CHECK(audit.report(kNoon - 24h, kNoon).bounces.at(0).count == 1);
+    CHECK(audit.report(kNoon - 24h, kNoon).bounces.at(0).last == kNoon - 1h);
     CHECK(audit.report(kNoon - 24h, kNoon - 1h).bounces_total == 0);
     CHECK(audit.report(kNoon + 1h, kNoon + 2h).bounces_total == 0);
+    // None happened between the two, and what happened long ago does not count for this period.
+    CHECK(audit.report(kNoon - 59min, kNoon - 1min).bounces_total == 0);
+    audit.write([](Writer& writer) {
+        for (int i = 0; i < 14; ++i)
+            record_bounces(writer, {{address("a@corp.example"), "ex1", "550 5.1.1 gone", kNoon - 300h}},
+                           kNoon);
+    });
+    CHECK(audit.report().bounces.at(0).count == 2);
+    CHECK(audit.report(kNoon - 400h).bounces.at(0).count == 16);
+    CHECK(audit.report(kNoon - 301h, kNoon - 299h).bounces.at(0).count == 14);
     // One that we never accepted got past another table than ours.
     audit.miss("b@corp.example");
     audit.write([](Writer& writer) {
@@ -295,6 +458,15 @@ TEST_CASE("backscatter that got out", "[store][audit]") {
     });
     CHECK(audit.report().bounces_total == 1);
     CHECK(audit.report(kNoon - 24h, kNoon + 24h, "other.example").bounces_total == 0);
+
+    // What is kept ends with the rest of the history.
+    const Time later = kNoon + 400 * 24h;
+    audit.write([&](Writer& writer) { prune(writer, later - 30min); });
+    CHECK(audit.count("SELECT sum(count) FROM bounce_hour") == 1);
+    CHECK(audit.count("SELECT count(*) FROM bounce") == 1);
+    audit.write([&](Writer& writer) { prune(writer, later + 1ms); });
+    CHECK(audit.count("SELECT count(*) FROM bounce_hour") == 0);
+    CHECK(audit.count("SELECT count(*) FROM bounce") == 0);
 }
 
 TEST_CASE("who harvests", "[store][audit]") {
@@ -353,10 +525,18 @@ TEST_CASE("what was asked, by server, and what is stopped", "[store][audit]") {
     CHECK(report.targets[1].classes.at("unknown") == 2);
     CHECK(report.callouts.at("unknown") == 9);
     CHECK(report.counters.at("misses") == 4);
-    CHECK_FALSE(report.counters.contains("callout-unknown"));
+    // What is counted by server or table stands there.
+    for (const char* name : {"callout-unknown", "sessions", "published"})
+        CHECK_FALSE(report.counters.contains(name));
     REQUIRE(report.breakers.size() == 1);
     CHECK(report.breakers[0].since == kNoon);
     CHECK(report.breakers[0].reason == "timed out");
+    REQUIRE(report.stops_total == 1);
+    CHECK(report.stops.at(0).target == "ex1:2525");
+    CHECK(report.stops[0].domain == "corp.example");
+    CHECK(report.stops[0].reason == "530");
+    CHECK(report.stops[0].since == kNoon);
+    CHECK(report.stops[0].ended == kNoon + 1h);
     std::int64_t asked = 0;
     for (const auto& step : report.steps)
         if (const auto found = step.callouts.find("unknown"); found != step.callouts.end())
@@ -364,6 +544,134 @@ TEST_CASE("what was asked, by server, and what is stopped", "[store][audit]") {
     CHECK(asked == 9);
     CHECK(audit.count("SELECT value FROM total WHERE name = 'callout-unknown' AND label = 'ex1:2525'") ==
           107);
+}
+
+TEST_CASE("failsafe shows however much else was done, and a table that was never out", "[store][audit]") {
+    Audit audit;
+    audit.write([](Writer& writer) {
+        note_command(writer, {"failsafe", "root", "emptied closed: too early"}, kNoon - 30h);
+        note_command(writer, {"failsafe", "root", "emptied closed: its time was over"}, kNoon - 3h);
+        note_command(writer, {"failsafe", "root", "emptied unknown: its time was over"}, kNoon - 2h);
+        for (int i = 0; i < 60; ++i) note_command(writer, {"forget", "anna", "x"}, kNoon - 1h);
+        note_publication(writer, "unknown", {.generation = 1, .at = kNoon});
+    });
+    const auto report = audit.report();
+    CHECK(report.commands_total == 62);
+    CHECK(report.commands.size() == 50);
+    CHECK(report.failsafe_runs == 2);
+    CHECK(report.unpublished == std::vector<std::string>{"directory", "learned", "closed"});
+    const auto words = [&](const std::string& what) {
+        for (const auto& one : census::attention_of(report))
+            if (one.what == what) return one.words;
+        return std::string{};
+    };
+    CHECK(words("failsafe") ==
+          "failsafe had to step in: emptied unknown: its time was over (and 1 time more in the period)");
+    CHECK(words("table").starts_with("never published: directory, learned, closed. Where main.cf"));
+    CHECK(audit.report(kNoon - 1h).failsafe_runs == 0);
+}
+
+TEST_CASE("an outage that is over shows in its period", "[store][audit]") {
+    Audit audit;
+    const auto stop = [&](const std::vector<census::BreakerLine>& breakers, Time at) {
+        audit.write([&](Writer& writer) { set_breakers(writer, breakers, at); });
+    };
+    stop({{"ex1:2525", "", {}, "cannot connect"}, {"ex2:2525", "corp.example", {}, "530"}}, kNoon - 4h);
+    stop({{"ex1:2525", "", {}, "timed out"}, {"ex2:2525", "corp.example", {}, "530"}}, kNoon - 3h);
+    stop({}, kNoon - 2h);
+    const auto stops = [&](Time since, Time until, const std::string& domain = {}) {
+        const auto report = audit.report(since, until, domain);
+        CHECK(report.stops_total == static_cast<std::int64_t>(report.stops.size()));
+        CHECK(report.breakers.empty());
+        return report.stops.size();
+    };
+    CHECK(stops(kNoon - 24h, kNoon) == 2);
+    CHECK(stops(kNoon - 24h, kNoon, "corp.example") == 2);
+    CHECK(stops(kNoon - 24h, kNoon, "other.example") == 1);
+    CHECK(stops(kNoon - 24h, kNoon - 4h) == 0);
+    CHECK(stops(kNoon - 3h, kNoon - 150min) == 2);  // in the middle of it
+    CHECK(stops(kNoon - 1h, kNoon) == 0);
+    CHECK(audit.report().stops[1].reason == "timed out");
+    // The clock was set back meanwhile.
+    stop({{"ex1:2525", "", {}, "x"}}, kNoon);
+    stop({}, kNoon - 10h);
+    CHECK(audit.count("SELECT count(*) FROM stop WHERE ended < since") == 0);
+
+    // Bounded, however often a server fails, and gone with the rest of the history.
+    audit.write([](Writer& writer) {
+        writer.db.exec(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) INSERT INTO "
+            "stop (target, domain, since, ended, reason) SELECT 'ex3:2525', '', 1, 2, 'x' FROM n");
+    });
+    stop({{"ex1:2525", "", {}, "x"}}, kNoon);
+    stop({}, kNoon + 1h);
+    CHECK(audit.count("SELECT count(*) FROM stop") == 10'000);
+    CHECK(audit.report().stops.front().target == "ex1:2525");
+    audit.write([](Writer& writer) { prune(writer, kNoon); });
+    CHECK(audit.count("SELECT count(*) FROM stop") == 1);
+}
+
+TEST_CASE("servers that do not fit are counted, and the busiest are shown", "[store][audit]") {
+    Audit audit;
+    audit.write([](Writer& writer) {
+        for (int i = 1; i <= 60; ++i)
+            count(writer, "callout-retry", kNoon, i, "ex" + std::to_string(i) + ":2525");
+    });
+    const auto report = audit.report();
+    CHECK(report.targets_total == 60);
+    CHECK(report.targets.size() == 50);
+    CHECK(report.targets.front().target == "ex60:2525");
+}
+
+TEST_CASE("lookups are counted apart from readings", "[store][audit]") {
+    Audit audit;
+    for (const bool good : {true, true, false}) {
+        const Reading lookup{.directory = "corp",
+                             .kind = ReadingKind::lookup,
+                             .began = kNoon,
+                             .ended = kNoon,
+                             .began_seq = 1,
+                             .outcome = good ? "applied" : "timed out",
+                             .good = good};
+        if (good)
+            audit.apply(lookup, {});
+        else
+            audit.write([&](Writer& writer) { note_failed(writer, lookup); });
+    }
+    auto report = audit.report();
+    CHECK(report.lookups == 2);
+    CHECK(report.readings_total == 1);
+    CHECK(report.readings_failed == 1);
+    CHECK(report.readings.size() == 1);
+    audit.apply("corp", {});
+    report = audit.report();
+    CHECK(report.readings_total == 2);
+    CHECK(report.readings.size() == 2);
+    CHECK(audit.report(kNoon + 1h).lookups == 0);
+}
+
+TEST_CASE("a log that is not there needs attention", "[store][audit]") {
+    Audit audit;
+    const auto note = [&](bool present, Time at) {
+        audit.write([&](Writer& writer) { note_log(writer, present, at); });
+    };
+    const auto words = [&] {
+        for (const auto& one : census::attention_of(audit.report()))
+            if (one.what == "log") return one.words;
+        return std::string{};
+    };
+    note(true, kNoon - 2h);
+    CHECK(words().empty());
+    note(false, kNoon - 1h);
+    note(false, kNoon);  // since the first time, also if `watch` was started anew
+    CHECK(words().starts_with("the log of Postfix has not been there for 1 h 0 min, so nobody asks"));
+    auto report = audit.report();
+    report.unwatched = true;  // then nobody knows
+    for (const auto& one : census::attention_of(report)) CHECK(one.what != "log");
+    note(true, kNoon);
+    CHECK(words().empty());
+    note(false, kNoon - 4min);  // it is being rotated
+    CHECK(words().empty());
 }
 
 TEST_CASE("labels are bounded", "[store][audit]") {
@@ -387,8 +695,8 @@ TEST_CASE("what was counted by server goes on as a count of all", "[store][audit
     const auto report = audit.report(kNoon - 1000h);
     CHECK(report.callouts.at("unknown") == 12);
     REQUIRE(report.targets.size() == 2);
-    CHECK(report.targets[0].classes.at("unknown") == 5);
-    CHECK(report.targets[1].target == "others");
+    CHECK(report.targets[0].target == "others");
+    CHECK(report.targets[1].classes.at("unknown") == 5);
     // A server that is asked no more leaves its place; one that is keeps its total.
     CHECK(audit.count("SELECT count(*) FROM total WHERE name = 'callout-unknown'") == 1);
     CHECK(audit.count("SELECT value FROM total WHERE label = 'ex1:2525'") == 8);

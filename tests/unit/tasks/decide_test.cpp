@@ -178,6 +178,48 @@ TEST_CASE("the gate holds more than fifty and a tenth", "[tasks][decide]") {
     }
 }
 
+TEST_CASE("a reading says how many of its removals were held", "[tasks][decide]") {
+    Town town;
+    town.list(many(0, 100));
+    town.decide();
+    const auto held = [&town] { return town.state.count("SELECT sum(held) FROM reading"); };
+    SECTION("by the gate") {
+        town.unlist(many(0, 61));
+        CHECK(town.decide().held == 61);
+        CHECK(town.state.count("SELECT held FROM reading ORDER BY id DESC LIMIT 1") == 61);
+        CHECK(held() == 61);
+        // It is history: what becomes of them changes nothing.
+        town.approve();
+        town.decide();
+        CHECK(held() == 61);
+    }
+    SECTION("not those that something else would take away") {
+        town.unlist(many(0, 61));
+        for (const std::string& text : many(0, 61))
+            town.state.callout(text, census::CalloutClass::deliverable);
+        CHECK(town.decide().held == 0);
+        SECTION("a command") {
+            town.state.write([&](Writer& writer) {
+                for (const std::string& text : many(0, 61))
+                    forget(writer, *find_address(writer.db, address(text)), "root", town.now);
+            });
+        }
+        SECTION("callouts") {
+            town.now += 1h;
+            for (const std::string& text : many(0, 61))
+                town.state.callout(text, census::CalloutClass::unknown);
+        }
+        SECTION("the configuration") {
+            town.list(many(0, 61));
+            town.decide();
+            town.configuration.route_by_domain.erase("c.example");
+            town.state.write([](Writer& writer) { mark_domain(writer, "c.example"); });
+        }
+        CHECK(town.decide().held >= 61);
+        CHECK(held() == 0);
+    }
+}
+
 TEST_CASE("fifty and a tenth pass, and the day adds up", "[tasks][decide]") {
     Town town;
     town.list(many(0, 600));
