@@ -16,8 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from conftest import tools
 from gateway import STRANGER
-from process import wait_for
+from postcensus import binary
+from process import MissingTool, command, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 ROUTE = {"domains": "corp.example xn--bcher-kva.example", "callout": "127.0.0.1:2525", "confirmation-interval": "1s"}
@@ -81,6 +83,18 @@ def reported(census, *arguments: str) -> dict:
 
 def kinds(lines: list[dict]) -> list[str]:
     return [line["kind"] for line in lines]
+
+
+@pytest.mark.parametrize("kind", ["ordinary", "one", "large", "empty"])
+def test_the_schema_knows_all_that_a_report_may_have(kind):
+    """Lists that a short run of the lab leaves empty: tests/unit/audit/sample_report.h fills them."""
+    with tools():
+        program = binary().with_name("html_sample")
+        if not program.exists():
+            raise MissingTool(f"{program} does not exist: build it (BUILD_TESTING)")
+    report = valid("report", command([program, kind, "json"]).stdout)
+    if kind != "empty":
+        assert all(value["first"] for value in report.values() if isinstance(value, dict) and "first" in value), report
 
 
 def test_a_report_is_what_happened(census):

@@ -237,7 +237,6 @@ inline census::Report hostile_report(int lines = 40) {
     return report;
 }
 
-// 1,000 domains, 400 days, and `lines` lines in each of the long lists.
 // The same of one domain, if that is one.
 inline census::Report hostile_domain_report() {
     census::Report report = hostile_report();
@@ -245,6 +244,14 @@ inline census::Report hostile_domain_report() {
     return report;
 }
 
+// An ordinary one of one domain, with all that it would not have.
+inline census::Report one_domain_report() {
+    census::Report report = ordinary_report();
+    report.domain = "corp.example";
+    return report;
+}
+
+// 1,000 domains, 400 days, and `lines` lines in each of the long lists.
 inline census::Report large_report(int lines = 200) {
     using namespace std::chrono_literals;
     census::Report report = ordinary_report();
