@@ -257,7 +257,7 @@ class Text {
             std::string classes;
             for (const auto& [name, number] : one.classes)
                 classes += fmt::format("{}{} {}", classes.empty() ? "" : ", ", number, name);
-            line("  {}: {} in {} sessions; a refusal takes {}{}{}", printable(one.target),
+            line("  {}: {} in {} sessions that ended; a refusal takes {}{}{}", printable(one.target),
                  classes.empty() ? "nothing asked" : printable(classes), one.sessions, spell(one.tarpit),
                  one.most_refused > 0 ? fmt::format(", {} refused a session", one.most_refused) : "",
                  one.limit_at ? fmt::format(" (it ended one at {})", *one.limit_at) : "");

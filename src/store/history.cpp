@@ -133,6 +133,14 @@ void note_command(Writer& writer, const CommandRun& run, Time now) {
     note.exec();
 }
 
+bool prune_misses(Writer& writer, Time now, std::size_t piece) {
+    SQLite::Statement drop(
+        writer.db, "DELETE FROM miss WHERE id IN (SELECT id FROM miss WHERE at < ? ORDER BY at LIMIT ?)");
+    drop.bind(1, to_unix_ms(now - kHistoryOther));
+    drop.bind(2, static_cast<std::int64_t>(piece));
+    return static_cast<std::size_t>(drop.exec()) == piece;
+}
+
 void prune(Writer& writer, Time now) {
     const std::int64_t other = to_unix_ms(now - kHistoryOther);
     const std::int64_t accepted = to_unix_ms(now - kHistoryAccepted);

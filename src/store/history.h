@@ -42,6 +42,9 @@ void note_command(Writer& writer, const CommandRun& run, Time now);
 
 // Drops history that is over: 400 days of recipients that were ever accepted, 14 of others.
 void prune(Writer& writer, Time now);
+// Before it, for a thread that has no time: at most `piece` of the misses, which may be a million. True if
+// there may be more.
+bool prune_misses(Writer& writer, Time now, std::size_t piece);
 
 // Strangers choose the names that are missed: of those that were never accepted only the last `most` are
 // kept, and those that something is to be done about. The newest that goes, if there are more than that.

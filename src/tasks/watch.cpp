@@ -59,6 +59,7 @@ constexpr auto kHousekeeping = 24h;
 constexpr auto kFirstHousekeeping = 1h;          // by then a clock that was wrong at the start is set
 constexpr std::size_t kMostStrangers = 100'000;  // 70 MB
 constexpr std::size_t kStrangersAtOnce = 1000;
+constexpr std::size_t kMissesAtOnce = 1000;
 constexpr auto kClockTolerance = 1min;  // clocks are set a little now and then
 
 // Empties an inotify descriptor. True if a file of this name was written, or if events were lost.
@@ -379,6 +380,13 @@ class Watch {
                     store::prune_strangers(writer, **strangers, kStrangersAtOnce);
                 });
             if (Clock::now() >= housekeeping) {
+                auto more = state_.write(
+                    [](store::Writer& writer) { return store::prune_misses(writer, now(), kMissesAtOnce); });
+                if (more && *more) {
+                    asio::steady_timer timer(io_, kBusyPause);
+                    co_await timer.async_wait(asio::use_awaitable);
+                    continue;
+                }
                 auto pruned = state_.write([](store::Writer& writer) { store::prune(writer, now()); });
                 housekeeping = Clock::now() + (pruned ? kHousekeeping : Clock::duration(1min));
             }

@@ -611,6 +611,28 @@ TEST_CASE("an outage that is over shows in its period", "[store][audit]") {
     CHECK(audit.count("SELECT count(*) FROM stop") == 1);
 }
 
+TEST_CASE("misses that are over go in pieces", "[store][audit]") {
+    Audit audit;
+    audit.write([](Writer& writer) {
+        std::vector<StoredMiss> misses;
+        for (int i = 0; i < 5; ++i)
+            misses.push_back({address("m" + std::to_string(i) + "@corp.example"), "192.0.2.1",
+                              kNoon - 15 * 24h + i * 24h});
+        record_misses(writer, misses, kNoon);
+    });
+    const auto piece = [&] {
+        bool more = false;
+        audit.write([&](Writer& writer) { more = prune_misses(writer, kNoon + 2 * 24h + 1ms, 2); });
+        return more;
+    };
+    CHECK(audit.count("SELECT count(*) FROM miss") == 5);
+    CHECK(piece());
+    CHECK(audit.count("SELECT count(*) FROM miss") == 3);
+    CHECK(piece());
+    CHECK(!piece());
+    CHECK(audit.count("SELECT count(*) FROM miss") == 1);
+}
+
 TEST_CASE("servers that do not fit are counted, and the busiest are shown", "[store][audit]") {
     Audit audit;
     audit.write([](Writer& writer) {
