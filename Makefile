@@ -17,7 +17,10 @@ BENCH_PACKAGES := pflogsumm
 DEB_PACKAGES := debhelper po-debconf lintian systemd
 SYSTEM_PACKAGES := debootstrap systemd-container
 
-.PHONY: all deps deps-lint deps-fuzz deps-bench deps-deb deps-system deb build test test-system unit fuzz lab demo lint fmt asan bench clean
+.PHONY: all deps deps-lint deps-fuzz deps-bench deps-deb deps-system deb build test test-system booted unit fuzz lab demo lint fmt asan bench clean
+
+# One after the other: JOBS is for what they call.
+.NOTPARALLEL:
 
 all: build
 
@@ -54,15 +57,18 @@ deb: deps-deb build
 	@ls build-deb/*.deb
 
 # The package on a Debian of its own, booted by systemd-nspawn; as root.
-test-system: deps-system deb
+test-system: deps-system deb booted
+
+# The same, of the package that is there.
+booted:
 	@if [ "$$(id -u)" -ne 0 ]; then echo "SKIPPED: it makes and boots a system, which needs root"; [ "$$CI" != true ]; else \
 	tests/system-image build-system build-deb/postcensus_*.deb && \
 	tests/next-package build-deb/postcensus_*.deb build/postcensus_next build-system && \
 	$(LAB) -m pytest -q -p no:cacheprovider tests/lab/test_system.py; fi
 
 # The machine that is booted waits most of the time: beside the lab.
-test: deps deps-system build unit fuzz
-	@$(MAKE) --no-print-directory test-system > test-system.log 2>&1 & system=$$!; \
+test: deps deps-system build unit fuzz deb
+	@$(MAKE) --no-print-directory booted > test-system.log 2>&1 & system=$$!; \
 	$(MAKE) --no-print-directory lab; lab=$$?; wait $$system; system=$$?; \
 	cat test-system.log; rm -f test-system.log; exit $$((lab || system))
 

@@ -10,6 +10,7 @@
 #include "base/notify.h"
 #include "cmd/command.h"
 #include "store/health.h"
+#include "tasks/decider.h"
 
 namespace postcensus::cmd {
 namespace {
@@ -17,7 +18,7 @@ namespace {
 namespace po = boost::program_options;
 using namespace std::chrono_literals;
 
-constexpr auto kReloadPatience = 30s;
+constexpr auto kPatience = 30s;
 
 void add_options(po::options_description& options) {
     options.add_options()("once", "handle all that is there and due, then end");
@@ -28,14 +29,16 @@ bool outgrown(const config::Configuration& configuration) {
     return version && version->found > version->newest;
 }
 
-// At a reload the decider's lock is free for a moment, and a command that decides by itself may have it: that
-// does not take long.
-Result<tasks::WatchEnd> watch_again(const config::Configuration& configuration) {
-    const auto end = std::chrono::steady_clock::now() + kReloadPatience;
+// Where no `watch` runs, at its start and for a moment at a reload, a command that decides by itself may have
+// the decider's lock: that does not take long.
+Result<tasks::WatchEnd> watch(const config::Configuration& configuration, bool once) {
+    const auto end = std::chrono::steady_clock::now() + kPatience;
     for (;;) {
-        auto ended = tasks::watch(configuration, false);
+        auto ended = tasks::watch(configuration, once);
         const bool busy = !ended && ended.error().code == ExitCode::try_again;
-        if (!busy || outgrown(configuration) || std::chrono::steady_clock::now() >= end) return ended;
+        if (!busy || outgrown(configuration) || std::chrono::steady_clock::now() >= end ||
+            tasks::last_decider_is_watch(configuration))
+            return ended;
         notify_alive();
         std::this_thread::sleep_for(100ms);
     }
@@ -44,16 +47,16 @@ Result<tasks::WatchEnd> watch_again(const config::Configuration& configuration) 
 Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     auto configuration = load_configuration(globals);
     if (!configuration) return fail(configuration.error());
-    auto ended = tasks::watch(*configuration, arguments.contains("once"));
+    auto ended = watch(*configuration, arguments.contains("once"));
     // The new configuration takes effect whole, or not at all.
     while (ended && *ended != tasks::WatchEnd::stopped) {
         if (*ended == tasks::WatchEnd::anew) {
-            ended = watch_again(*configuration);
+            ended = watch(*configuration, false);
             continue;
         }
         auto next = config::load(globals.config);
         if (next) {
-            ended = watch_again(*next);
+            ended = watch(*next, false);
             if (ended) {
                 configuration = std::move(next);
                 continue;
@@ -62,7 +65,7 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
         }
         spdlog::error("the new configuration is not used, the old one stays: {}",
                       (next ? ended.error() : next.error()).message);
-        ended = watch_again(*configuration);
+        ended = watch(*configuration, false);
     }
     if (!ended) return fail(ended.error());
     return ExitCode::done;

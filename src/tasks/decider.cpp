@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <fstream>
 #include <thread>
 
@@ -95,6 +96,15 @@ bool watch_runs(const config::Configuration& configuration) {
     auto holder = LockFile::holder(lock_path(configuration));
     // "Don't know" is no "no".
     return !holder || (*holder && is_watch((*holder)->pid));
+}
+
+bool last_decider_is_watch(const config::Configuration& configuration) {
+    const std::string words = read_file(lock_path(configuration), 4096).value_or("");
+    int pid = 0;
+    const auto [end, bad] = std::from_chars(words.data(), words.data() + words.size(), pid);
+    std::error_code ignored;
+    return bad == std::errc{} && pid != ::getpid() &&
+           std::filesystem::exists(fmt::format("/proc/{}", pid), ignored) && is_watch(pid);
 }
 
 std::filesystem::path lock_path(const config::Configuration& configuration) {

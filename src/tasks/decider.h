@@ -50,6 +50,9 @@ Result<void> note_domains(const config::Configuration& configuration, store::Dat
 bool is_watch(int pid);
 // Whether one decides here. Where that cannot be seen, one does.
 bool watch_runs(const config::Configuration& configuration);
+// Whether the last process that became the decider is another `watch`, and still there to be seen. By the
+// lock's own words: a service may not see the locks of the system.
+bool last_decider_is_watch(const config::Configuration& configuration);
 
 std::filesystem::path lock_path(const config::Configuration& configuration);
 std::filesystem::path wake_path(const config::Configuration& configuration);
