@@ -13,7 +13,7 @@
 namespace postcensus::audit {
 namespace {
 
-using Kind = Series::Kind;
+using Look = Series::Kind;
 
 Span span_of_steps(const census::Report& report) {
     std::vector<Time> times;
@@ -37,7 +37,7 @@ std::string per(Milliseconds width) {
 
 // What one field of each step adds up to in each part.
 template <typename Field>
-Series added(const census::Report& report, const Span& span, const char* name, int look, Kind kind,
+Series added(const census::Report& report, const Span& span, const char* name, int look, Look kind,
              Field field) {
     Series series{.name = name, .look = look, .kind = kind};
     series.values.assign(span.parts, 0);
@@ -61,15 +61,15 @@ std::string described(const std::vector<Series>& all, const std::string& unit) {
     return out + ".";
 }
 
-std::string misses(const census::Report& report, const Span& span) {
+std::string miss_bars(const census::Report& report, const Span& span) {
     using census::Step;
     std::vector<Series> series;
-    series.push_back(added(report, span, "misses not asked about", 2, Kind::layer,
+    series.push_back(added(report, span, "misses not asked about", 2, Look::layer,
                            [](const Step& step) { return step.suppressed; }));
-    series.push_back(added(report, span, "other misses", 1, Kind::layer, [](const Step& step) {
+    series.push_back(added(report, span, "other misses", 1, Look::layer, [](const Step& step) {
         return std::max<std::int64_t>(step.misses - std::max<std::int64_t>(step.suppressed, 0), 0);
     }));
-    series.push_back(added(report, span, "refusals of unknown recipients", 5, Kind::line,
+    series.push_back(added(report, span, "refusals of unknown recipients", 5, Look::line,
                            [](const Step& step) { return step.asked; }));
     const std::string unit = per(span.width);
     return figure({"misses", "Misses and refusals", unit, described(series, unit), span, series});
@@ -78,15 +78,15 @@ std::string misses(const census::Report& report, const Span& span) {
 std::string answers(const census::Report& report, const Span& span) {
     using census::Step;
     std::vector<Series> series;
-    series.push_back(added(report, span, "came", 3, Kind::layer, [](const Step& step) { return step.came; }));
-    series.push_back(added(report, span, "left", 4, Kind::below, [](const Step& step) { return step.left; }));
+    series.push_back(added(report, span, "came", 3, Look::layer, [](const Step& step) { return step.came; }));
+    series.push_back(added(report, span, "left", 4, Look::below, [](const Step& step) { return step.left; }));
     series.push_back(
-        added(report, span, "proved unknown", 5, Kind::line, [](const Step& step) { return step.rejected; }));
+        added(report, span, "proved unknown", 5, Look::line, [](const Step& step) { return step.rejected; }));
     const std::string unit = per(span.width);
     return figure({"answers", "Recipients that came and left", unit, described(series, unit), span, series});
 }
 
-std::string callouts(const census::Report& report, const Span& span) {
+std::string callout_bars(const census::Report& report, const Span& span) {
     struct Class {
         const char* key;
         const char* name;
@@ -99,11 +99,11 @@ std::string callouts(const census::Report& report, const Span& span) {
     std::vector<Series> series;
     for (const Class& klass : kClasses)
         series.push_back(
-            added(report, span, klass.name, klass.look, Kind::layer, [&](const census::Step& step) {
+            added(report, span, klass.name, klass.look, Look::layer, [&](const census::Step& step) {
                 const auto found = step.callouts.find(klass.key);
                 return found == step.callouts.end() ? 0 : found->second;
             }));
-    series.push_back(added(report, span, "other", 6, Kind::layer, [](const census::Step& step) {
+    series.push_back(added(report, span, "other", 6, Look::layer, [](const census::Step& step) {
         std::int64_t others = 0;
         for (const auto& [key, value] : step.callouts)
             if (std::none_of(std::begin(kClasses), std::end(kClasses),
@@ -131,7 +131,7 @@ std::string learn_times(const census::LearnTimes& learned) {
 
 // The last value in each part, and before the first one nothing.
 template <typename Field>
-Series levels(const census::Report& report, const Span& span, const char* name, int look, Kind kind,
+Series levels(const census::Report& report, const Span& span, const char* name, int look, Look kind,
               Field field) {
     Series series{.name = name, .look = look, .kind = kind};
     series.values.assign(span.parts, -1);
@@ -161,15 +161,15 @@ std::string sizes(const census::Report& report) {
     const Span span = span_of(times, {});
     std::vector<Series> accepted;
     accepted.push_back(
-        levels(report, span, "listed", 1, Kind::layer, [](const SizePoint& point) { return point.listed; }));
-    accepted.push_back(levels(report, span, "learned", 3, Kind::layer,
+        levels(report, span, "listed", 1, Look::layer, [](const SizePoint& point) { return point.listed; }));
+    accepted.push_back(levels(report, span, "learned", 3, Look::layer,
                               [](const SizePoint& point) { return point.learned; }));
     accepted.push_back(
-        levels(report, span, "other", 6, Kind::layer, [](const SizePoint& point) { return point.other; }));
-    accepted.push_back(levels(report, span, "of these closed", 4, Kind::line,
+        levels(report, span, "other", 6, Look::layer, [](const SizePoint& point) { return point.other; }));
+    accepted.push_back(levels(report, span, "of these closed", 4, Look::line,
                               [](const SizePoint& point) { return point.closed; }));
     std::vector<Series> unknown;
-    unknown.push_back(levels(report, span, "unknown recipients", 5, Kind::layer,
+    unknown.push_back(levels(report, span, "unknown recipients", 5, Look::layer,
                              [](const SizePoint& point) { return point.rejected; }));
     return figure(
                {"accepted", "Accepted recipients", "by reason", described_levels(accepted), span, accepted}) +
@@ -183,7 +183,7 @@ std::string charts(const census::Report& report) {
     const Span span = span_of_steps(report);
     // The log and the servers are not counted by domain, nor is the size.
     if (!report.domain.empty()) return answers(report, span) + learn_times(report.learned);
-    return misses(report, span) + answers(report, span) + callouts(report, span) +
+    return miss_bars(report, span) + answers(report, span) + callout_bars(report, span) +
            learn_times(report.learned) + sizes(report);
 }
 

@@ -11,7 +11,7 @@
 namespace postcensus::audit {
 namespace {
 
-constexpr std::size_t kLongest = 1000;
+constexpr std::size_t kLongestCell = 1000;
 
 // Some spreadsheets take the full-width signs (U+FF1D, U+FF0B, U+FF0D, U+FF20) for the others.
 bool starts_formula(std::string_view text) {
@@ -35,7 +35,7 @@ std::string disarmed(std::string_view text) {
 }
 
 void add(std::string& out, std::string_view text, char behind) {
-    const std::string value = disarmed(printable(text, kLongest));
+    const std::string value = disarmed(printable(text, kLongestCell));
     if (value.find_first_of(",;\"") == std::string::npos) {
         out += value;
     } else {

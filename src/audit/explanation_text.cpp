@@ -10,14 +10,14 @@
 namespace postcensus::audit {
 namespace {
 
-constexpr std::size_t kLongest = 1000;
+constexpr std::size_t kLongestLine = 1000;
 
 void add_list(const std::string& title, const std::vector<census::ExplanationLine>& lines, Time now,
               std::string& out) {
     if (lines.empty()) return;
     fmt::format_to(std::back_inserter(out), "\n{}\n", title);
     for (const census::ExplanationLine& line : lines) {
-        out += "  - " + printable(line.what, kLongest);
+        out += "  - " + printable(line.what, kLongestLine);
         if (line.at) out += ": " + format_time(*line.at) + " (" + ago(*line.at, now) + ")";
         out += "\n";
     }
@@ -93,7 +93,7 @@ std::string explanation_text(const census::Explanation& explanation, Time now, b
                        explanation.history_more);
     add_postfix(explanation, colours.bold("What Postfix finds (postmap -q):"), out);
     for (const std::string& trouble : explanation.trouble)
-        out += "\n" + colours.yellow("Warning:") + " " + printable(trouble, kLongest) + "\n";
+        out += "\n" + colours.yellow("Warning:") + " " + printable(trouble, kLongestLine) + "\n";
     return out;
 }
 

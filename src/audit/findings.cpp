@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kLongest = 2000;  // of a text; a remedy may be a whole list of restrictions
+constexpr std::size_t kLongestRemedy = 2000;  // of a text; a remedy may be a whole list of restrictions
 
 std::string_view colour_of(Level level) {
     return level == Level::ok ? "\x1b[32m" : level == Level::warn ? "\x1b[33m" : "\x1b[31m";
@@ -30,7 +30,7 @@ std::vector<std::string> lines_of(const std::string& text) {
     std::vector<std::string> lines;
     for (std::size_t start = 0; start < text.size();) {
         const std::size_t end = std::min(text.find('\n', start), text.size());
-        lines.push_back(printable(std::string_view(text).substr(start, end - start), kLongest));
+        lines.push_back(printable(std::string_view(text).substr(start, end - start), kLongestRemedy));
         start = end + 1;
     }
     return lines;
@@ -56,8 +56,8 @@ std::string findings_text(const Findings& findings, bool colour) {
     std::size_t failures = 0;
     for (const Finding& finding : findings) {
         fmt::format_to(std::back_inserter(out), "{}  {:<9} {}: {}\n", level_text(finding.level, colour),
-                       printable(finding.area), printable(finding.subject, kLongest),
-                       printable(finding.words, kLongest));
+                       printable(finding.area), printable(finding.subject, kLongestRemedy),
+                       printable(finding.words, kLongestRemedy));
         add_remedy(finding.remedy, shown, out);
         if (finding.level == Level::warn) ++warnings;
         if (finding.level == Level::fail) ++failures;
@@ -75,8 +75,8 @@ std::string findings_json(const Findings& findings) {
             remedy += (remedy.empty() ? "" : "\n") + line;
         json["findings"].push_back({{"level", name_of(finding.level)},
                                     {"area", printable(finding.area)},
-                                    {"subject", printable(finding.subject, kLongest)},
-                                    {"words", printable(finding.words, kLongest)},
+                                    {"subject", printable(finding.subject, kLongestRemedy)},
+                                    {"words", printable(finding.words, kLongestRemedy)},
                                     {"remedy", remedy}});
     }
     json["worst"] = name_of(worst_of(findings));

@@ -14,8 +14,6 @@
 namespace postcensus::audit {
 namespace {
 
-using Kind = Column::Kind;
-
 constexpr std::size_t kMostDomainBytes = 70'000;
 constexpr std::size_t kMostAttention = 50;
 constexpr std::size_t kLongestSentence = 500;  // of what needs attention: a server's reply may be in it
@@ -135,18 +133,18 @@ std::string domains(const census::Report& report) {
         std::stable_sort(busiest.begin(), busiest.end(),
                          [](const auto* one, const auto* other) { return one->misses > other->misses; });
     Table table("Domains",
-                {{"domain", Kind::name},
-                 {"accepted", Kind::number},
-                 {"listed", Kind::number},
-                 {"learned", Kind::number},
-                 {"closed", Kind::number},
-                 {"unknown", Kind::number},
-                 {"held", Kind::number},
-                 {"misses", Kind::number},
-                 {"distinct", Kind::number},
-                 {"came", Kind::number},
-                 {"left", Kind::number},
-                 {"rejected", Kind::number}},
+                {{"domain", Column::Kind::name},
+                 {"accepted", Column::Kind::number},
+                 {"listed", Column::Kind::number},
+                 {"learned", Column::Kind::number},
+                 {"closed", Column::Kind::number},
+                 {"unknown", Column::Kind::number},
+                 {"held", Column::Kind::number},
+                 {"misses", Column::Kind::number},
+                 {"distinct", Column::Kind::number},
+                 {"came", Column::Kind::number},
+                 {"left", Column::Kind::number},
+                 {"rejected", Column::Kind::number}},
                 Narrow::scrolled, kMostDomains, kMostDomainBytes);
     for (const census::DomainCounts* counts : busiest) {
         Markup name = text(counts->domain);

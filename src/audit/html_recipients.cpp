@@ -10,8 +10,6 @@
 namespace postcensus::audit {
 namespace {
 
-using Kind = Column::Kind;
-
 std::string note(const char* words) {
     return fmt::format("<p class=\"note\">{}</p>\n", words);
 }
@@ -31,10 +29,10 @@ std::string waiting(const census::Report& report) {
     if (report.waiting.empty())
         return section("Mail that waits" + as_of_now(report), "<p class=\"none\">None.</p>\n");
     Table table("Recipients that mail waits for",
-                {{"recipient", Kind::name},
-                 {"misses", Kind::number},
-                 {"first miss", Kind::word},
-                 {"last miss", Kind::word},
+                {{"recipient", Column::Kind::name},
+                 {"misses", Column::Kind::number},
+                 {"first miss", Column::Kind::word},
+                 {"last miss", Column::Kind::word},
                  {"why it is unsure"},
                  {"last callout"}},
                 Narrow::stacked);
@@ -59,10 +57,10 @@ std::string learned_by_domain(const census::Report& report) {
             return one->waits.count > other->waits.count;
         });
     Table table("Time to learn, by domain",
-                {{"domain", Kind::name},
-                 {"learned after a miss", Kind::number},
-                 {"half of them within", Kind::number},
-                 {"95 of 100 within", Kind::number}},
+                {{"domain", Column::Kind::name},
+                 {"learned after a miss", Column::Kind::number},
+                 {"half of them within", Column::Kind::number},
+                 {"95 of 100 within", Column::Kind::number}},
                 Narrow::scrolled, kMostDomains);
     for (const census::DomainCounts* domain : busiest)
         if (!table.add({text(domain->domain), number(domain->waits.count),
@@ -88,7 +86,8 @@ std::string learned(const census::Report& report) {
 std::string gaps(const census::Report& report) {
     if (report.directories.empty() || report.gaps.empty()) return {};
     Table table("Recipients that no directory lists",
-                {{"recipient", Kind::name}, {"proved at", Kind::word}, {"what it may be"}}, Narrow::stacked);
+                {{"recipient", Column::Kind::name}, {"proved at", Column::Kind::word}, {"what it may be"}},
+                Narrow::stacked);
     for (const census::GapLine& line : report.gaps)
         if (!table.add({text(line.address), time(line.at), text(line.kind)})) break;
     return section("Gaps in the directory" + as_of_now(report),
@@ -99,12 +98,12 @@ std::string gaps(const census::Report& report) {
 std::string conflicts(const census::Report& report) {
     if (report.conflicts.empty()) return {};
     Table table("Listed recipients that the mail server refuses",
-                {{"recipient", Kind::name},
+                {{"recipient", Column::Kind::name},
                  {"object"},
-                 {"last refusal", Kind::word},
+                 {"last refusal", Column::Kind::word},
                  {"server"},
                  {"its reply"},
-                 {"refused now", Kind::word}},
+                 {"refused now", Column::Kind::word}},
                 Narrow::stacked);
     for (const census::ConflictLine& line : report.conflicts)
         if (!table.add({text(line.address), text(line.object), time(line.at), text(line.target),
@@ -118,13 +117,13 @@ std::string conflicts(const census::Report& report) {
 std::string bounces(const census::Report& report) {
     if (report.bounces.empty()) return {};
     Table table("Accepted recipients whose mail was refused",
-                {{"recipient", Kind::name},
-                 {"refusals in the period", Kind::number},
-                 {"first", Kind::word},
-                 {"last", Kind::word},
+                {{"recipient", Column::Kind::name},
+                 {"refusals in the period", Column::Kind::number},
+                 {"first", Column::Kind::word},
+                 {"last", Column::Kind::word},
                  {"server"},
                  {"its reply"},
-                 {"answer now", Kind::word}},
+                 {"answer now", Column::Kind::word}},
                 Narrow::stacked);
     for (const census::BounceLine& line : report.bounces)
         if (!table.add({text(line.address), number(line.count), time(line.first), time(line.last),
@@ -139,12 +138,12 @@ std::string bounces(const census::Report& report) {
 std::string held(const census::Report& report) {
     if (report.held.empty()) return {};
     Table table("Removals that wait for an operator",
-                {{"recipient", Kind::name},
-                 {"hold", Kind::number},
-                 {"since", Kind::word},
-                 {"directory", Kind::word},
+                {{"recipient", Column::Kind::name},
+                 {"hold", Column::Kind::number},
+                 {"since", Column::Kind::word},
+                 {"directory", Column::Kind::word},
                  {"object"},
-                 {"cause", Kind::word}},
+                 {"cause", Column::Kind::word}},
                 Narrow::stacked);
     for (const census::HoldLine& line : report.held)
         if (!table.add({text(line.address), number(line.number), time(line.at), text(line.directory),
@@ -159,7 +158,8 @@ std::string held(const census::Report& report) {
 std::string unseen(const census::Report& report) {
     if (report.unseen.empty()) return {};
     Table table("Objects that readings do not find any more",
-                {{"address", Kind::name}, {"directory", Kind::word}, {"object"}}, Narrow::stacked);
+                {{"address", Column::Kind::name}, {"directory", Column::Kind::word}, {"object"}},
+                Narrow::stacked);
     for (const census::UnseenLine& line : report.unseen)
         if (!table.add({text(line.address), text(line.directory), text(line.object)})) break;
     return section("Unseen objects" + as_of_now(report),
@@ -179,13 +179,13 @@ std::string change_sections(const census::Report& report) {
     std::string out;
     if (!report.changes.empty()) {
         Table table("Recipients whose answer changed",
-                    {{"recipient", Kind::name},
-                     {"at", Kind::word},
-                     {"from", Kind::word},
-                     {"to", Kind::word},
+                    {{"recipient", Column::Kind::name},
+                     {"at", Column::Kind::word},
+                     {"from", Column::Kind::word},
+                     {"to", Column::Kind::word},
                      {"reason"},
-                     {"cause", Kind::word},
-                     {"waited", Kind::word}},
+                     {"cause", Column::Kind::word},
+                     {"waited", Column::Kind::word}},
                     Narrow::stacked);
         for (const census::ChangeLine& line : report.changes)
             if (!table.add({text(line.address), time(line.at), text(line.from), text(line.to),
@@ -196,7 +196,10 @@ std::string change_sections(const census::Report& report) {
     }
     if (!report.commands.empty()) {
         Table table("What operators did, and failsafe",
-                    {{"command", Kind::key}, {"at", Kind::word}, {"user", Kind::word}, {"what it said"}},
+                    {{"command", Column::Kind::key},
+                     {"at", Column::Kind::word},
+                     {"user", Column::Kind::word},
+                     {"what it said"}},
                     Narrow::stacked);
         for (const census::CommandLine& line : report.commands)
             if (!table.add({text(line.name), time(line.at), text(line.user), text(line.words)})) break;

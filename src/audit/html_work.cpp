@@ -11,8 +11,6 @@
 namespace postcensus::audit {
 namespace {
 
-using Kind = Column::Kind;
-
 template <typename Lines>
 std::int64_t size_of(const Lines& lines) {
     return static_cast<std::int64_t>(lines.size());
@@ -25,10 +23,10 @@ Markup time_or(const std::optional<Time>& at, const char* otherwise) {
 std::string directories(const census::Report& report) {
     if (report.directories.empty()) return {};
     Table table("Directories",
-                {{"directory", Kind::key},
-                 {"listed", Kind::number},
-                 {"last read", Kind::word},
-                 {"last full reading", Kind::word},
+                {{"directory", Column::Kind::key},
+                 {"listed", Column::Kind::number},
+                 {"last read", Column::Kind::word},
+                 {"last full reading", Column::Kind::word},
                  {"state"},
                  {"outcome of the last reading"}},
                 Narrow::stacked);
@@ -49,15 +47,15 @@ std::string directories(const census::Report& report) {
 std::string readings(const census::Report& report) {
     if (report.readings.empty() && report.lookups == 0) return {};
     Table table("Readings of the directories",
-                {{"directory", Kind::key},
-                 {"ended", Kind::word},
-                 {"took", Kind::number},
-                 {"kind", Kind::word},
+                {{"directory", Column::Kind::key},
+                 {"ended", Column::Kind::word},
+                 {"took", Column::Kind::number},
+                 {"kind", Column::Kind::word},
                  {"server"},
-                 {"added", Kind::number},
-                 {"removed", Kind::number},
-                 {"of these held", Kind::number},
-                 {"applied", Kind::word},
+                 {"added", Column::Kind::number},
+                 {"removed", Column::Kind::number},
+                 {"of these held", Column::Kind::number},
+                 {"applied", Column::Kind::word},
                  {"outcome"}},
                 Narrow::stacked);
     for (const census::ReadingLine& line : report.readings)
@@ -77,10 +75,13 @@ std::string readings(const census::Report& report) {
 
 std::string breakers(const census::Report& report) {
     if (report.breakers.empty() && report.stops.empty()) return {};
-    Table table(
-        "Callouts that are stopped, or were",
-        {{"server", Kind::name}, {"domain"}, {"since", Kind::word}, {"until", Kind::word}, {"reason"}},
-        Narrow::stacked);
+    Table table("Callouts that are stopped, or were",
+                {{"server", Column::Kind::name},
+                 {"domain"},
+                 {"since", Column::Kind::word},
+                 {"until", Column::Kind::word},
+                 {"reason"}},
+                Narrow::stacked);
     for (const auto* lines : {&report.breakers, &report.stops})
         for (const census::BreakerLine& line : *lines)
             if (!table.add({text(line.target), line.domain.empty() ? words("all") : text(line.domain),
@@ -110,18 +111,18 @@ void add_classes(const std::map<std::string, std::int64_t>& classes, std::vector
 
 std::string callouts(const census::Report& report) {
     if (report.targets.empty() && report.callouts.empty()) return {};
-    std::vector<Column> columns{{"server", Kind::name},
-                                {"sessions", Kind::number},
-                                {"deliverable", Kind::number},
-                                {"unknown", Kind::number},
-                                {"closed", Kind::number},
-                                {"accepts everyone", Kind::number},
-                                {"fault", Kind::number},
-                                {"retry", Kind::number},
-                                {"other", Kind::number},
-                                {"tarpit", Kind::number},
-                                {"refusals a session", Kind::number},
-                                {"limit met at", Kind::number}};
+    std::vector<Column> columns{{"server", Column::Kind::name},
+                                {"sessions", Column::Kind::number},
+                                {"deliverable", Column::Kind::number},
+                                {"unknown", Column::Kind::number},
+                                {"closed", Column::Kind::number},
+                                {"accepts everyone", Column::Kind::number},
+                                {"fault", Column::Kind::number},
+                                {"retry", Column::Kind::number},
+                                {"other", Column::Kind::number},
+                                {"tarpit", Column::Kind::number},
+                                {"refusals a session", Column::Kind::number},
+                                {"limit met at", Column::Kind::number}};
     Table table("Servers that callouts ask", std::move(columns), Narrow::scrolled);
     for (const census::TargetLine& line : report.targets) {
         std::vector<Markup> cells{text(line.target), number(line.sessions)};
@@ -153,8 +154,9 @@ std::string callouts(const census::Report& report) {
 std::string networks(const census::Report& report) {
     if (report.networks.empty()) return {};
     const bool all = report.domain.empty();  // what was not asked about is not counted by domain
-    std::vector<Column> columns{{"network", Kind::key}, {"distinct unknown recipients", Kind::number}};
-    if (all) columns.push_back({"misses not asked about", Kind::number});
+    std::vector<Column> columns{{"network", Column::Kind::key},
+                                {"distinct unknown recipients", Column::Kind::number}};
+    if (all) columns.push_back({"misses not asked about", Column::Kind::number});
     Table table("Networks that miss the most", std::move(columns), Narrow::stacked);
     for (const census::NetworkLine& line : report.networks) {
         std::vector<Markup> cells{text(line.network), number(line.missed)};
@@ -170,12 +172,12 @@ std::string networks(const census::Report& report) {
 std::string tables(const census::Report& report) {
     if (report.tables.empty()) return {};
     Table table("Tables that Postfix reads",
-                {{"table", Kind::key},
-                 {"entries", Kind::number},
-                 {"generation", Kind::number},
-                 {"published in the period", Kind::number},
-                 {"last published", Kind::word},
-                 {"good until", Kind::word}},
+                {{"table", Column::Kind::key},
+                 {"entries", Column::Kind::number},
+                 {"generation", Column::Kind::number},
+                 {"published in the period", Column::Kind::number},
+                 {"last published", Column::Kind::word},
+                 {"good until", Column::Kind::word}},
                 Narrow::stacked);
     for (const census::TableLine& line : report.tables)
         if (!table.add({text(line.table), number(line.entries), number(line.generation),
@@ -206,7 +208,8 @@ constexpr CounterWords kCounters[] = {
 
 std::string counters(const census::Report& report) {
     if (report.counters.empty() && report.lapsed == 0) return {};
-    Table table("Counts of the period", {{"what", Kind::name}, {"count", Kind::number}}, Narrow::scrolled);
+    Table table("Counts of the period", {{"what", Column::Kind::name}, {"count", Column::Kind::number}},
+                Narrow::scrolled);
     if (report.lapsed > 0) table.add({words("refusals that ended by themselves"), number(report.lapsed)});
     for (const CounterWords& counter : kCounters)
         if (const auto found = report.counters.find(counter.name); found != report.counters.end())

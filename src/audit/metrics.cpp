@@ -19,11 +19,11 @@ constexpr std::size_t kLongestLabel = 300;  // of a domain there are at most 255
 
 using Label = std::pair<const char*, std::string>;
 
-double seconds(Time time) {
+double unix_seconds(Time time) {
     return static_cast<double>(to_unix_ms(time)) / 1000;
 }
 
-class Text {
+class MetricsText {
   public:
     // All series of a family stand together.
     void family(const char* name, const char* type, const char* help) {
@@ -73,7 +73,7 @@ struct Counter {
     const char* name;
     const char* help;
 };
-constexpr std::array<Counter, 13> kCounters{{
+constexpr std::array<Counter, 13> kExported{{
     {"misses", "misses_total", "Recipients that Postfix did not know, in the log."},
     {"misses-suppressed", "misses_suppressed_total",
      "Misses that became no question: over a network's budget."},
@@ -90,14 +90,14 @@ constexpr std::array<Counter, 13> kCounters{{
     {"tables-repaired", "tables_repaired_total", "Tables that somebody else had changed, written again."},
 }};
 
-void add_counters(const census::WatchFacts& facts, Text& text) {
-    for (const Counter& counter : kCounters) {
+void add_counters(const census::WatchFacts& facts, MetricsText& text) {
+    for (const Counter& counter : kExported) {
         text.family(counter.name, "counter", counter.help);
         text.value(total(facts, counter.total));
     }
 }
 
-void add_callouts(const census::WatchFacts& facts, Text& text) {
+void add_callouts(const census::WatchFacts& facts, MetricsText& text) {
     constexpr std::string_view kPrefix = "callout-";
     constexpr const char* kSessions = "sessions";
     text.family("callouts_total", "counter", "Answers of callouts, by class and server.");
@@ -130,7 +130,7 @@ void add_callouts(const census::WatchFacts& facts, Text& text) {
     text.value(facts.accept_all.size());
 }
 
-void add_learned(const census::WatchFacts& facts, Text& text) {
+void add_learned(const census::WatchFacts& facts, MetricsText& text) {
     text.family("learn_seconds", "histogram", "From the first miss of a recipient to its acceptance.");
     std::int64_t count = 0;
     for (const Milliseconds step : census::kLearnSteps) {
@@ -144,7 +144,7 @@ void add_learned(const census::WatchFacts& facts, Text& text) {
     text.value(count, {}, "_count");
 }
 
-void add_waiting(const census::WatchFacts& facts, Text& text) {
+void add_waiting(const census::WatchFacts& facts, MetricsText& text) {
     text.family("waiting_recipients", "gauge",
                 "Recipients that have been unsure for over an hour while senders came back in the last day.");
     text.value(facts.waiting);
@@ -167,7 +167,7 @@ void add_waiting(const census::WatchFacts& facts, Text& text) {
         text.value(number, {{"answer", key.first}, {"reason", key.second}});
 }
 
-void add_tables(const census::WatchFacts& facts, Text& text) {
+void add_tables(const census::WatchFacts& facts, MetricsText& text) {
     text.family("table_entries", "gauge", "Entries of the published tables, by domain of the recipients.");
     for (const auto& [table, domains] : facts.entries) {
         std::vector<std::pair<std::int64_t, std::string>> largest;
@@ -183,25 +183,26 @@ void add_tables(const census::WatchFacts& facts, Text& text) {
         text.value(others, {{"table", table}, {"domain", kOthers}});
     }
     text.family("table_published_timestamp_seconds", "gauge", "When a table was last published.");
-    for (const census::TableLine& one : facts.tables) text.value(seconds(one.at), {{"table", one.table}});
+    for (const census::TableLine& one : facts.tables)
+        text.value(unix_seconds(one.at), {{"table", one.table}});
     text.family("table_lease_end_timestamp_seconds", "gauge",
                 "Until when a table that refuses is good; failsafe empties it then.");
     for (const census::TableLine& one : facts.tables)
-        if (one.until) text.value(seconds(*one.until), {{"table", one.table}});
+        if (one.until) text.value(unix_seconds(*one.until), {{"table", one.table}});
     text.family("publications_total", "counter", "Publications of a table.");
     for (const auto& [key, number] : facts.totals)
         if (key.first == "published") text.value(number, {{"table", key.second}});
 }
 
-void add_directories(const census::SyncFacts& facts, Text& text) {
+void add_directories(const census::SyncFacts& facts, MetricsText& text) {
     text.family("directory_good_read_timestamp_seconds", "gauge",
                 "The end of the last reading of a directory that was applied; 0: never.");
     for (const census::DirectoryLine& one : facts.directories)
-        text.value(one.last_good ? seconds(*one.last_good) : 0.0, {{"directory", one.name}});
+        text.value(one.last_good ? unix_seconds(*one.last_good) : 0.0, {{"directory", one.name}});
     text.family("directory_full_read_timestamp_seconds", "gauge",
                 "The end of the last full reading of a directory that was applied; 0: never.");
     for (const census::DirectoryLine& one : facts.directories)
-        text.value(one.last_full ? seconds(*one.last_full) : 0.0, {{"directory", one.name}});
+        text.value(one.last_full ? unix_seconds(*one.last_full) : 0.0, {{"directory", one.name}});
     text.family("directory_full_read_failed", "gauge", "1: the last full reading was not applied.");
     for (const census::DirectoryLine& one : facts.directories)
         text.value(one.full_failure ? 1 : 0, {{"directory", one.name}});
@@ -220,11 +221,11 @@ void add_directories(const census::SyncFacts& facts, Text& text) {
 }  // namespace
 
 std::string watch_metrics(const census::WatchFacts& facts, const std::string& version) {
-    Text text;
+    MetricsText text;
     text.family("build_info", "gauge", "The version of the running watch.");
     text.value(1, {{"version", version}});
     text.family("watch_written_timestamp_seconds", "gauge", "When watch wrote these metrics.");
-    text.value(seconds(facts.written));
+    text.value(unix_seconds(facts.written));
     text.family("log_lag_seconds", "gauge",
                 "Since when not all lines of the log are read and stored; 0: all are.");
     text.value(static_cast<double>(facts.log_lag.count()) / 1000);
@@ -232,7 +233,7 @@ std::string watch_metrics(const census::WatchFacts& facts, const std::string& ve
     text.value(facts.log_present ? 1 : 0);
     text.family("directory_polled_timestamp_seconds", "gauge",
                 "When the changes of a directory were last read.");
-    for (const auto& [directory, at] : facts.polled) text.value(seconds(at), {{"directory", directory}});
+    for (const auto& [directory, at] : facts.polled) text.value(unix_seconds(at), {{"directory", directory}});
     add_counters(facts, text);
     add_waiting(facts, text);
     add_learned(facts, text);
@@ -242,9 +243,9 @@ std::string watch_metrics(const census::WatchFacts& facts, const std::string& ve
 }
 
 std::string sync_metrics(const census::SyncFacts& facts) {
-    Text text;
+    MetricsText text;
     text.family("sync_timestamp_seconds", "gauge", "When sync last ended.");
-    text.value(seconds(facts.ended));
+    text.value(unix_seconds(facts.ended));
     text.family("sync_duration_seconds", "gauge", "What its last run took.");
     text.value(static_cast<double>((facts.ended - facts.began).count()) / 1000);
     text.family("sync_exit_code", "gauge",

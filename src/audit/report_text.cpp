@@ -48,9 +48,9 @@ class Columns {
     std::vector<std::vector<std::string>> rows_;
 };
 
-class Text {
+class TextReport {
   public:
-    Text(const census::Report& report, bool colour) : report_(report), colours_(colour) {}
+    TextReport(const census::Report& report, bool colour) : report_(report), colours_(colour) {}
 
     std::string write() {
         line("{}",
@@ -322,7 +322,7 @@ class Text {
 }  // namespace
 
 std::string report_text(const census::Report& report, bool colour) {
-    return Text(report, colour).write();
+    return TextReport(report, colour).write();
 }
 
 }  // namespace postcensus::audit

@@ -16,13 +16,13 @@ namespace {
 constexpr std::size_t kLongestLocal = 64;
 constexpr std::size_t kLongestDomain = 255;
 
-bool is_alnum(unsigned char byte) {
+bool is_letter_or_digit(unsigned char byte) {
     return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
 }
 
 // atext of RFC 5322, and UTF-8 as RFC 6532 adds it.
 bool is_atext(unsigned char byte) {
-    return is_alnum(byte) || byte >= 0x80 ||
+    return is_letter_or_digit(byte) || byte >= 0x80 ||
            std::string_view("!#$%&'*+-/=?^_`{|}~").find(static_cast<char>(byte)) != std::string_view::npos;
 }
 
@@ -108,7 +108,7 @@ std::optional<std::string> valid_domain(std::string_view text) {
     std::size_t label = 0;
     for (const char byte : out) {
         const auto unsigned_byte = static_cast<unsigned char>(byte);
-        if (byte == '.' ? label == 0 : !(is_alnum(unsigned_byte) || byte == '-' || byte == '_'))
+        if (byte == '.' ? label == 0 : !(is_letter_or_digit(unsigned_byte) || byte == '-' || byte == '_'))
             return std::nullopt;
         label = byte == '.' ? 0 : label + 1;
         if (label > 63) return std::nullopt;
@@ -138,7 +138,7 @@ std::optional<Address> Address::from_plain(std::string_view text) {
             label = 0;
         } else {
             domain = domain && ++label <= 63 &&
-                     (is_alnum(static_cast<unsigned char>(byte)) || byte == '-' || byte == '_');
+                     (is_letter_or_digit(static_cast<unsigned char>(byte)) || byte == '-' || byte == '_');
         }
     }
     if (at == std::string_view::npos || at == 0 || at > kLongestLocal || !domain || label == 0 ||

@@ -19,7 +19,7 @@ namespace {
 
 // Four times what Postfix writes at most.
 constexpr std::size_t kLongestLine = 8192;
-constexpr std::size_t kBlock = 64UL * 1024;
+constexpr std::size_t kTailBlock = 64UL * 1024;
 // One poll never takes much longer than a few milliseconds, whatever the file holds.
 constexpr std::size_t kMostBytes = 1024UL * 1024;
 
@@ -185,7 +185,7 @@ Result<void> FileTail::Reader::check_replaced() {
 // Bytes that came to the buffer; 0 at the end of the file.
 Result<std::size_t> FileTail::Reader::read_block() {
     if (auto checked = check_replaced(); !checked) return fail(checked.error());
-    const auto block = file_->read(offset_ + buffer_.size(), kBlock);
+    const auto block = file_->read(offset_ + buffer_.size(), kTailBlock);
     if (!block) return fail(block.error());
     buffer_ += *block;
     return block->size();

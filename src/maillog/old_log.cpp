@@ -17,14 +17,14 @@ namespace postcensus::maillog {
 namespace {
 
 // Fits into the second cache of most machines.
-constexpr std::size_t kBlock = 256UL * 1024;
+constexpr std::size_t kOldBlock = 256UL * 1024;
 
 }  // namespace
 
 // RFC 1952; several members in a row are one file (logs that were appended to each other).
 struct OldLog::Inflater {
     z_stream stream{};
-    std::vector<char> input = std::vector<char>(kBlock);
+    std::vector<char> input = std::vector<char>(kOldBlock);
     bool member_ended = false;
 
     Inflater() { ::inflateInit2(&stream, 16 + MAX_WBITS); }
@@ -123,20 +123,20 @@ Result<std::size_t> OldLog::fill(char* into, std::size_t most) {
 
 Result<std::string_view> OldLog::next() {
     // One log is read at a time, and many may be open.
-    if (!buffer_ && !(ended_ && begin_ == end_)) buffer_.reset(new char[kBlock + 1]);
+    if (!buffer_ && !(ended_ && begin_ == end_)) buffer_.reset(new char[kOldBlock + 1]);
     char* buffer = buffer_.get();
     for (;;) {
         if (buffer == nullptr) return std::string_view{};
         std::memmove(buffer, buffer + begin_, end_ - begin_);
         end_ -= begin_;
         begin_ = 0;
-        if (end_ == kBlock) {
+        if (end_ == kOldBlock) {
             // A whole block without a newline: no line of a log.
             if (!std::exchange(skipping_, true)) ++overlong_;
             end_ = 0;
         }
         if (!ended_) {
-            auto count = fill(buffer + end_, kBlock - end_);
+            auto count = fill(buffer + end_, kOldBlock - end_);
             if (!count) return fail(count.error());
             ended_ = *count == 0;
             end_ += *count;

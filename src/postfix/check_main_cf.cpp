@@ -12,7 +12,7 @@
 namespace postcensus::postfix {
 namespace {
 
-constexpr const char* kArea = "postfix";
+constexpr const char* kMainCfArea = "postfix";
 constexpr const char* kMaps = "relay_recipient_maps";
 
 // The operator's own tables stay, ours go in front.
@@ -95,7 +95,7 @@ class RecipientMaps {
 
   private:
     void add(Level level, std::string words, const std::string& remedy) {
-        findings_.push_back({level, kArea, subject_, std::move(words), remedy});
+        findings_.push_back({level, kMainCfArea, subject_, std::move(words), remedy});
     }
 
     void check_names() {
@@ -138,32 +138,32 @@ Findings check_parameters(const Snapshot& snapshot) {
     Findings findings;
     const std::string code = snapshot.value("unknown_relay_recipient_reject_code");
     if (code == "450")
-        findings.push_back(Finding::ok(kArea, "unknown_relay_recipient_reject_code", "450"));
+        findings.push_back(Finding::ok(kMainCfArea, "unknown_relay_recipient_reject_code", "450"));
     else
         findings.push_back(Finding::fail(
-            kArea, "unknown_relay_recipient_reject_code",
+            kMainCfArea, "unknown_relay_recipient_reject_code",
             fmt::format(
                 "is {}: a recipient that is in no table is refused for good, before anybody was asked",
                 shown(code)),
             "unknown_relay_recipient_reject_code = 450"));
     if (const std::string format = snapshot.value("info_log_address_format"); format == "internal")
         findings.push_back(Finding::fail(
-            kArea, "info_log_address_format",
+            kMainCfArea, "info_log_address_format",
             "is internal: senders can forge the fields of a log line, so the log is no evidence",
             "info_log_address_format = external"));
     if (snapshot.value("soft_bounce") == "yes")
-        findings.push_back(Finding::warn(kArea, "soft_bounce",
+        findings.push_back(Finding::warn(kMainCfArea, "soft_bounce",
                                          "is yes: proven unknown recipients get 450 too, and no sender "
                                          "learns that they do not exist",
                                          "soft_bounce = no"));
     if (snapshot.value("smtpd_reject_unlisted_sender") == "yes")
-        findings.push_back(Finding::warn(kArea, "smtpd_reject_unlisted_sender",
+        findings.push_back(Finding::warn(kMainCfArea, "smtpd_reject_unlisted_sender",
                                          "is yes: senders of the relay domains that are in no table yet get "
                                          "450, and nobody asks about them",
                                          "smtpd_reject_unlisted_sender = no"));
     if (const std::string delimiter = snapshot.value("recipient_delimiter"); !delimiter.empty())
         findings.push_back(Finding::warn(
-            kArea, "recipient_delimiter",
+            kMainCfArea, "recipient_delimiter",
             fmt::format(
                 "is '{}': of each accepted B, B{}anything is accepted too, and bounces if Exchange does "
                 "not know it; an unknown B is refused with every extension (name what only an alias "
@@ -200,7 +200,7 @@ Findings check_reinjection(const Snapshot& snapshot) {
         const auto maps = service.overrides.find(kMaps);
         if (std::find(options.begin(), options.end(), "no_unknown_recipient_checks") != options.end() ||
             (maps != service.overrides.end() && maps->second.empty())) {
-            findings.push_back(Finding::ok(kArea, shown(service.text()),
+            findings.push_back(Finding::ok(kMainCfArea, shown(service.text()),
                                            "takes mail back from the content filter without checking its "
                                            "recipients again"));
             continue;
@@ -208,7 +208,7 @@ Findings check_reinjection(const Snapshot& snapshot) {
         std::string kept;
         for (const std::string& option : options) kept += "," + option;
         findings.push_back(Finding::warn(
-            kArea, shown(service.text()),
+            kMainCfArea, shown(service.text()),
             "takes mail back from the content filter and checks its recipients again: what was accepted in "
             "between is refused there, and the filter has to bounce it",
             fmt::format("postconf -P '{}/receive_override_options=no_unknown_recipient_checks{}'",
@@ -246,7 +246,7 @@ Findings check_transports(const Snapshot& snapshot,
     for (const auto& [transport, carried] : domains) {
         if (transport == "error" || transport == "retry" || transport == "discard") {
             findings.push_back(Finding::fail(
-                kArea, "transport_maps",
+                kMainCfArea, "transport_maps",
                 fmt::format("{} goes to the transport {}: nothing is delivered", some_of(carried), transport),
                 fmt::format("transport_maps: {} relay:[HOST-OF-EXCHANGE]", shown(carried.front()))));
             continue;
@@ -255,10 +255,10 @@ Findings check_transports(const Snapshot& snapshot,
         std::string limit = snapshot.value(transport + "_destination_recipient_limit");
         if (limit.empty()) limit = snapshot.value("default_destination_recipient_limit");
         if (limit == "1")
-            findings.push_back(Finding::ok(kArea, name, "1; carries " + some_of(carried)));
+            findings.push_back(Finding::ok(kMainCfArea, name, "1; carries " + some_of(carried)));
         else
             findings.push_back(Finding::fail(
-                kArea, name,
+                kMainCfArea, name,
                 fmt::format(
                     "is {} for the transport that carries {}: Exchange may refuse a whole mail for one "
                     "recipient that it does not know",

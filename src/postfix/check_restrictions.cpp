@@ -14,7 +14,7 @@
 namespace postcensus::postfix {
 namespace {
 
-constexpr const char* kArea = "postfix";
+constexpr const char* kRestrictionsArea = "postfix";
 constexpr const char* kRecipient = "smtpd_recipient_restrictions";
 constexpr const char* kRelayLine =
     "smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination";
@@ -70,7 +70,7 @@ class Door {
         check_earlier_lists();
         check_relaying();
         if (worst_of(findings_) == Level::ok)
-            findings_.push_back(Finding::ok(kArea, subject(kRecipient),
+            findings_.push_back(Finding::ok(kRestrictionsArea, subject(kRecipient),
                                             "unknown is asked first, misses are logged, and the site's own "
                                             "clients can send"));
         return std::move(findings_);
@@ -92,7 +92,8 @@ class Door {
                            line);
     }
     void add(Level level, const char* parameter, std::string words, const std::string& line) {
-        findings_.push_back({level, kArea, subject(parameter), std::move(words), remedy(parameter, line)});
+        findings_.push_back(
+            {level, kRestrictionsArea, subject(parameter), std::move(words), remedy(parameter, line)});
     }
     void add(Level level, std::string words) {
         add(level, kRecipient, std::move(words),
@@ -105,7 +106,7 @@ class Door {
             if (!named) continue;
             if (!ours_.present)
                 findings_.push_back(Finding::fail(
-                    kArea, subject(kRecipient),
+                    kRestrictionsArea, subject(kRecipient),
                     fmt::format("names {}, which is not there yet: Postfix answers 451 to every recipient",
                                 shown(named->table)),
                     "postcensus sync"));
@@ -193,7 +194,7 @@ class Door {
     void check_closed() {
         if (!has(closed_)) {
             findings_.push_back(
-                Finding::ok(kArea, subject(kRecipient),
+                Finding::ok(kRestrictionsArea, subject(kRecipient),
                             "does not ask the table closed: recipients that take no mail from "
                             "outside are refused by Exchange, not here"));
             return;
@@ -303,7 +304,7 @@ Findings check_restrictions(const Snapshot& snapshot, const OurTables& ours) {
         for (Finding& finding : Door(snapshot, service, ours).judge()) findings.push_back(std::move(finding));
     }
     if (judged.empty())
-        findings.push_back(Finding::warn(kArea, "master.cf",
+        findings.push_back(Finding::warn(kRestrictionsArea, "master.cf",
                                          "has no smtpd that takes mail from outside: nothing can be missed",
                                          "postconf -M smtp/inet='smtp inet n - y - - smtpd'"));
     return findings;

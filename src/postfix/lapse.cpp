@@ -24,7 +24,7 @@ using namespace std::chrono_literals;
 // Clocks are set a little now and then; a table from further in the future than this was written by a clock
 // that was wrong.
 constexpr auto kFutureTolerance = 60s;
-constexpr std::size_t kLargestText = 256UL * 1024 * 1024;
+constexpr std::size_t kLargestOverlay = 256UL * 1024 * 1024;
 
 bool present(const std::filesystem::path& path) {
     std::error_code ignored;
@@ -162,7 +162,7 @@ Result<std::vector<Lapsed>> lapse_tables(const std::filesystem::path& maps, Time
             ExitCode::configuration,
             fmt::format("there is no folder {}; name the folder of the tables with --maps", maps.string()));
     for (const std::string name : {"unknown", "closed"}) {
-        const auto text = read_file(maps / name, kLargestText);
+        const auto text = read_file(maps / name, kLargestOverlay);
         bool any_index = false;
         // A publication that was killed between its two renames leaves a new text beside an old index: the
         // text says nothing about it. An older index of another type is none of this text's.

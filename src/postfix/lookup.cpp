@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kPatience = 20s;
+constexpr auto kLookupPatience = 20s;
 
 bool is_between(char c) {
     return c == ',' || c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -58,7 +58,7 @@ Result<std::map<std::string, std::string>> look_up(const std::filesystem::path& 
                                                    const std::vector<std::string>& keys) {
     std::string input;
     for (const std::string& key : keys) input.append(key).append("\n");
-    auto ran = run_process({"postmap", "-c", config_dir.string(), "-q", "-", table}, input, kPatience);
+    auto ran = run_process({"postmap", "-c", config_dir.string(), "-q", "-", table}, input, kLookupPatience);
     if (!ran)
         return fail(ExitCode::unavailable,
                     fmt::format("cannot ask {}: {}", printable(table, 200), ran.error().message));

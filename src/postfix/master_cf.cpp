@@ -16,7 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kPatience = 10s;
+constexpr auto kMasterPatience = 10s;
 constexpr std::size_t kColumns = 8;  // name, type, private, unprivileged, chroot, wake-up, limit, command
 
 std::vector<std::string_view> lines_of(std::string_view text) {
@@ -30,7 +30,7 @@ std::vector<std::string_view> lines_of(std::string_view text) {
 }
 
 Result<std::string> run_postconf(const std::filesystem::path& config_dir, const char* what) {
-    auto ran = run_process({"postconf", "-c", config_dir.string(), what}, {}, kPatience);
+    auto ran = run_process({"postconf", "-c", config_dir.string(), what}, {}, kMasterPatience);
     if (!ran) return fail(ran.error());
     if (ran->status != 0)
         return fail(ExitCode::configuration,

@@ -25,7 +25,7 @@ using namespace std::chrono_literals;
 
 constexpr unsigned kTableMode = 0644;  // smtpd reads it as user postfix
 constexpr std::string_view kBuildPrefix = ".build-";
-constexpr std::size_t kLargestText = 1024UL * 1024 * 1024;
+constexpr std::size_t kLargestTable = 1024UL * 1024 * 1024;
 constexpr std::size_t kHeadBytes = 1024UL * 1024;  // a head names each domain once
 constexpr std::string_view kSpareText = "# Empty: takes the place of a table that nobody tends.\n";
 // A table up to this size is asked for every key; of a larger one a sample is checked.
@@ -266,7 +266,7 @@ std::optional<Time> TableFolder::emptied_at(const std::string& name) const {
 Result<std::vector<std::string>> TableFolder::keys(const std::string& name) const {
     std::error_code ignored;
     const bool has_text = std::filesystem::exists(text_path(name), ignored);
-    auto text = has_text ? read_file(text_path(name), kLargestText) : read_index(name);
+    auto text = has_text ? read_file(text_path(name), kLargestTable) : read_index(name);
     if (!text) return fail(text.error());
     std::vector<std::string> keys;
     for (std::size_t start = 0; start < text->size();) {

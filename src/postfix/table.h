@@ -8,6 +8,7 @@
 // index must never be hard-linked.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -20,8 +21,11 @@
 
 namespace postcensus::postfix {
 
+// The tables that Postfix reads.
+inline constexpr std::array<const char*, 4> kTables{"directory", "learned", "closed", "unknown"};
+
 struct TableContent {
-    std::string name;  // directory, learned, closed, unknown
+    std::string name;  // one of them
     TableHead head;
     TableEntries entries;                   // sorted by key, each key once
     std::vector<std::string> changed = {};  // keys that the new index is asked for in any case

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "store/directories.h"
+#include "store/columns.h"
 
 namespace postcensus::store {
 namespace {
@@ -7,11 +8,6 @@ namespace {
 // Objects that are gone are kept until so many readings and other writes have passed: no reading takes
 // longer.
 constexpr Seq kKeepGone = 100'000;
-
-std::optional<Time> time_of(const SQLite::Column& column) {
-    if (column.isNull()) return std::nullopt;
-    return from_unix_ms(column.getInt64());
-}
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "store/columns.h"
 #include "store/holds.h"
 #include "store/migrations.h"
 
@@ -11,11 +12,6 @@ namespace {
 
 std::int64_t number(SQLite::Database& db, const char* query) {
     return db.execAndGet(query).getInt64();
-}
-
-std::optional<Time> time_of(const SQLite::Column& column) {
-    if (column.isNull()) return std::nullopt;
-    return from_unix_ms(column.getInt64());
 }
 
 std::int64_t recent_count(SQLite::Database& db, const char* name, Time now) {

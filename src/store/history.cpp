@@ -19,8 +19,8 @@ constexpr auto kHistoryOther = 14 * 24h;
 constexpr auto kSendersWait = 24h;
 // Counts by server: in a large hosting there are many.
 constexpr auto kLabelled = 31 * 24h;
-constexpr int kMostNetworks = 200;  // an hour
-constexpr int kMostLabels = 200;    // of a name
+constexpr int kMostNetworksAnHour = 200;  // an hour
+constexpr int kMostLabels = 200;          // of a name
 
 std::int64_t hour_of(Time time) {
     return std::chrono::floor<std::chrono::hours>(time).time_since_epoch().count();
@@ -93,7 +93,7 @@ void note_harvest(Writer& writer, const std::string& network, Time now, std::int
         "ON CONFLICT (hour, network) DO UPDATE SET suppressed = suppressed + excluded.suppressed");
     note.bind(":hour", hour_of(now));
     note.bind(":network", network);
-    note.bind(":most", kMostNetworks);
+    note.bind(":most", kMostNetworksAnHour);
     note.bind(":suppressed", suppressed);
     note.exec();
 }

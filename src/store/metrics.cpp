@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "store/callouts.h"
+#include "store/columns.h"
 #include "store/health.h"
 #include "store/holds.h"
 #include "store/publications.h"
@@ -15,11 +16,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kStillComesBack = 24h;
-
-std::int64_t number(SQLite::Statement& statement) {
-    statement.executeStep();
-    return statement.getColumn(0).getInt64();
-}
 
 void load_questions(SQLite::Database& db, census::WatchFacts& facts) {
     constexpr std::array<const char*, 3> kSenders{"came-back", "waits", "nobody"};
@@ -56,12 +52,12 @@ census::WatchFacts load_watch_facts(SQLite::Database& db, Time now) {
                               "SELECT count(*) FROM address WHERE waits_last >= waits_since + 3600000 AND "
                               "waits_last >= ? AND answer = 'unsure'");
     waiting.bind(1, to_unix_ms(now - kStillComesBack));
-    facts.waiting = number(waiting);
+    facts.waiting = count_of(waiting);
     SQLite::Statement undecided(db, "SELECT count(*) FROM undecided");
-    facts.undecided = number(undecided);
+    facts.undecided = count_of(undecided);
     facts.held = count_holds(db);
     SQLite::Statement unseen(db, "SELECT count(*) FROM object WHERE unseen_seq IS NOT NULL");
-    facts.unseen = number(unseen);
+    facts.unseen = count_of(unseen);
     load_callouts(db, facts);
     SQLite::Statement polled(
         db,

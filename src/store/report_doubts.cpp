@@ -2,16 +2,12 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "store/columns.h"
 #include "store/holds.h"
 #include "store/report_parts.h"
 
 namespace postcensus::store {
 namespace {
-
-std::int64_t count_of(SQLite::Statement& statement) {
-    statement.executeStep();
-    return statement.getColumn(0).getInt64();
-}
 
 // What an account may be that the server knows and no directory lists. Nobody can know; but where to look
 // first is worth a line.

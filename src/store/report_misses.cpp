@@ -9,7 +9,7 @@
 namespace postcensus::store {
 namespace {
 
-constexpr std::size_t kMostNetworks = 20;
+constexpr std::size_t kMostNetworksShown = 20;
 
 // One recipient that was missed in the period.
 struct Missed {
@@ -88,7 +88,7 @@ void load_networks(SQLite::Database& db, const Scope& scope,
     // One that asked for one name that nobody has is a typo.
     std::erase_if(report.networks,
                   [](const census::NetworkLine& line) { return line.missed < 2 && line.suppressed == 0; });
-    report.networks.resize(std::min(report.networks.size(), kMostNetworks));
+    report.networks.resize(std::min(report.networks.size(), kMostNetworksShown));
 }
 
 // Of these, the shortest in front.

@@ -3,6 +3,8 @@
 
 #include <chrono>
 
+#include "store/columns.h"
+
 namespace postcensus::store {
 namespace {
 
@@ -18,10 +20,6 @@ std::vector<AddressId> ids_of(SQLite::Statement& statement) {
 
 // The joins and conditions below are such that SQLite begins with what is short: the last day, the holds,
 // what was accepted since the last publication. By its domain it would look at every address.
-std::int64_t count_of(SQLite::Statement& statement) {
-    statement.executeStep();
-    return statement.getColumn(0).getInt64();
-}
 
 // Addresses of the domain in the tables that Postfix reads: those that are accepted, but for what was
 // accepted after the last publication. Before the first one there is none: all count.

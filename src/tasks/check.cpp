@@ -20,9 +20,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kPartsEnd = 11s;  // by themselves
-constexpr auto kPatience = 13s;  // then they are left behind
-constexpr auto kStatePatience = 1s;
+constexpr auto kPartsEnd = 11s;       // by themselves
+constexpr auto kCheckPatience = 13s;  // then they are left behind
+constexpr auto kFirstLookPatience = 1s;
 constexpr std::size_t kMostTargets = 16;
 
 struct Part {
@@ -61,7 +61,7 @@ class Board {
             checked.findings.push_back(Finding::fail(
                 parts[i].area, parts[i].subject,
                 fmt::format("this test did not end within {} s: something that it asked does not answer",
-                            std::chrono::seconds(kPatience).count()),
+                            std::chrono::seconds(kCheckPatience).count()),
                 "# see whether a server, a database or a file system hangs, and run `postcensus check` "
                 "again"));
         }
@@ -140,7 +140,7 @@ Checked check(config::Configuration configuration, Time now) {
     // The domains that Postfix named, as far as the state is there and knows them.
     if (configuration.asks_postfix_for_domains())
         if (auto state = store::Database::open(configuration.state.path, store::Database::Mode::read_only,
-                                               kStatePatience))
+                                               kFirstLookPatience))
             std::ignore = take_relay_domains(configuration, *state);
     std::promise<Result<postfix::Snapshot>> snapshot;
     const Scene scene = std::make_shared<const CheckScene>(
@@ -155,7 +155,7 @@ Checked check(config::Configuration configuration, Time now) {
             run_part((*parts)[i], *scene, [&](Finding finding) { board->add(i, std::move(finding)); });
             board->end(i);
         }).detach();
-    return board->collect(*parts, begun + kPatience);
+    return board->collect(*parts, begun + kCheckPatience);
 }
 
 Result<postfix::OurTables> our_tables(const CheckScene& scene) {

@@ -22,11 +22,11 @@ using namespace std::chrono_literals;
 using callout::Health;
 using census::CalloutClass;
 
-constexpr const char* kArea = "callout";
-constexpr auto kPatience = 2s;
+constexpr const char* kCalloutArea = "callout";
+constexpr auto kCalloutPatience = 2s;
 constexpr Milliseconds kTarpit{1000};
 constexpr std::size_t kMostRecipients = 20;
-constexpr std::size_t kMostDomains = 200;  // whose misses are counted
+constexpr std::size_t kMostCounted = 200;  // whose misses are counted
 
 class CalloutCheck {
   public:
@@ -65,7 +65,7 @@ class CalloutCheck {
         for (const census::CalloutOutcome& outcome : talk.outcomes) tell_outcome(outcome, *snapshot);
         if (talk.not_asked > 0)
             tell_(
-                Finding::ok(kArea, subject_,
+                Finding::ok(kCalloutArea, subject_,
                             fmt::format("{} of {} recipients (postmaster and the like) were not asked about: "
                                         "each refusal takes time, and a session has few",
                                         talk.not_asked, asked_.size())));
@@ -82,13 +82,13 @@ class CalloutCheck {
         auto state = store::schema_version(scene_.configuration.state.path);
         if (!state || state->found != state->newest) return;
         auto opened = store::Database::open(scene_.configuration.state.path, store::Database::Mode::read_only,
-                                            kPatience);
+                                            kCalloutPatience);
         if (!opened) return;
         state_ = *std::move(opened);
         const Time since = scene_.now - 24h;
         auto read = state_->read([&](SQLite::Database& db) {
             pace_ = store::load_pace(db, target_.text());
-            for (std::size_t i = 0; i < std::min(route_.domains.size(), kMostDomains); ++i)
+            for (std::size_t i = 0; i < std::min(route_.domains.size(), kMostCounted); ++i)
                 busiest_hour_ += store::busiest_hour(db, route_.domains[i], since);
         });
         static_cast<void>(read);  // without it nothing is compared
@@ -125,7 +125,8 @@ class CalloutCheck {
         const callout::SessionResult& result = talk.controls;
         const std::string reason = printable(result.reason, 1000);
         if (talk.over_time) {
-            tell_(Finding::fail(kArea, subject_, "the session did not get through its controls in time",
+            tell_(Finding::fail(kCalloutArea, subject_,
+                                "the session did not get through its controls in time",
                                 fmt::format("postcensus probe --transcript postmaster@{}", domain_)));
             return false;
         }
@@ -134,19 +135,19 @@ class CalloutCheck {
                 return true;
             case Health::accept_all:
                 if (route_.accepts_all_of(domain_))
-                    tell_(Finding::ok(kArea, subject_,
+                    tell_(Finding::ok(kCalloutArea, subject_,
                                       fmt::format("accepts every recipient of {}, as accept = @{} wants it",
                                                   domain_, domain_)));
                 else
-                    tell_(Finding::fail(kArea, subject_, reason, validation_remedy(domain_)));
+                    tell_(Finding::fail(kCalloutArea, subject_, reason, validation_remedy(domain_)));
                 return false;
             case Health::fault:
-                tell_(Finding::fail(kArea, subject_, reason, remedy_for_fault(reason)));
+                tell_(Finding::fail(kCalloutArea, subject_, reason, remedy_for_fault(reason)));
                 return false;
             case Health::retry:
                 break;
         }
-        tell_(Finding::fail(kArea, subject_, reason,
+        tell_(Finding::fail(kCalloutArea, subject_, reason,
                             result.sender_accepted
                                 ? fmt::format("postcensus probe --transcript postmaster@{}", domain_)
                                 : fmt::format("nc -vz {} {}\n# is it up, and does the firewall let this "
@@ -168,12 +169,12 @@ class CalloutCheck {
 
     void tell_controls(const Talk& talk) {
         if (talk.controls.control_accepted)
-            tell_(Finding::ok(kArea, subject_,
+            tell_(Finding::ok(kCalloutArea, subject_,
                               fmt::format("refuses a made-up recipient of {} and accepts {}", domain_,
                                           printable(talk.controls.control_accepted->external()))));
         else
             tell_(Finding::warn(
-                kArea, subject_,
+                kCalloutArea, subject_,
                 fmt::format("refuses a made-up recipient of {}, but there is no known-good one: "
                             "without it no recipient is ever proven unknown",
                             domain_),
@@ -192,13 +193,13 @@ class CalloutCheck {
                         std::chrono::duration<double>(tarpit).count(), answers, route_.callout.sessions);
         if (misses > answers)
             tell_(Finding::warn(
-                kArea, subject_,
+                kCalloutArea, subject_,
                 fmt::format("{}; the busiest hour of the last day missed {:.2f} a second", speed, misses),
                 remedy));
         else if (tarpit >= kTarpit)
-            tell_(Finding::warn(kArea, subject_, speed, remedy));
+            tell_(Finding::warn(kCalloutArea, subject_, speed, remedy));
         else
-            tell_(Finding::ok(kArea, subject_, speed));
+            tell_(Finding::ok(kCalloutArea, subject_, speed));
     }
 
     void tell_outcome(const census::CalloutOutcome& outcome, const postfix::Snapshot& snapshot) {
@@ -210,17 +211,19 @@ class CalloutCheck {
         const std::string address = outcome.recipient.external();
         const std::string shown = printable(address);
         if (outcome.klass == CalloutClass::deliverable) {
-            tell_(Finding::ok(kArea, shown, fmt::format("is deliverable at {}", subject_)));
+            tell_(Finding::ok(kCalloutArea, shown, fmt::format("is deliverable at {}", subject_)));
         } else if (outcome.klass == CalloutClass::policy) {
             tell_(Finding::warn(
-                kArea, shown, fmt::format("refuses senders from outside: {}", printable(outcome.reply)),
+                kCalloutArea, shown,
+                fmt::format("refuses senders from outside: {}", printable(outcome.reply)),
                 fmt::format("Set-Mailbox {} -RequireSenderAuthenticationEnabled $false", shown)));
         } else if (outcome.klass == CalloutClass::unknown) {
             tell_unknown(*asked, outcome, address, snapshot);
         } else {
-            tell_(Finding::warn(
-                kArea, shown, fmt::format("got no answer that proves anything: {}", printable(outcome.reply)),
-                fmt::format("postcensus probe --transcript {}", shown)));
+            tell_(
+                Finding::warn(kCalloutArea, shown,
+                              fmt::format("got no answer that proves anything: {}", printable(outcome.reply)),
+                              fmt::format("postcensus probe --transcript {}", shown)));
         }
     }
 
@@ -232,12 +235,12 @@ class CalloutCheck {
             auto aliases =
                 postfix::find_aliases(scene_.configuration.postfix.config_dir, snapshot, {address});
             if (aliases && !aliases->empty()) {
-                tell_(Finding::ok(kArea, shown, "is an alias in virtual_alias_maps"));
+                tell_(Finding::ok(kCalloutArea, shown, "is an alias in virtual_alias_maps"));
                 return;
             }
             if (!route_.accepts(outcome.recipient)) {
                 tell_(Finding::fail(
-                    kArea, shown,
+                    kCalloutArea, shown,
                     fmt::format(
                         "does not exist at {} ({}), and every domain that takes mail must have it (RFC "
                         "5321, 4.5.1){}",
@@ -250,7 +253,7 @@ class CalloutCheck {
             }
         }
         tell_(Finding::warn(
-            kArea, shown,
+            kCalloutArea, shown,
             fmt::format("is accepted here (accept), and does not exist at {}: mail to it "
                         "bounces ({})",
                         subject_, reply),
@@ -260,27 +263,28 @@ class CalloutCheck {
     void tell_made_up(const census::CalloutOutcome& outcome) {
         const std::string domain = printable(outcome.recipient.domain());
         if (outcome.klass == CalloutClass::unknown)
-            tell_(Finding::ok(kArea, domain, fmt::format("{} refuses a made-up recipient of it", subject_)));
+            tell_(Finding::ok(kCalloutArea, domain,
+                              fmt::format("{} refuses a made-up recipient of it", subject_)));
         else if (outcome.klass == CalloutClass::deliverable &&
                  !route_.accepts_all_of(std::string(outcome.recipient.domain())))
             tell_(
-                Finding::fail(kArea, domain,
+                Finding::fail(kCalloutArea, domain,
                               fmt::format("{} accepts a made-up recipient of it: nobody there is ever proven "
                                           "unknown",
                                           subject_),
                               validation_remedy(domain)));
         else if (outcome.klass == CalloutClass::fault)
-            tell_(Finding::fail(kArea, domain,
+            tell_(Finding::fail(kCalloutArea, domain,
                                 fmt::format("{} refuses it: {}", subject_, printable(outcome.reply)),
                                 accepted_domain_remedy(domain)));
     }
 
     void tell_extension(const census::CalloutOutcome& outcome) {
         if (outcome.klass == CalloutClass::deliverable)
-            tell_(Finding::ok(kArea, "recipient_delimiter",
+            tell_(Finding::ok(kCalloutArea, "recipient_delimiter",
                               fmt::format("{} takes an accepted address with an extension too", subject_)));
         else if (outcome.klass == CalloutClass::unknown)
-            tell_(Finding::warn(kArea, "recipient_delimiter",
+            tell_(Finding::warn(kCalloutArea, "recipient_delimiter",
                                 fmt::format("{} does not know {}: an accepted address with any extension is "
                                             "accepted here and bounces there",
                                             subject_, printable(outcome.recipient.external())),
@@ -312,13 +316,13 @@ void check_callout(const CheckScene& scene, const config::Route& route, const ca
     const std::string subject = "[route." + route.name + "]";
     auto targets = find_targets(scene.configuration, route, *address);
     if (!targets) {
-        tell(Finding::fail(kArea, subject, targets.error().message,
+        tell(Finding::fail(kCalloutArea, subject, targets.error().message,
                            fmt::format("usermod -aG postfix {}", own_user())));
         return;
     }
     if (targets->empty())
         tell(Finding::fail(
-            kArea, subject,
+            kCalloutArea, subject,
             fmt::format("Postfix's transport tables name no host for {}", address->external()),
             fmt::format("# in transport_maps:\n{} relay:[ex1.corp.example]:2525\n# or:\n[route.{}]\ncallout "
                         "= ex1.corp.example:2525",

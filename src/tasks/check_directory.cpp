@@ -17,8 +17,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr const char* kArea = "directory";
-constexpr auto kPatience = 2s;
+constexpr const char* kDirectoryArea = "directory";
+constexpr auto kDirectoryPatience = 2s;
 constexpr auto kSkew = 5min;  // Kerberos takes no more either
 
 // "20261124084425.0Z" (RFC 4517).
@@ -89,7 +89,7 @@ class DirectoryCheck {
         if (!open_state()) return;
         auto uris = directory::candidates(settings_);
         if (!uris) {
-            tell_(Finding::fail(kArea, settings_.name, uris.error().message,
+            tell_(Finding::fail(kDirectoryArea, settings_.name, uris.error().message,
                                 fmt::format("dig +short SRV _ldap._tcp.{}", settings_.domain)));
             return;
         }
@@ -112,14 +112,14 @@ class DirectoryCheck {
         if (!std::filesystem::exists(path, ignored)) return true;
         auto version = store::schema_version(path);
         if (version && version->found == version->newest) {
-            auto state = store::Database::open(path, store::Database::Mode::existing, kPatience);
+            auto state = store::Database::open(path, store::Database::Mode::existing, kDirectoryPatience);
             if (state) {
                 state_ = *std::move(state);
                 return true;
             }
         }
         tell_(
-            Finding::warn(kArea, settings_.name,
+            Finding::warn(kDirectoryArea, settings_.name,
                           "was not asked: only the state knows whether it refused this login before, and it "
                           "cannot be opened",
                           "# mend the state first"));
@@ -131,7 +131,8 @@ class DirectoryCheck {
         const auto left = std::chrono::duration_cast<std::chrono::seconds>(scene_.deadline -
                                                                            std::chrono::steady_clock::now());
         if (left < 2s) {
-            failures_.push_back(Finding::warn(kArea, subject(uri), "was not asked: the time was over",
+            failures_.push_back(Finding::warn(kDirectoryArea, subject(uri),
+                                              "was not asked: the time was over",
                                               fmt::format("nc -vz {}", host_and_port(uri))));
             return true;
         }
@@ -148,7 +149,7 @@ class DirectoryCheck {
     }
 
     bool note_failure(const std::string& uri, const Failure& failure) {
-        failures_.push_back(Finding::fail(kArea, subject(uri), printable(failure.message, 1000),
+        failures_.push_back(Finding::fail(kDirectoryArea, subject(uri), printable(failure.message, 1000),
                                           remedy_for(settings_, uri, failure)));
         const bool refused = directory::credentials_refused(failure) ||
                              failure.message.find("not tried again") != std::string::npos;
@@ -158,7 +159,7 @@ class DirectoryCheck {
     void tell_view(const std::string& uri, const directory::View& view) {
         if (view.recipients == 0) {
             failures_.push_back(
-                Finding::fail(kArea, subject(uri),
+                Finding::fail(kDirectoryArea, subject(uri),
                               fmt::format("the login works, and no recipient is to be seen below {}: base is "
                                           "wrong, or the account may not read there",
                                           printable(settings_.base)),
@@ -167,12 +168,12 @@ class DirectoryCheck {
         }
         answered_ = true;
         tell_(Finding::ok(
-            kArea, subject(uri),
+            kDirectoryArea, subject(uri),
             fmt::format("login and search work; {} objects with recipients seen",
                         view.recipients >= 1000 ? "1000 or more" : std::to_string(view.recipients))));
         if (view.hidden > 0)
             tell_(Finding::warn(
-                kArea, subject(uri),
+                kDirectoryArea, subject(uri),
                 fmt::format("{} mailboxes show no proxyAddresses to this account, for example {}: their "
                             "addresses look as if they were gone",
                             view.hidden, printable(view.hidden_example)),
@@ -186,7 +187,7 @@ class DirectoryCheck {
         if (!theirs) return;
         const auto skew = std::chrono::abs(now() - *theirs);
         if (skew > kSkew)
-            tell_(Finding::warn(kArea, subject(uri),
+            tell_(Finding::warn(kDirectoryArea, subject(uri),
                                 fmt::format("its clock and ours are {} apart", spell_duration(skew)),
                                 "timedatectl set-ntp true\n# and there: w32tm /query /status"));
     }
@@ -196,14 +197,15 @@ class DirectoryCheck {
         told_tombstones_ = true;
         const std::string subject = settings_.name + " deleted objects";
         if (view.tombstones && view.at_root)
-            tell_(Finding::ok(kArea, subject, "can be read: who is deleted is gone with the next poll"));
+            tell_(Finding::ok(kDirectoryArea, subject,
+                              "can be read: who is deleted is gone with the next poll"));
         else if (view.tombstones)
-            tell_(Finding::ok(kArea, subject,
+            tell_(Finding::ok(kDirectoryArea, subject,
                               "can be read; base is a part of the domain, so sweeps look for "
                               "who moved out of it"));
         else
             tell_(Finding::warn(
-                kArea, subject,
+                kDirectoryArea, subject,
                 fmt::format(
                     "cannot be read: a sweep every {} looks for who is gone, and what it does not find "
                     "may be hidden as well as deleted",

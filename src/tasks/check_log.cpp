@@ -19,8 +19,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr const char* kArea = "log";
-constexpr auto kStale = 24h;
+constexpr const char* kLogArea = "log";
+constexpr auto kStaleLog = 24h;
 
 std::string age_of(Time at, Time now) {
     return spell_duration(std::max(now - at, Milliseconds(0)));
@@ -29,26 +29,26 @@ std::string age_of(Time at, Time now) {
 void check_file(const std::filesystem::path& path, const CheckScene& scene, const Tell& tell) {
     std::error_code error;
     if (!std::filesystem::exists(path, error)) {
-        tell(Finding::fail(kArea, path.string(), "is not there: nothing can be followed",
+        tell(Finding::fail(kLogArea, path.string(), "is not there: nothing can be followed",
                            "postconf maillog_file\n# then [log] path, or source = journal"));
         return;
     }
     if (::access(path.c_str(), R_OK) != 0) {
         tell(Finding::fail(
-            kArea, path.string(),
+            kLogArea, path.string(),
             fmt::format("the user {} cannot read it: {}", own_user(), std::generic_category().message(errno)),
             fmt::format("adduser {} adm\n# or the group of the file; then restart the service", own_user())));
         return;
     }
     const auto written = std::filesystem::last_write_time(path, error);
     const Time at = std::chrono::time_point_cast<Milliseconds>(std::chrono::file_clock::to_sys(written));
-    if (!error && scene.now - at > kStale)
+    if (!error && scene.now - at > kStaleLog)
         tell(Finding::warn(
-            kArea, path.string(),
+            kLogArea, path.string(),
             fmt::format("its last line came {} ago: does Postfix still write there?", age_of(at, scene.now)),
             "postconf maillog_file\nsystemctl status rsyslog\n# or [log] source = journal"));
     else
-        tell(Finding::ok(kArea, path.string(),
+        tell(Finding::ok(kLogArea, path.string(),
                          fmt::format("can be read; last written {} ago", age_of(at, scene.now))));
 }
 
@@ -72,27 +72,27 @@ void check_journal(const std::filesystem::path& folder, const CheckScene& scene,
     auto journal = maillog::JournalTail::open(folder, names, {});
     if (!journal) {
         tell(
-            Finding::fail(kArea, "journal", journal.error().message,
+            Finding::fail(kLogArea, "journal", journal.error().message,
                           fmt::format("adduser {} systemd-journal\n# then restart the service", own_user())));
         return;
     }
     if (folder.empty()) {
         const auto newest = maillog::JournalTail::newest(names);
-        if (!newest || scene.now - *newest > kStale)
+        if (!newest || scene.now - *newest > kStaleLog)
             tell(Finding::warn(
-                kArea, "journal",
+                kLogArea, "journal",
                 newest ? fmt::format("its last line of Postfix came {} ago", age_of(*newest, scene.now))
                        : std::string("has no line of Postfix"),
                 "journalctl -n 5 -t postfix/smtpd\n# or [log] source = file, if Postfix writes one"));
         else
             tell(Finding::ok(
-                kArea, "journal",
+                kLogArea, "journal",
                 fmt::format("can be read; last line of Postfix {} ago", age_of(*newest, scene.now))));
     } else {
-        tell(Finding::ok(kArea, "journal", "can be read in " + folder.string()));
+        tell(Finding::ok(kLogArea, "journal", "can be read in " + folder.string()));
     }
     if (!sets_rate_limit())
-        tell(Finding::ok(kArea, "RateLimitBurst",
+        tell(Finding::ok(kLogArea, "RateLimitBurst",
                          "journald drops what a service writes beyond 10000 messages in 30 s; on a busy "
                          "gateway set RateLimitBurst=0 in /etc/systemd/journald.conf"));
 }
@@ -103,7 +103,7 @@ void check_log(const CheckScene& scene, const Tell& tell) {
     const auto& snapshot = scene.postfix.get();
     auto place = find_log(scene.configuration);
     if (!place) {
-        tell(Finding::fail(kArea, "source", place.error().message, "[log]\nsource = file"));
+        tell(Finding::fail(kLogArea, "source", place.error().message, "[log]\nsource = file"));
         return;
     }
     const bool journal = place->kind == maillog::SourceKind::journal;
@@ -114,7 +114,7 @@ void check_log(const CheckScene& scene, const Tell& tell) {
     if (!snapshot) return;
     if (const std::string file = snapshot->value("maillog_file");
         !file.empty() && (journal || place->path != file))
-        tell(Finding::warn(kArea, "maillog_file",
+        tell(Finding::warn(kLogArea, "maillog_file",
                            fmt::format("Postfix writes its log to {}, and [log] follows {}",
                                        postfix::shown(file), journal ? "the journal" : place->path.string()),
                            fmt::format("[log]\nsource = file\npath = {}", postfix::shown(file))));

@@ -21,7 +21,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kMostDomains = 5;
+constexpr std::size_t kMostNamed = 5;
 constexpr auto kMostTime = 3s;
 constexpr std::size_t kMostHosts = 10;
 
@@ -84,7 +84,7 @@ void check_mail_exchangers(const CheckScene& scene, const Tell& tell) {
     std::size_t asked = 0;
     for (const config::Route& route : scene.configuration.routes)
         for (const std::string& domain : route.domains) {
-            if (asked >= kMostDomains || std::chrono::steady_clock::now() >= end) break;
+            if (asked >= kMostNamed || std::chrono::steady_clock::now() >= end) break;
             const auto exchangers = resolver.mail_exchangers(domain);
             if (!exchangers) {
                 tell(Finding::ok("postfix", "MX",

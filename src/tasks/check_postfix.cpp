@@ -14,8 +14,8 @@
 namespace postcensus::tasks {
 namespace {
 
-constexpr const char* kArea = "postfix";
-constexpr std::size_t kMostDomains = 200;  // Postfix's tables may be databases
+constexpr const char* kPostfixArea = "postfix";
+constexpr std::size_t kMostAsked = 200;  // Postfix's tables may be databases
 
 std::vector<std::string> route_domains(const config::Configuration& configuration) {
     std::vector<std::string> domains;
@@ -26,7 +26,7 @@ std::vector<std::string> route_domains(const config::Configuration& configuratio
 
 // A table that cannot be asked is mostly one that only group postfix may read.
 void tell_unreadable(const char* subject, const Failure& failure, const Tell& tell) {
-    tell(Finding::fail(kArea, subject, failure.message,
+    tell(Finding::fail(kPostfixArea, subject, failure.message,
                        fmt::format("usermod -aG postfix {}\n# tables of panels are often 0640 root:postfix; "
                                    "restart the service afterwards",
                                    own_user())));
@@ -48,7 +48,7 @@ void tell_not_relayed(const postfix::Snapshot& snapshot, const postfix::RelayDom
         const std::string other = other_class(snapshot, domain);
         if (!other.empty())
             tell(Finding::fail(
-                kArea, "relay_domains",
+                kPostfixArea, "relay_domains",
                 fmt::format("{} stands in {}: for it relay_recipient_maps is not asked", domain, other),
                 fmt::format("# take {} out of {}, and put it into relay_domains", domain, other)));
         else if (!is_relayed)
@@ -59,7 +59,7 @@ void tell_not_relayed(const postfix::Snapshot& snapshot, const postfix::RelayDom
     std::string all;
     for (const std::string& domain : missing) all += (all.empty() ? "" : " ") + domain;
     tell(Finding::fail(
-        kArea, "relay_domains",
+        kPostfixArea, "relay_domains",
         fmt::format("does not have {}, which routes name: Postfix takes no mail for them",
                     postfix::some_of(missing)),
         !list.tables().empty()
@@ -74,7 +74,7 @@ void tell_without_route(const config::Configuration& configuration, const postfi
     for (const std::string& domain : list.named())
         if (configuration.route_of(domain) == nullptr) strange.push_back(domain);
     if (strange.empty()) return;
-    tell(Finding::warn(kArea, "relay_domains",
+    tell(Finding::warn(kPostfixArea, "relay_domains",
                        fmt::format("has {}, which no route names: what no table lists there gets 450, and "
                                    "nobody asks about it",
                                    postfix::some_of(strange)),
@@ -87,12 +87,12 @@ void tell_without_route(const config::Configuration& configuration, const postfi
 void check_postfix(const CheckScene& scene, const Tell& tell) {
     const auto& snapshot = scene.postfix.get();
     if (!snapshot) {
-        tell(Finding::fail(kArea, "main.cf", snapshot.error().message, "postfix check"));
+        tell(Finding::fail(kPostfixArea, "main.cf", snapshot.error().message, "postfix check"));
         return;
     }
     auto ours = our_tables(scene);
     if (!ours) {
-        tell(Finding::fail(kArea, "main.cf", ours.error().message, "[general]\ntable-type = lmdb"));
+        tell(Finding::fail(kPostfixArea, "main.cf", ours.error().message, "[general]\ntable-type = lmdb"));
         return;
     }
     tell_all(tell, postfix::check_recipient_maps(*snapshot, *ours));
@@ -111,7 +111,7 @@ void check_relay_domains(const CheckScene& scene, const postfix::Snapshot& snaps
     const auto answers = list->ask(domains, postfix::RelayDomains::Match::as_postfix);
     if (answers.failure) return tell_unreadable("relay_domains", *answers.failure, tell);
     if (domains.empty()) {
-        tell(Finding::warn(kArea, "relay_domains",
+        tell(Finding::warn(kPostfixArea, "relay_domains",
                            "Postfix has not been asked for the domains of the route yet (domains = postfix)",
                            "postcensus sync"));
         return;
@@ -121,7 +121,7 @@ void check_relay_domains(const CheckScene& scene, const postfix::Snapshot& snaps
     const auto count = std::count_if(answers.relayed.begin(), answers.relayed.end(),
                                      [](const auto& one) { return one.second; });
     if (count > 0)
-        tell(Finding::ok(kArea, "relay_domains",
+        tell(Finding::ok(kPostfixArea, "relay_domains",
                          fmt::format("has {} of {} route domains", count, answers.relayed.size())));
 }
 
@@ -132,15 +132,16 @@ void check_domains(const CheckScene& scene, const Tell& tell) {
     if (!snapshot) return;  // check_postfix says it
     std::vector<std::string> domains = route_domains(scene.configuration);
     if (domains.empty() && !scene.configuration.asks_postfix_for_domains()) {
-        tell(Finding::fail(kArea, "relay_domains", "no route names a domain: there is nothing to decide",
+        tell(Finding::fail(kPostfixArea, "relay_domains",
+                           "no route names a domain: there is nothing to decide",
                            "[route.exchange]\ndomains = corp.example"));
         return;
     }
-    if (domains.size() > kMostDomains) {
+    if (domains.size() > kMostAsked) {
         tell(Finding::ok(
-            kArea, "relay_domains",
-            fmt::format("only the first {} of {} domains were asked about", kMostDomains, domains.size())));
-        domains.resize(kMostDomains);
+            kPostfixArea, "relay_domains",
+            fmt::format("only the first {} of {} domains were asked about", kMostAsked, domains.size())));
+        domains.resize(kMostAsked);
     }
     const auto& config_dir = scene.configuration.postfix.config_dir;
     check_relay_domains(scene, *snapshot, domains, tell);

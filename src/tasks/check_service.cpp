@@ -18,7 +18,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr const char* kArea = "service";
+constexpr const char* kServiceArea = "service";
 
 // "PID DIGEST FILE" in the lock, as the decider wrote it.
 void check_configuration(const CheckScene& scene, const std::string& content, const Tell& tell) {
@@ -30,24 +30,25 @@ void check_configuration(const CheckScene& scene, const std::string& content, co
     const std::string file = second == std::string::npos ? "" : rest.substr(second + 1);
     if (rest.substr(0, second) == scene.configuration.digest) return;
     if (file != scene.configuration.file.string())
-        tell(Finding::warn(kArea, "watch",
+        tell(Finding::warn(kServiceArea, "watch",
                            fmt::format("has another configuration than {}: {}",
                                        scene.configuration.file.string(), printable(file)),
                            fmt::format("postcensus --config {} check", printable(file))));
     else
-        tell(Finding::warn(kArea, "watch", fmt::format("runs with what {} was before it was changed", file),
+        tell(Finding::warn(kServiceArea, "watch",
+                           fmt::format("runs with what {} was before it was changed", file),
                            fmt::format("systemctl reload {}", unit_of(scene, "watch"))));
 }
 
 void check_watch(const CheckScene& scene, const Tell& tell) {
     auto holder = LockFile::holder(lock_path(scene.configuration));
     if (!holder) {
-        tell(Finding::warn(kArea, "watch", holder.error().message,
+        tell(Finding::warn(kServiceArea, "watch", holder.error().message,
                            fmt::format("systemctl status {}", unit_of(scene, "watch"))));
         return;
     }
     if (*holder && is_watch((*holder)->pid)) {
-        tell(Finding::ok(kArea, "watch", fmt::format("runs (process {})", (*holder)->pid)));
+        tell(Finding::ok(kServiceArea, "watch", fmt::format("runs (process {})", (*holder)->pid)));
         check_configuration(scene, (*holder)->content, tell);
         return;
     }
@@ -55,8 +56,8 @@ void check_watch(const CheckScene& scene, const Tell& tell) {
     const bool published = std::filesystem::exists(scene.configuration.postfix.maps / "directory", ignored);
     const std::string words = "does not run: nobody follows the log, asks, or withdraws a rejection";
     const std::string remedy = fmt::format("systemctl enable --now {}", unit_of(scene, "watch"));
-    tell(published ? Finding::fail(kArea, "watch", words, remedy)
-                   : Finding::warn(kArea, "watch", words, "postcensus sync\n" + remedy));
+    tell(published ? Finding::fail(kServiceArea, "watch", words, remedy)
+                   : Finding::warn(kServiceArea, "watch", words, "postcensus sync\n" + remedy));
 }
 
 // Whether some line of cron's calls failsafe.
@@ -98,7 +99,7 @@ void check_failsafe(const CheckScene& scene, const std::string& unit, const Tell
         if ((tended / std::filesystem::path()).lexically_normal() !=
             (maps / std::filesystem::path()).lexically_normal())
             tell(Finding::fail(
-                kArea, unit,
+                kServiceArea, unit,
                 fmt::format("tends {}: should `watch` die, nobody ends the rejections in {}",
                             printable(tended.string()), maps.string()),
                 fmt::format("systemctl edit {0}\n[Service]\nExecStart=\nExecStart={1} failsafe --maps {2}\n"
@@ -106,7 +107,8 @@ void check_failsafe(const CheckScene& scene, const std::string& unit, const Tell
                             unit, own_program(), maps.string())));
     }
     if (said.find("Result=") != std::string::npos && said.find("Result=success\n") == std::string::npos)
-        tell(Finding::fail(kArea, unit, "its last run failed: should `watch` die, nobody ends its rejections",
+        tell(Finding::fail(kServiceArea, unit,
+                           "its last run failed: should `watch` die, nobody ends its rejections",
                            fmt::format("journalctl -u {}", unit)));
 }
 
@@ -118,16 +120,16 @@ void check_timer(const CheckScene& scene, const Tell& tell) {
     if (systemd) {
         auto ran = run_process({"systemctl", "is-active", timer}, {}, 5s);
         if (ran && ran->status == 0) {
-            tell(Finding::ok(kArea, timer, "is active"));
+            tell(Finding::ok(kServiceArea, timer, "is active"));
             check_failsafe(scene, unit, tell);
             return;
         }
     }
     if (cron_calls_failsafe()) {
-        tell(Finding::ok(kArea, "failsafe", "cron calls it"));
+        tell(Finding::ok(kServiceArea, "failsafe", "cron calls it"));
         return;
     }
-    tell(Finding::warn(kArea, systemd ? timer : "failsafe",
+    tell(Finding::warn(kServiceArea, systemd ? timer : "failsafe",
                        systemd
                            ? "is not active: should `watch` die, nobody ends its rejections"
                            : "no systemd runs here and no line of cron calls it: should `watch` die, nobody "
@@ -144,7 +146,7 @@ void check_leases(const CheckScene& scene, const Tell& tell) {
         // The timer comes once a minute.
         if (*head->until + 2min > scene.now) continue;
         tell(
-            Finding::fail(kArea, std::string("table ") + name,
+            Finding::fail(kServiceArea, std::string("table ") + name,
                           fmt::format("was good until {} and still has entries: neither `watch` nor failsafe "
                                       "tends it",
                                       format_time(*head->until)),

@@ -15,13 +15,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr const char* kArea = "state";
-constexpr auto kPatience = 2s;
+constexpr const char* kStateArea = "state";
+constexpr auto kStatePatience = 2s;
 constexpr std::uintmax_t kMegabyte = 1024UL * 1024;
 // Less than this and the next base does not fit beside the old one.
 constexpr std::uintmax_t kScarce = 200 * kMegabyte;
 constexpr std::uintmax_t kNone = 20 * kMegabyte;
-constexpr auto kStale = 24h;  // a reading, where nothing asks more often
+constexpr auto kStaleReading = 24h;  // a reading, where nothing asks more often
 constexpr auto kLongInLine = 1h;
 constexpr std::int64_t kMuchUndecided = 1000;
 
@@ -29,18 +29,19 @@ void check_space(const std::filesystem::path& folder, const Tell& tell) {
     std::error_code error;
     const auto space = std::filesystem::space(folder, error);
     if (error) {
-        tell(Finding::fail(kArea, folder.string(), error.message(),
+        tell(Finding::fail(kStateArea, folder.string(), error.message(),
                            fmt::format("install -d -o {} -m 0755 {}", own_user(), folder.string())));
         return;
     }
     const std::string words = fmt::format("{} MB are free", space.available / kMegabyte);
     const std::string remedy = fmt::format("df -h {}", folder.string());
     if (space.available < kNone)
-        tell(Finding::fail(kArea, folder.string(), words + ": nothing can be written or published", remedy));
+        tell(Finding::fail(kStateArea, folder.string(), words + ": nothing can be written or published",
+                           remedy));
     else if (space.available < kScarce || space.available < space.capacity / 20)
-        tell(Finding::warn(kArea, folder.string(), words, remedy));
+        tell(Finding::warn(kStateArea, folder.string(), words, remedy));
     else
-        tell(Finding::ok(kArea, folder.string(), words));
+        tell(Finding::ok(kStateArea, folder.string(), words));
 }
 
 void check_reading(const directory::Settings& settings, const census::DirectoryLine& health, Time now,
@@ -51,32 +52,32 @@ void check_reading(const directory::Settings& settings, const census::DirectoryL
     const auto age = std::max(now - last, Milliseconds(0));
     if (last > now + 5min)
         tell(Finding::warn(
-            kArea, subject,
+            kStateArea, subject,
             fmt::format("the last one was at {}, in the future: was the clock set back?", format_time(last)),
             "timedatectl status"));
     if (health.full_failure)
         tell(Finding::warn(
-            kArea, subject,
+            kStateArea, subject,
             fmt::format("the last full one was not applied: {}", printable(*health.full_failure)), remedy));
-    else if (age > std::max<Milliseconds>(kStale, 3 * settings.poll_interval))
+    else if (age > std::max<Milliseconds>(kStaleReading, 3 * settings.poll_interval))
         tell(Finding::warn(
-            kArea, subject,
+            kStateArea, subject,
             fmt::format("the last good one was {} ago: nobody reads the changes", spell_duration(age)),
             remedy + "\nsystemctl list-timers 'postcensus*'"));
     else if (!health.last_full)
-        tell(Finding::warn(kArea, subject, "it was not read in full yet", remedy));
+        tell(Finding::warn(kStateArea, subject, "it was not read in full yet", remedy));
     else if (now - *health.last_full > census::kFullStale)
-        tell(Finding::warn(kArea, subject,
+        tell(Finding::warn(kStateArea, subject,
                            fmt::format("the last full one was {} ago: no `sync` runs",
                                        spell_duration(now - *health.last_full)),
                            "systemctl list-timers 'postcensus*'"));
     else if (health.away_since)
-        tell(Finding::warn(kArea, subject,
+        tell(Finding::warn(kStateArea, subject,
                            fmt::format("the server whose changes are followed has been away since {}",
                                        format_time(*health.away_since)),
                            remedy + " --full"));
     else
-        tell(Finding::ok(kArea, subject,
+        tell(Finding::ok(kStateArea, subject,
                          fmt::format("the last good one was {} ago; {} addresses listed", spell_duration(age),
                                      health.listed)));
 }
@@ -84,28 +85,28 @@ void check_reading(const directory::Settings& settings, const census::DirectoryL
 void check_backlog(const CheckScene& scene, const store::StateHealth& health, const Tell& tell) {
     const Time now = scene.now;
     if (health.held > 0)
-        tell(Finding::warn(kArea, "holds", fmt::format("{} removals wait for an operator", health.held),
+        tell(Finding::warn(kStateArea, "holds", fmt::format("{} removals wait for an operator", health.held),
                            "postcensus report\npostcensus approve"));
     if (health.unseen > 0)
         tell(Finding::warn(
-            kArea, "unseen objects",
+            kStateArea, "unseen objects",
             fmt::format("{} objects are not found any more, and nothing says that they are gone",
                         health.unseen),
             "postcensus report\n# let the account read Deleted Objects: docs/directory.md"));
     if (health.undecided > kMuchUndecided)
         tell(Finding::warn(
-            kArea, "undecided", fmt::format("{} addresses wait to be decided", health.undecided),
+            kStateArea, "undecided", fmt::format("{} addresses wait to be decided", health.undecided),
             fmt::format("journalctl -u {}\n# is `watch` busy, or in trouble?", unit_of(scene, "watch"))));
     if (health.oldest_in_line && now - *health.oldest_in_line > kLongInLine)
         tell(Finding::warn(
-            kArea, "questions",
+            kStateArea, "questions",
             fmt::format("{} questions stand in line, the oldest for {}: the servers answer more slowly than "
                         "mail comes, or not at all",
                         health.waiting, spell_duration(now - *health.oldest_in_line)),
             "postcensus report\n# [route.NAME] sessions, TarpitInterval of Exchange's connector"));
     if (health.misses_without_route > 0)
         tell(Finding::warn(
-            kArea, "misses without a route",
+            kStateArea, "misses without a route",
             fmt::format("{} since yesterday, for domains that Postfix relays and no route names (subdomains "
                         "too, while parent_domain_matches_subdomains has relay_domains)",
                         health.misses_without_route),
@@ -113,7 +114,7 @@ void check_backlog(const CheckScene& scene, const store::StateHealth& health, co
             "[route.NAME]"));
     if (health.misses_suppressed > 0)
         tell(Finding::warn(
-            kArea, "misses suppressed",
+            kStateArea, "misses suppressed",
             fmt::format("{} since yesterday went over the [budget] and were not asked about",
                         health.misses_suppressed),
             "# if the clients are a filter or backup MX of yours:\n[budget]\nrelays = ITS-NETWORK"));
@@ -133,18 +134,18 @@ void check_accepted(const config::Configuration& configuration, const std::vecto
 
 Result<void> check_inside(const CheckScene& scene, const Tell& tell) {
     const std::filesystem::path& path = scene.configuration.state.path;
-    auto state = store::Database::open(path, store::Database::Mode::read_only, kPatience);
+    auto state = store::Database::open(path, store::Database::Mode::read_only, kStatePatience);
     if (!state) return fail(state.error());
     auto health = state->read([&](SQLite::Database& db) { return store::load_state_health(db, scene.now); });
     if (!health) return fail(health.error());
-    tell(Finding::ok(kArea, path.string(), "can be read"));
+    tell(Finding::ok(kStateArea, path.string(), "can be read"));
     keep_configured(health->directories, scene.configuration);
     for (std::size_t i = 0; i < health->directories.size(); ++i) {
         const directory::Settings& settings = scene.configuration.directories[i];
         if (health->directories[i].last_good)
             check_reading(settings, health->directories[i], scene.now, tell);
         else
-            tell(Finding::warn(kArea, "readings of " + settings.name, "it was never read",
+            tell(Finding::warn(kStateArea, "readings of " + settings.name, "it was never read",
                                fmt::format("postcensus sync {}", settings.name)));
     }
     check_backlog(scene, *health, tell);
@@ -161,12 +162,12 @@ void check_state(const CheckScene& scene, const Tell& tell) {
         check_space(scene.configuration.postfix.maps, tell);
     std::error_code ignored;
     if (!std::filesystem::exists(path, ignored)) {
-        tell(Finding::warn(kArea, path.string(), "there is no state yet", "postcensus sync"));
+        tell(Finding::warn(kStateArea, path.string(), "there is no state yet", "postcensus sync"));
         return;
     }
     auto version = store::schema_version(path);
     if (version && version->found < version->newest) {
-        tell(Finding::warn(kArea, path.string(),
+        tell(Finding::warn(kStateArea, path.string(),
                            fmt::format("was made by an older version (schema {}, this one knows {})",
                                        version->found, version->newest),
                            "postcensus sync\n# copies it beside, and brings it up to date"));
@@ -174,7 +175,7 @@ void check_state(const CheckScene& scene, const Tell& tell) {
     }
     if (auto inside = version ? check_inside(scene, tell) : fail(version.error()); !inside)
         tell(
-            Finding::fail(kArea, path.string(), inside.error().message,
+            Finding::fail(kStateArea, path.string(), inside.error().message,
                           fmt::format("ls -l {} (it belongs to {}); see operations.md, Backup, restore, lost "
                                       "state",
                                       path.string(), own_user())));

@@ -17,8 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr const char* kArea = "tables";
-constexpr std::array<const char*, 4> kTables{"directory", "learned", "closed", "unknown"};
+constexpr const char* kTablesArea = "tables";
 // Nobody can have it: invalid is no domain of the world (RFC 2606).
 constexpr const char* kNobody = "postcensus-check@postcensus.invalid";
 
@@ -42,10 +41,10 @@ bool is_torn(const postfix::TableFolder& tables, const std::string& name) {
 void check_type(const postfix::Snapshot& snapshot, const postfix::OurTables& ours, const Tell& tell) {
     const auto& types = snapshot.table_types;
     if (std::find(types.begin(), types.end(), ours.type) != types.end()) {
-        tell(Finding::ok(kArea, "table-type", ours.type));
+        tell(Finding::ok(kTablesArea, "table-type", ours.type));
         return;
     }
-    tell(Finding::fail(kArea, "table-type",
+    tell(Finding::fail(kTablesArea, "table-type",
                        fmt::format("this Postfix has no tables of the type {} (postconf -m)", ours.type),
                        fmt::format("apt-get install postfix-{}\n# or:\n[general]\ntable-type = {}", ours.type,
                                    postfix::shown(snapshot.value("default_database_type")))));
@@ -56,17 +55,17 @@ void check_rights(const postfix::Snapshot& snapshot, const postfix::TableFolder&
     const std::string owner = snapshot.value("mail_owner");
     auto user = find_user(owner.empty() ? "postfix" : owner);
     if (!user) {
-        tell(Finding::warn(kArea, "rights", user.error().message, "postconf mail_owner"));
+        tell(Finding::warn(kTablesArea, "rights", user.error().message, "postconf mail_owner"));
         return;
     }
     std::vector<std::filesystem::path> told;
-    for (const char* name : kTables)
+    for (const char* name : postfix::kTables)
         for (const std::filesystem::path& file : {tables.text_path(name), tables.index_path(name)}) {
             const auto obstacle = find_obstacle(*user, file);
             if (!obstacle || std::find(told.begin(), told.end(), obstacle->path) != told.end()) continue;
             told.push_back(obstacle->path);
             tell(Finding::warn(
-                kArea, obstacle->path.string(),
+                kTablesArea, obstacle->path.string(),
                 fmt::format(
                     "Postfix's user {} may not {} it: smtpd opens its tables as root and gets through, "
                     "all else of Postfix does not",
@@ -74,13 +73,14 @@ void check_rights(const postfix::Snapshot& snapshot, const postfix::TableFolder&
                 fmt::format("chmod {} {}", obstacle->folder ? "a+x" : "a+r", obstacle->path.string())));
         }
     if (told.empty())
-        tell(Finding::ok(kArea, "rights", fmt::format("Postfix's user {} can read the tables", user->name)));
+        tell(Finding::ok(kTablesArea, "rights",
+                         fmt::format("Postfix's user {} can read the tables", user->name)));
 }
 
 void check_table(const postfix::TableFolder& tables, const std::string& name, const Tell& tell) {
     const char* mend = "postcensus sync\n# a running `watch` writes it again by itself";
     if (!present(tables.text_path(name)) || !present(tables.index_path(name))) {
-        tell(Finding::fail(kArea, name,
+        tell(Finding::fail(kTablesArea, name,
                            fmt::format("{} is missing: Postfix answers 451 where main.cf names it",
                                        present(tables.text_path(name)) ? tables.index_path(name).string()
                                                                        : tables.text_path(name).string()),
@@ -89,27 +89,28 @@ void check_table(const postfix::TableFolder& tables, const std::string& name, co
     }
     const auto head = tables.head(name);
     if (!head)
-        tell(Finding::fail(kArea, name, "its text has no head of Postcensus: somebody else wrote it", mend));
+        tell(Finding::fail(kTablesArea, name, "its text has no head of Postcensus: somebody else wrote it",
+                           mend));
     if (is_torn(tables, name))
-        tell(Finding::fail(kArea, name,
+        tell(Finding::fail(kTablesArea, name,
                            "its index is older than its text: a publication was broken off, and Postfix "
                            "answers from the old one",
                            mend));
     auto found = tables.look_up(name, kNobody);
     if (!found) {
-        tell(Finding::fail(kArea, name, found.error().message, mend));
+        tell(Finding::fail(kTablesArea, name, found.error().message, mend));
         return;
     }
     if (*found) {
         tell(Finding::fail(
-            kArea, name,
+            kTablesArea, name,
             fmt::format("has an entry for {}, which nobody can have: it matches everybody", kNobody), mend));
         return;
     }
     if (!head) return;
     std::int64_t entries = 0;
     for (const auto& [domain, count] : head->counts) entries += count;
-    tell(Finding::ok(kArea, name,
+    tell(Finding::ok(kTablesArea, name,
                      fmt::format("answers; {} entries, written {}", entries, format_time(head->written))));
 }
 
@@ -121,17 +122,17 @@ void check_tables(const CheckScene& scene, const Tell& tell) {
     if (!snapshot || !ours) return;  // check_postfix says it
     check_type(*snapshot, *ours, tell);
     const postfix::TableFolder tables(scene.configuration.postfix, ours->type);
-    if (std::none_of(kTables.begin(), kTables.end(),
+    if (std::none_of(postfix::kTables.begin(), postfix::kTables.end(),
                      [&](const char* name) { return present(tables.text_path(name)); })) {
-        tell(Finding::warn(kArea, ours->maps.string(),
+        tell(Finding::warn(kTablesArea, ours->maps.string(),
                            "there are no tables yet; main.cf must not name them before", "postcensus sync"));
         return;
     }
     check_rights(*snapshot, tables, tell);
-    for (const char* name : kTables) check_table(tables, name, tell);
+    for (const char* name : postfix::kTables) check_table(tables, name, tell);
     for (const char* name : {"unknown.empty", "closed.empty"})
         if (!present(tables.text_path(name)) || !present(tables.index_path(name)))
-            tell(Finding::warn(kArea, name, "the spare that failsafe puts in place is missing",
+            tell(Finding::warn(kTablesArea, name, "the spare that failsafe puts in place is missing",
                                "postcensus sync"));
 }
 

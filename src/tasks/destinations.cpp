@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 constexpr auto kRemembered = 60s;
 constexpr auto kAfterFailure = 5s;
 constexpr std::size_t kMostKnown = 10'000;
-constexpr std::size_t kMostAtOnce = 20;  // two or three processes each
+constexpr std::size_t kMostLookedUp = 20;  // two or three processes each
 
 std::vector<callout::Target> targets_of(const std::vector<postfix::Host>& hosts) {
     std::vector<callout::Target> targets;
@@ -51,7 +51,7 @@ std::optional<Destinations::Targets> Destinations::of(const config::Route& route
     const auto found = known_.find(address);
     if (found != known_.end() && found->second.until > now)
         return found->second.failed ? std::nullopt : std::optional(found->second.targets);
-    if (wanted_.size() < kMostAtOnce && std::find(wanted_.begin(), wanted_.end(), address) == wanted_.end())
+    if (wanted_.size() < kMostLookedUp && std::find(wanted_.begin(), wanted_.end(), address) == wanted_.end())
         wanted_.push_back(address);
     if (!asking_) {
         asking_ = true;

@@ -18,8 +18,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kPatience = 10s;
-constexpr std::array<const char*, 4> kTables{"directory", "learned", "closed", "unknown"};
+constexpr auto kExplainPatience = 10s;
 
 struct PostfixSide {
     Result<std::string> table_type = std::string{};
@@ -81,7 +80,7 @@ void ask_tables(const config::Configuration& configuration, const PostfixSide& s
     }
     using Answers = Result<std::map<std::string, std::string>>;
     std::map<std::string, std::future<Answers>> lookups;
-    for (const char* table : kTables)
+    for (const char* table : postfix::kTables)
         lookups[table] = std::async(std::launch::async, [&, table] {
             return postfix::look_up(configuration.postfix.config_dir,
                                     *side.table_type + ":" + (configuration.postfix.maps / table).string(),
@@ -98,7 +97,7 @@ void ask_tables(const config::Configuration& configuration, const PostfixSide& s
             if (const auto entry = answers->find(key); entry != answers->end() && !found)
                 found = census::Explanation::Found{entry->first, entry->second};
     }
-    if (out.postfix.size() == kTables.size() && contradicts(out))
+    if (out.postfix.size() == postfix::kTables.size() && contradicts(out))
         out.trouble.emplace_back(
             "the tables say something else than the state; if that lasts longer than a few seconds, is "
             "`postcensus watch` running?");
@@ -146,7 +145,8 @@ Result<census::Explanation> explain(config::Configuration configuration, const s
         domain = address->domain();
     }
     auto postconf = std::async(std::launch::async, ask_postconf, configuration.postfix);
-    auto state = store::Database::open(configuration.state.path, store::Database::Mode::read_only, kPatience);
+    auto state =
+        store::Database::open(configuration.state.path, store::Database::Mode::read_only, kExplainPatience);
     if (!state) return fail(state.error());
     if (auto taken = take_relay_domains(configuration, *state); !taken) return fail(taken.error());
     const PostfixSide side = postconf.get();

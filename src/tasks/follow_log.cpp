@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 constexpr auto kAbandoned = 10min;
 
 // How long what has time may wait to be stored: together with what comes behind it.
-constexpr auto kRest = 1s;
+constexpr auto kStoreRest = 1s;
 constexpr auto kMarkRest = 10s;  // the mark alone: lines without a word for us are soon read again
 constexpr std::size_t kMostUnstored = 20'000;  // lines
 constexpr std::size_t kMostStrangeDomains = 100;
@@ -198,7 +198,7 @@ std::chrono::steady_clock::time_point LogFollower::due() const {
     const Unstored& unstored = *unstored_;
     if (!unstored.misses.empty() || !unstored.bounces.empty() || unstored.lines > kMostUnstored)
         return unstored.since;
-    return unstored.since + (unstored.counts.empty() ? kMarkRest : kRest);
+    return unstored.since + (unstored.counts.empty() ? kMarkRest : kStoreRest);
 }
 
 std::chrono::milliseconds LogFollower::lag() const {

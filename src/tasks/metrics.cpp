@@ -29,13 +29,13 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kPeriod = 15s;
-constexpr auto kPatience = 2s;
-constexpr const char* kTables[] = {"directory", "learned", "closed", "unknown"};
+constexpr auto kMetricsPatience = 2s;
 
 // Of the directories that are configured. A state that cannot be read (the run itself has said so) must not
 // hide that the run failed.
 census::SyncFacts read_sync_facts(const config::Configuration& configuration) {
-    auto state = store::Database::open(configuration.state.path, store::Database::Mode::read_only, kPatience);
+    auto state =
+        store::Database::open(configuration.state.path, store::Database::Mode::read_only, kMetricsPatience);
     if (!state) return {};
     auto facts = state->read([](SQLite::Database& db) { return store::load_sync_facts(db, now()); });
     if (!facts) return {};
@@ -124,8 +124,8 @@ boost::asio::awaitable<void> WatchMetrics::run() {
 // time.
 bool WatchMetrics::write(const Running& running) {
     if (!reader_) {
-        auto opened =
-            store::Database::open(configuration_.state.path, store::Database::Mode::read_only, kPatience);
+        auto opened = store::Database::open(configuration_.state.path, store::Database::Mode::read_only,
+                                            kMetricsPatience);
         if (!opened) return false;
         reader_.emplace(*std::move(opened));
     }
@@ -143,7 +143,7 @@ bool WatchMetrics::write(const Running& running) {
     facts->log_present = running.log_present;
     // The type of the tables does not matter to their heads.
     const postfix::TableFolder tables(configuration_.postfix, "hash");
-    for (const char* table : kTables)
+    for (const char* table : postfix::kTables)
         if (auto head = tables.head(table)) facts->entries[table] = std::move(head->counts);
     file_.write(audit::watch_metrics(*facts, POSTCENSUS_VERSION));
     return true;

@@ -30,7 +30,7 @@ constexpr std::int64_t kLargestOverlay = 20'000;
 constexpr auto kOldestLearned = 24h;
 constexpr auto kClosedLease = 24h;
 constexpr auto kClosedPause = 1min;
-constexpr auto kClockTolerance = 1min;
+constexpr auto kTableTolerance = 1min;
 constexpr std::size_t kMostChanged = 1000;  // of the base's new keys are asked for in the new index
 
 std::string digest_of(const postfix::TableEntries& entries) {
@@ -105,7 +105,7 @@ Publisher::Draft Publisher::draft_unknown(SQLite::Database& db, Time now) const 
     // may be: the clock was set back.
     const Time longest = now + configuration_.longest_lease();
     std::erase_if(rows, [&](const store::Row& row) {
-        return !row.until || *row.until <= now || *row.until > longest + kClockTolerance;
+        return !row.until || *row.until <= now || *row.until > longest + kTableTolerance;
     });
     draft.entries = to_entries(rows, kUnknownText);
     Milliseconds grace = 1min;
@@ -133,7 +133,7 @@ Publisher::Draft Publisher::draft_closed(SQLite::Database& db, Time now) const {
     Draft draft{"closed", {}, {}};
     const std::vector<store::ClosedRow> rows = store::closed_rows(db);
     for (const store::ClosedRow& row : rows)
-        if (row.confirmed && *row.confirmed > now + kClockTolerance)
+        if (row.confirmed && *row.confirmed > now + kTableTolerance)
             draft.future = std::max(draft.future.value_or(*row.confirmed), *row.confirmed);
     const std::optional<Time> stale = std::max(stale_, draft.future);
     for (const store::ClosedRow& row : rows) {
@@ -152,7 +152,7 @@ Publisher::Draft Publisher::draft_closed(SQLite::Database& db, Time now) const {
 
 bool Publisher::closed_is_current(SQLite::Database& db, const Publications& before, Time now) const {
     const auto out = before.find("closed");
-    if (!closed_ || now + kClockTolerance < closed_->at || out == before.end() ||
+    if (!closed_ || now + kTableTolerance < closed_->at || out == before.end() ||
         out->second.identity != tables_.identity("closed"))
         return false;
     if (store::last_closed_change(db) > closed_->seq) return false;

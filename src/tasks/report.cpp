@@ -14,12 +14,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kPatience = 10s;
+constexpr auto kReportPatience = 10s;
 
 }  // namespace
 
 Result<void> check_domain(config::Configuration configuration, const std::string& domain) {
-    auto state = store::Database::open(configuration.state.path, store::Database::Mode::read_only, kPatience);
+    auto state =
+        store::Database::open(configuration.state.path, store::Database::Mode::read_only, kReportPatience);
     if (!state) return fail(state.error());
     if (auto taken = take_relay_domains(configuration, *state); !taken) return taken;
     if (configuration.route_of(domain) != nullptr) return {};
@@ -31,7 +32,8 @@ Result<void> check_domain(config::Configuration configuration, const std::string
 }
 
 Result<census::Report> gather_report(config::Configuration configuration, const store::Scope& scope) {
-    auto state = store::Database::open(configuration.state.path, store::Database::Mode::read_only, kPatience);
+    auto state =
+        store::Database::open(configuration.state.path, store::Database::Mode::read_only, kReportPatience);
     if (!state) return fail(state.error());
     if (auto taken = take_relay_domains(configuration, *state); !taken) return fail(taken.error());
     auto report = state->read([&](SQLite::Database& db) { return store::load_report(db, scope); });
@@ -62,7 +64,8 @@ void keep_configured(std::vector<census::DirectoryLine>& directories,
 Result<void> for_each_change(
     const config::Configuration& configuration, const store::Scope& scope,
     const std::function<Result<bool>(const std::vector<census::ChangeLine>& page)>& take) {
-    auto state = store::Database::open(configuration.state.path, store::Database::Mode::read_only, kPatience);
+    auto state =
+        store::Database::open(configuration.state.path, store::Database::Mode::read_only, kReportPatience);
     if (!state) return fail(state.error());
     store::ChangePlace place{scope.since, 0};
     for (;;) {

@@ -23,11 +23,11 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kLooked = 100;  // of a line at a time
 // Asked by a session before anything is stored; by one that is slow each for itself.
-constexpr std::size_t kMostAtOnce = 25;
+constexpr std::size_t kMostTaken = 25;
 constexpr std::size_t kWorthASession = 10;
 // So often one that nobody waits for goes before those that somebody waits for.
 constexpr std::size_t kOthersTurn = 10;
-constexpr auto kRest = 60s;
+constexpr auto kSessionRest = 60s;
 constexpr auto kHostUnknown = 5s;
 constexpr auto kOwnTime = 20s;  // before another domain may take the place of a busy session
 // Exchange ends a connection after 10 minutes; and the controls ought to be fresh.
@@ -232,7 +232,7 @@ Asker::Questions Asker::take(Call& call, const callout::SessionResult& result, i
         }));
     const std::size_t share = (waiting->size() + others->size() + beside - 1) / beside;
     const bool slow = census::Pace{.tarpit = result.tarpit}.slow();
-    const std::size_t most = slow ? 1 : std::clamp<std::size_t>(share, 1, kMostAtOnce);
+    const std::size_t most = slow ? 1 : std::clamp<std::size_t>(share, 1, kMostTaken);
     // What costs a token is taken only if it can be asked.
     int affordable = most_refused - result.refused;
     const auto time = Clock::now();
@@ -311,14 +311,14 @@ boost::asio::awaitable<void> Asker::hold(Call& call, callout::Questions begin) {
             if (!call.stay || call.over || old) break;
             const Clock::time_point since = Clock::now();
             call.resting = true;
-            const bool open = co_await session.rest(kRest);
+            const bool open = co_await session.rest(kSessionRest);
             call.resting = false;
             if (!open) {
                 result = session.take_last();
                 co_await take_result(call, begin, result, 0);
                 co_return;
             }
-            if (Clock::now() - since >= kRest) break;
+            if (Clock::now() - since >= kSessionRest) break;
             continue;
         }
         const auto began = state_.current_seq();

@@ -60,7 +60,7 @@ constexpr auto kFirstHousekeeping = 1h;          // by then a clock that was wro
 constexpr std::size_t kMostStrangers = 100'000;  // 70 MB
 constexpr std::size_t kStrangersAtOnce = 1000;
 constexpr std::size_t kMissesAtOnce = 1000;
-constexpr auto kClockTolerance = 1min;  // clocks are set a little now and then
+constexpr auto kJumpTolerance = 1min;  // clocks are set a little now and then
 
 // Empties an inotify descriptor. True if a file of this name was written, or if events were lost.
 bool drain_wake(int fd, const std::string& name) {
@@ -328,7 +328,7 @@ class Watch {
     }
 
     Result<void> mark_expired(Time time) {
-        const Time latest = time + configuration_.longest_lease() + kClockTolerance;
+        const Time latest = time + configuration_.longest_lease() + kJumpTolerance;
         auto any = state_.read([&](SQLite::Database& db) { return store::any_expired(db, time, latest); });
         if (!any) return fail(any.error());
         if (!*any) return {};

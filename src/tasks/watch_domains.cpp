@@ -17,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kCheck = 60s;
+constexpr auto kDomainsCheck = 60s;
 constexpr auto kPause = 2s;
 constexpr auto kPace = 50ms;  // they may be rows of a database
 
@@ -34,7 +34,7 @@ DomainWatch::DomainWatch(boost::asio::any_io_executor executor, const config::Co
       wanted_(executor) {}
 
 boost::asio::awaitable<void> DomainWatch::run() {
-    Clock::time_point all_due = Clock::now() + kCheck;
+    Clock::time_point all_due = Clock::now() + kDomainsCheck;
     for (;;) {
         co_await wanted_.wait_until(all_due);
         // Strangers name domains as they like: they alone are asked about, and only so often.
@@ -42,7 +42,7 @@ boost::asio::awaitable<void> DomainWatch::run() {
         if (Clock::now() >= all_due) {
             auto all = domains_to_ask(state_, questions.strange);
             if (all) questions = *std::move(all);
-            all_due = Clock::now() + kCheck + questions.known.size() * kPace;
+            all_due = Clock::now() + kDomainsCheck + questions.known.size() * kPace;
         }
         if (!questions.known.empty() || !questions.strange.empty()) co_await ask(questions);
         auto known = state_.read([](SQLite::Database& db) { return store::load_relay_domains(db); });

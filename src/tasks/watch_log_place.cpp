@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kCheck = 60s;
+constexpr auto kPlaceCheck = 60s;
 
 }  // namespace
 
@@ -27,7 +27,7 @@ LogPlaceWatch::LogPlaceWatch(boost::asio::any_io_executor executor,
 
 boost::asio::awaitable<void> LogPlaceWatch::run() {
     for (;;) {
-        boost::asio::steady_timer timer(executor_, kCheck);
+        boost::asio::steady_timer timer(executor_, kPlaceCheck);
         co_await timer.async_wait(boost::asio::use_awaitable);
         // A Postfix that cannot be asked now says nothing about its log.
         auto place = co_await in_worker(worker_, [this] { return find_log(configuration_); });
