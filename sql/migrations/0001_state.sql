@@ -85,6 +85,11 @@ CREATE TABLE domain (
     accept_all INTEGER NOT NULL DEFAULT 0     -- its server accepts every recipient
 ) STRICT, WITHOUT ROWID;
 
+-- Domains that left while their server accepted every recipient: that is known again if they come back.
+CREATE TABLE domain_left (
+    domain TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
 -- The domains of the route that asks Postfix for them (domains = postfix), as it last said.
 CREATE TABLE relay_domain (
     domain TEXT PRIMARY KEY,

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What one SMTP reply means for a callout: by stage first, then code, then enhanced code, then text. Pure.
 //
-// The text of a refusal is the weakest witness: it can only take a verdict back, never make one. A reply that
-// looks like "unknown" but speaks of relaying, blocking, policy or the sender is an answer about us, not
-// about the recipient.
+// The text of a refusal is the weakest witness (refusal.h): it can only take a verdict back, never make one.
+// A reply that looks like "unknown" but speaks of relaying, blocking, policy or the sender is an answer about
+// us, not about the recipient; and one that says it in other words than for the random control may mean
+// anything.
 #pragma once
 
 #include <optional>
@@ -20,6 +21,7 @@ enum class Judgement {
     unknown,  // refused as a recipient that does not exist
     policy,   // refused as a recipient that exists and takes no mail from outside
     fault,    // the server refuses us, whoever the recipient is
+    trouble,  // the server has trouble of its own, and knows nothing of the recipient
     retry,    // no answer now, or one that nothing here names
 };
 
@@ -35,7 +37,8 @@ Judgement judge_rcpt(const mail::SmtpReply& reply, const mail::Address& recipien
 
 // What the session proved before it asked about recipients.
 struct Controls {
-    mail::SmtpReply random;                   // the refusal of the random control, judged unknown
+    mail::Address random_control;
+    mail::SmtpReply random;                   // its refusal, judged unknown
     std::optional<mail::Address> known_good;  // the known-good control that was accepted
 
     // "random refused 550 5.1.1; a@corp.example accepted", "random refused 550; no known-good control".
@@ -48,7 +51,7 @@ census::CalloutClass classify_recipient(const mail::SmtpReply& reply, const mail
                                         const Controls& controls);
 
 // Whether two refusals have the same code and the same enhanced code.
-bool same_refusal(const mail::SmtpReply& one, const mail::SmtpReply& other);
+bool same_codes(const mail::SmtpReply& one, const mail::SmtpReply& other);
 
 // "550 5.1.1", or "550" if there is no enhanced code.
 std::string codes_of(const mail::SmtpReply& reply);

@@ -23,7 +23,8 @@ namespace ssl = boost::asio::ssl;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-constexpr std::size_t kLongestLine = 8 * std::size_t{1024};
+// RFC 5321, 4.5.3.1.5, has 512; a refusal that repeats a long recipient may be longer.
+constexpr std::size_t kLongestLine = 1024;
 constexpr std::size_t kMostEndpoints = 8;
 
 // Completion with the error as a value: a server that goes away is nothing exceptional.

@@ -15,12 +15,13 @@ namespace {
 
 using census::CalloutClass;
 
-constexpr std::size_t kMostControls = 3;
+// So many known-good controls refused in a row: the server has lost its directory.
+constexpr int kLostDirectory = 3;
 // RFC 5321, 4.5.3.1.8: every server takes a hundred recipients; Exchange's own limit is 200.
 constexpr int kMostAccepted = 100;
 // Exim drops a session with its eleventh command that is no part of a mail (smtp_accept_max_nonmail).
 constexpr int kMostAgain = 8;
-constexpr std::size_t kLongestReply = 64 * std::size_t{1024};
+constexpr std::size_t kLongestReply = 8 * std::size_t{1024};
 constexpr std::size_t kMostTranscript = 500;
 // With fewer the random control alone would end each session.
 constexpr int kFewestRefused = 2;
@@ -35,7 +36,8 @@ bool offers(const mail::SmtpReply& reply, std::string_view keyword) {
 
 }  // namespace
 
-Dialogue::Dialogue(Questions questions) : questions_(std::move(questions)) {
+Dialogue::Dialogue(Questions questions)
+    : questions_(std::move(questions)), controls_{.random_control = questions_.random_control} {
     questions_.most_refused = std::max(questions_.most_refused, kFewestRefused);
 }
 
@@ -263,41 +265,61 @@ Step Dialogue::random_refused_otherwise(const mail::Address& control, const mail
     return quit(Health::fault, refused_control(control, reply, judge_rcpt(reply, control)));
 }
 
+// Of those that were drawn: behind next_control_ stands who was not asked yet; who was asked and is no
+// control has left.
 Step Dialogue::ask_known_good() {
     const std::vector<mail::Address>& controls = questions_.known_good;
-    while (next_control_ < std::min(controls.size(), kMostControls) && !refusals_spent()) {
-        const mail::Address& control = controls[next_control_];
-        if (can_ask(control)) return ask(State::known_good, control);
-        ++next_control_;
-    }
-    return controls_asked_ == 0 ? ask_recipient() : known_good_exhausted();
+    for (; next_control_ < controls.size() && !refusals_spent(); ++next_control_)
+        if (can_ask(controls[next_control_])) return ask(State::known_good, controls[next_control_]);
+    return known_good_exhausted();
 }
 
 Step Dialogue::known_good_answered(const mail::SmtpReply& reply) {
     count(reply);
-    const mail::Address& control = questions_.known_good[next_control_++];
-    ++controls_asked_;
+    const mail::Address control = questions_.known_good[next_control_];
     const Judgement judgement = judge_rcpt(reply, control);
+    if (judgement == Judgement::fault || judgement == Judgement::trouble)
+        return quit(Health::fault, refused_control(control, reply, judgement));
+    jury_.heard(judgement);
     if (judgement == Judgement::accepted) {
+        ++next_control_;
+        if (!jury_.agrees()) return ask_known_good();
         controls_.known_good = result_.control_accepted = control;
         return ask_recipient();
     }
-    if (judgement == Judgement::fault) return quit(Health::fault, refused_control(control, reply, judgement));
-    if (reply.permanent()) ++controls_refused_;
-    control_replies_ +=
-        fmt::format("{}{}: {}", control_replies_.empty() ? "" : "; ", control.text(), shown(reply));
+    drop_control(reply);
+    if (jury_.in_a_row_unknown == kLostDirectory)
+        return quit(Health::fault, lost_directory(control_replies_));
     return ask_known_good();
 }
 
+// Closed to strangers and put off say nothing: another is asked.
+void Dialogue::Jury::heard(Judgement judgement) {
+    ++asked;
+    if (judgement == Judgement::accepted) {
+        ++good;
+        ++in_a_row_good;
+        in_a_row_unknown = 0;
+    } else if (judgement == Judgement::unknown) {
+        ++unknown;
+        ++in_a_row_unknown;
+        in_a_row_good = 0;
+    }
+}
+
+void Dialogue::drop_control(const mail::SmtpReply& reply) {
+    const auto control = questions_.known_good.begin() + static_cast<std::ptrdiff_t>(next_control_);
+    control_replies_ +=
+        fmt::format("{}{}: {}", control_replies_.empty() ? "" : "; ", control->text(), shown(reply));
+    questions_.known_good.erase(control);
+}
+
 // One known-good address may have been deleted since; all of them at once means that the server has lost its
-// directory.
+// directory. Where too few agree, no refusal counts: what is accepted does.
 Step Dialogue::known_good_exhausted() {
-    const bool all_asked = next_control_ == std::min(questions_.known_good.size(), kMostControls);
-    if (all_asked && controls_refused_ == controls_asked_)
-        return quit(Health::fault,
-                    fmt::format("the server refuses recipients that are known to exist ({}). Look at its "
-                                "directory and its recipient filter, or name another control",
-                                control_replies_));
+    if (jury_.asked == 0 || next_control_ > 0) return ask_recipient();
+    if (jury_.unknown == jury_.asked && questions_.known_good.empty())
+        return quit(Health::fault, lost_directory(control_replies_));
     return quit(Health::retry, fmt::format("no known-good control was accepted ({})", control_replies_));
 }
 
@@ -314,9 +336,11 @@ Step Dialogue::ask_recipient() {
 
 Step Dialogue::recipients_done() {
     if (unproven_ && random_again_) return ask(State::random_again, *random_again_);
-    // A server that has lost its directory since the controls passed would call everybody unknown.
-    if (questions_.stay && controls_.known_good && std::exchange(unconfirmed_, false))
-        return ask(State::confirm, *controls_.known_good);
+    if (controls_.known_good && std::exchange(unconfirmed_, false)) {
+        jury_ = {};
+        control_replies_.clear();
+        return ask_to_confirm();
+    }
     if (!questions_.stay || refusals_spent() || accepted_ >= kMostAccepted) return quit();
     if (!in_step_) {
         // A server whose EHLO has one line of reply, or none, can show only with QUIT that it is in step.
@@ -331,7 +355,7 @@ Step Dialogue::recipients_done() {
 Step Dialogue::random_again_answered(const mail::SmtpReply& reply) {
     count(reply);
     const mail::Address control = *std::exchange(random_again_, std::nullopt);
-    if (judge_rcpt(reply, control) == Judgement::unknown && same_refusal(reply, controls_.random)) {
+    if (judge_rcpt(reply, control) == Judgement::unknown && same_codes(reply, controls_.random)) {
         ++unknown_;
         unproven_ = false;
         return recipients_done();
@@ -340,12 +364,34 @@ Step Dialogue::random_again_answered(const mail::SmtpReply& reply) {
     return reply.positive() ? random_accepted(control, reply) : random_refused_otherwise(control, reply);
 }
 
+// A server that has lost its directory since the controls passed would call everybody unknown, but for whom
+// it was asked about already: its cache may know him. So others are asked, as far as there are others.
+Step Dialogue::ask_to_confirm() {
+    const std::vector<mail::Address>& controls = questions_.known_good;
+    for (; jury_.good < controls.size() && (jury_.unknown == 0 || !refusals_spent()); ++next_control_) {
+        if (next_control_ >= controls.size()) next_control_ = 0;
+        if (can_ask(controls[next_control_])) return ask(State::confirm, controls[next_control_]);
+    }
+    return not_confirmed();
+}
+
 Step Dialogue::confirm_answered(const mail::SmtpReply& reply) {
     count(reply);
-    if (judge_rcpt(reply, *controls_.known_good) == Judgement::accepted) return recipients_done();
+    const Judgement judgement = judge_rcpt(reply, questions_.known_good[next_control_]);
+    jury_.heard(judgement);
+    if (judgement == Judgement::accepted) {
+        ++next_control_;
+        return jury_.agrees() ? recipients_done() : ask_to_confirm();
+    }
+    drop_control(reply);
+    const bool broken = judgement == Judgement::fault || judgement == Judgement::trouble;
+    return broken || jury_.in_a_row_unknown == kLostDirectory ? not_confirmed() : ask_to_confirm();
+}
+
+Step Dialogue::not_confirmed() {
     drop_outcomes();
-    return quit(Health::retry, fmt::format("the known-good control {} is not accepted any more: {}",
-                                           controls_.known_good->text(), shown(reply)));
+    return quit(Health::retry,
+                fmt::format("the known-good controls are not accepted any more ({})", control_replies_));
 }
 
 // Some servers put the time or a number into the greeting: its first line is not compared.

@@ -5,11 +5,11 @@
 //     banner -> EHLO (HELO) -> [STARTTLS -> TLS -> EHLO] -> MAIL FROM -> random control -> known-good
 //     controls -> recipients -> QUIT
 //
-// One that stays open asks a random control again behind acceptances (if it is told to) and the known-good
-// one behind refusals: a server may lose its directory, or begin to accept all, in the middle of a session.
-// Then it says EHLO and MAIL FROM again instead of QUIT, and waits for more recipients. The reply to EHLO is
-// like no other: it proves that each reply before it belonged to the command it was taken for, as the reply
-// to QUIT does at the end.
+// Behind refusals another known-good control is asked, and behind acceptances a random one (if it is told
+// to): a server may lose its directory, or begin to accept all, in the middle of a session. One that stays
+// open then says EHLO and MAIL FROM again instead of QUIT, and waits for more recipients. The reply to EHLO
+// is like no other: it proves that each reply before it belonged to the command it was taken for, as the
+// reply to QUIT does at the end.
 //
 // Whatever goes wrong on the way, what was answered by then counts, the rest is unanswered, and nothing is
 // concluded before the controls have passed.
@@ -107,6 +107,9 @@ class Dialogue {
     Step start_mail();
     Step ask_random();
     Step ask_known_good();
+    Step ask_to_confirm();
+    void drop_control(const mail::SmtpReply& reply);
+    Step not_confirmed();
     Step ask_recipient();
     Step recipients_done();
     Step known_good_exhausted();
@@ -153,9 +156,19 @@ class Dialogue {
     int unknown_ = 0;
     bool in_step_ = true;  // nothing was answered since the last proof of it
     Controls controls_;
-    std::size_t next_control_ = 0;
-    int controls_refused_ = 0;
-    int controls_asked_ = 0;
+    // What the known-good controls said. A favourite may be all that a broken server still knows: where one
+    // was refused as unknown, two others have to agree.
+    struct Jury {
+        int asked = 0;
+        std::size_t good = 0;
+        int unknown = 0;
+        int in_a_row_unknown = 0;
+        int in_a_row_good = 0;
+        void heard(Judgement judgement);
+        bool agrees() const { return in_a_row_good >= (unknown > 0 ? 2 : 1); }
+    };
+    Jury jury_;
+    std::size_t next_control_ = 0;  // of questions_.known_good
     std::string control_replies_;
     std::size_t next_recipient_ = 0;
     int accepted_ = 0;

@@ -50,10 +50,24 @@ std::string refused_sender(const std::string& mail_from, const mail::SmtpReply& 
 std::string refused_control(const mail::Address& control, const mail::SmtpReply& reply, Judgement judgement) {
     const std::string what = fmt::format("the server refuses the control {} otherwise than as unknown: {}",
                                          control.text(), shown(reply));
+    if (judgement == Judgement::trouble)
+        return what +
+               ". That is trouble of its own, and while it has it its refusals prove nothing. Look at its "
+               "routing and its "
+               "name service; of a Postfix that verifies recipients itself (reject_unverified_recipient) ask "
+               "the server "
+               "behind it";
     if (judgement != Judgement::fault) return what + ". Until that changes its refusals prove nothing";
     if (reply.code == 530 || reply.code == 535 || reply.code == 538)
         return fmt::format("{}. {}", what, kConnectorRemedy);
     return fmt::format("{}. Make {} an accepted domain there, or correct the route", what, control.domain());
+}
+
+std::string lost_directory(const std::string& replies) {
+    return fmt::format(
+        "the server refuses recipients that are known to exist ({}). Look at its directory and its "
+        "recipient filter, or name another control",
+        replies);
 }
 
 std::string accepted_random(const mail::Address& control, const mail::SmtpReply& reply) {

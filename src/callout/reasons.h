@@ -22,6 +22,9 @@ std::string refused_sender(const std::string& mail_from, const mail::SmtpReply& 
 // A control that was refused as nobody's recipient is refused: relaying, authentication, policy.
 std::string refused_control(const mail::Address& control, const mail::SmtpReply& reply, Judgement judgement);
 
+// `replies`: of the known-good controls that were refused.
+std::string lost_directory(const std::string& replies);
+
 std::string accepted_random(const mail::Address& control, const mail::SmtpReply& reply);
 std::string no_starttls();
 

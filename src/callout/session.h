@@ -63,7 +63,7 @@ struct Questions {
     std::string mail_from;
     Tls tls = Tls::opportunistic;
     mail::Address random_control;  // made by make_random_control(), of the domain that is asked about
-    std::vector<mail::Address> known_good;  // at most three are tried, in order; may be empty
+    std::vector<mail::Address> known_good;  // drawn afresh; asked in order until they agree; may be empty
     std::vector<mail::Address> recipients;  // may be empty: the controls alone
     // RCPTs that may be refused (4yz counts), controls included, before the session ends; at least 2.
     int most_refused = 4;

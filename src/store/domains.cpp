@@ -37,9 +37,11 @@ bool replace_domains(Writer& writer, const std::vector<DomainPolicy>& domains) {
         if (same) continue;
         changed = true;
         exec_with(writer,
-                  "INSERT INTO domain (domain, policy) VALUES (?, ?) ON CONFLICT (domain) DO UPDATE SET "
-                  "policy = excluded.policy",
+                  "INSERT INTO domain (domain, policy, accept_all) VALUES (?1, ?2, EXISTS (SELECT 1 FROM "
+                  "domain_left WHERE domain = ?1)) ON CONFLICT (domain) DO UPDATE SET policy = "
+                  "excluded.policy",
                   domain.domain, domain.policy);
+        exec_with(writer, "DELETE FROM domain_left WHERE domain = ?", domain.domain);
         exec_with(writer, "UPDATE address SET configured = 0 WHERE configured = 1 AND domain = ?",
                   domain.domain);
         for (const mail::Address& address : domain.configured) {
@@ -51,6 +53,11 @@ bool replace_domains(Writer& writer, const std::vector<DomainPolicy>& domains) {
     }
     for (const auto& [domain, policy] : before) {
         changed = true;
+        // A reload that fails half-way takes domains out and brings them back: a server that proves nothing
+        // must not be believed for that.
+        exec_with(writer, "INSERT INTO domain_left (domain) SELECT domain FROM domain WHERE domain = ? AND "
+                          "accept_all = 1",
+                  domain);
         exec_with(writer, "DELETE FROM domain WHERE domain = ?", domain);
         exec_with(writer, "UPDATE address SET configured = 0 WHERE configured = 1 AND domain = ?", domain);
         mark_domain(writer, domain);

@@ -40,6 +40,7 @@ constexpr auto kUnknown = Judgement::unknown;
 constexpr auto kPolicy = Judgement::policy;
 constexpr auto kFault = Judgement::fault;
 constexpr auto kRetry = Judgement::retry;
+constexpr auto kTrouble = Judgement::trouble;
 
 void check(const std::vector<Case>& cases, const mail::Address& recipient) {
     for (const Case& one : cases) {
@@ -71,6 +72,13 @@ TEST_CASE("replies of Exchange to RCPT TO", "[callout]") {
             {"550 5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup; authentication required", kPolicy},
             {"550 5.7.134 RESOLVER.RST.SenderNotAuthenticatedForMailbox; authentication required", kPolicy},
             {"550 5.7.136 RESOLVER.RST.SenderNotAuthenticatedForMailUser; authentication required", kPolicy},
+            {"550 5.7.129 RESOLVER.RST.RestrictedToRecipientsPermission; not authorized", kPolicy},
+            {"550 5.7.13 RESOLVER.RST.SenderNotAuthenticatedForPublicFolder; authentication required",
+             kPolicy},
+            {"550 5.7.135 RESOLVER.RST.SenderNotAuthenticatedForPublicFolder; authentication required",
+             kPolicy},
+            {"550 5.7.193 UserNotAllowed; the group takes no mail from outside", kPolicy},
+            {"550 5.7.23 The message was rejected because of SPF", kRetry},
             {"550 5.7.1 Unable to relay", kFault},
             {"550 5.7.1 Unable to relay for a@corp.example", kFault},
             {"550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain", kFault},
@@ -89,7 +97,7 @@ TEST_CASE("replies of Exchange to RCPT TO", "[callout]") {
             {"550 5.7.1 Message rejected as spam by Content Filtering", kRetry},
             {"550 5.7.1 Client host [192.0.2.1] blocked using zen.spamhaus.org", kRetry},
             {"550 5.1.0 Sender denied", kRetry},
-            {"550 5.1.2 Host unknown", kRetry},
+            {"550 5.1.2 Host unknown", kTrouble},
             {"501 5.1.3 Invalid address", kRetry},
         },
         address("a@corp.example"));
@@ -113,7 +121,22 @@ TEST_CASE("replies of other servers to RCPT TO", "[callout]") {
              "5.1.1",
              kRetry},
             {"550 5.1.1 <a@corp.example>: Recipient address rejected: undeliverable address: unknown user",
-             kUnknown},
+             kTrouble},
+            {"550 5.1.1 <a@corp.example>: Recipient address rejected: undeliverable address: mail for "
+             "corp.example loops back to myself",
+             kTrouble},
+            {"550 5.1.1 <a@corp.example>: Recipient address rejected: unverified address: Address lookup "
+             "failed",
+             kTrouble},
+            {"550 5.1.1 <a@corp.example>: unable to look up host ex9.corp.example: Name or service not known",
+             kTrouble},
+            {"550 Unrouteable address: all relevant MX records point to non-existent hosts", kTrouble},
+            {"550 remote host address is the local host", kTrouble},
+            {"550 5.1.1 connect to ex9.corp.example[192.0.2.9]:25: Connection refused", kTrouble},
+            {"550 5.1.1 Host or domain name not found. Name service error for name=corp.example type=MX: "
+             "Host not "
+             "found",
+             kTrouble},
             {"550 Unrouteable address", kUnknown},
             {"550 Unknown user", kUnknown},
             {"451 Temporary local problem - please try later", kRetry},
@@ -188,8 +211,9 @@ TEST_CASE("replies before RCPT TO", "[callout]") {
 
 TEST_CASE("a recipient beside its controls", "[callout]") {
     const mail::Address a = address("a@corp.example");
-    const Controls passed{reply("550 5.1.1 User unknown"), address("known@corp.example")};
-    const Controls without{reply("550 5.1.1 User unknown"), std::nullopt};
+    const mail::Address random = address("xk3q9@corp.example");
+    const Controls passed{random, reply("550 5.1.1 User unknown"), address("known@corp.example")};
+    const Controls without{random, reply("550 5.1.1 User unknown"), std::nullopt};
     CHECK(passed.text() == "random refused 550 5.1.1; known@corp.example accepted");
     CHECK(without.text() == "random refused 550 5.1.1; no known-good control");
 
@@ -210,4 +234,61 @@ TEST_CASE("a recipient beside its controls", "[callout]") {
     CHECK(classify_recipient(ok, a, without) == CalloutClass::deliverable);
     CHECK(classify_recipient(unknown, a, without) == CalloutClass::retry);
     CHECK(classify_recipient(closed, a, without) == CalloutClass::retry);
+}
+
+TEST_CASE("a refusal in other words than the random control's proves nothing", "[callout]") {
+    // The random control's, the recipient's, and what it is.
+    struct Beside {
+        std::string_view random, recipient;
+        CalloutClass klass;
+    };
+    constexpr auto kSame = CalloutClass::unknown;
+    constexpr auto kOther = CalloutClass::retry;
+    const std::vector<Beside> cases{
+        {"550 Mailbox not found", "550 Mail is rejected by recipients", kOther},
+        {"550 Mailbox not found", "550 Mailbox frozen", kOther},
+        {"550 Mailbox not found", "550", kOther},
+        {"550 Mailbox not found", "550 mailbox NOT found.", kSame},
+        {"550 5.1.1 Benutzer unbekannt", "550 5.1.1 Postfach voll", kOther},
+        {"550 5.1.1 Benutzer unbekannt", "550 5.1.1 Benutzer unbekannt", kSame},
+        {"550 5.1.1 \xd0\x9d\xd0\xb5\xd1\x82 \xd1\x8f\xd1\x89\xd0\xb8\xd0\xba\xd0\xb0",
+         "550 5.1.1 \xd0\x9f\xd0\xbe\xd0\xbb\xd0\xbd", kOther},
+        {"550 No such user", "550 rejecting spoofed message", kOther},
+        // With neither words nor an enhanced code any refusal looks like this.
+        {"550", "550", kOther},
+        {"550 5.1.1", "550 5.1.1", kSame},
+        // What differs from one recipient to the next.
+        {"550 5.1.1 <xk3q9@corp.example>: User unknown", "550 5.1.1 <A@Corp.Example>: User unknown", kSame},
+        {"550 5.1.1 <xk3q9@corp.example>: User unknown", "550 5.1.1 <a@corp.example>: User locked", kOther},
+        {"550 User xk3q9 not found", "550 User a not found", kSame},
+        {"550 User xk3q9 not found", "550 User a not active", kOther},
+        {"550 5.1.1 unknown gsmtp d2e1a72fcca58-1si.123", "550 5.1.1 unknown gsmtp a640c23a62f3a-77si.4",
+         kSame},
+        {"550 unknown (id 6ba7b810-9dad-11d1-80b4-00c04fd430c8)",
+         "550 unknown (id 6ba7b810-dead-41d1-80b4-0bc04fd430c9)", kSame},
+        {"550 unknown [2026-03-01T10:00:00.000Z 08DC]", "550 unknown [2026-03-01T10:00:00.012Z 0A9F]", kSame},
+        {"550 unknown, 12 tries", "550 unknown, 9 tries", kSame},
+        {"550 no (p=NoSuchUser&id=77)", "550 no (p=OverQuota&id=78)", kOther},
+        {"550 ERR-UNKNOWN-17", "550 ERR-LOCKED-18", kOther},
+        // A code in the words is no number of a mail.
+        {"553 sorry, not here (#5.1.1)", "553 sorry, not here (#5.2.2)", kOther},
+        {"550-5.1.1 not here|550 5.1.1 at all", "550-5.1.1 not here|550 5.1.1 at all", kSame},
+        // A stranger chooses the address: its words are not the server's.
+        {"550 mailbox xk3q9 unknown", "550 mailbox a full", kOther},
+    };
+    const mail::Address a = address("a@corp.example");
+    for (const Beside& one : cases) {
+        INFO(one.random << " / " << one.recipient);
+        const Controls controls{address("xk3q9@corp.example"), reply(one.random),
+                                address("known@corp.example")};
+        CHECK(static_cast<int>(classify_recipient(reply(one.recipient), a, controls)) ==
+              static_cast<int>(one.klass));
+    }
+}
+
+TEST_CASE("of a server in trouble of its own nothing is believed", "[callout]") {
+    const Controls controls{address("xk3q9@corp.example"), reply("550 5.1.1 User unknown"),
+                            address("known@corp.example")};
+    CHECK(classify_recipient(reply("550 5.1.1 mail for corp.example loops back to myself"),
+                             address("a@corp.example"), controls) == CalloutClass::fault);
 }

@@ -175,7 +175,7 @@ TEST_CASE("a refusal counts between two known-good controls that were accepted",
         Stay other(nothing_yet());
         other.step = other.dialogue.ask({kA, kB}, std::nullopt);
         other.dialogue.line("250 2.1.5 OK");
-        REQUIRE(other.dialogue.line("550 5.1.1 no").text == "RCPT TO:<known@corp.example>\r\n");
+        REQUIRE(other.dialogue.line("550 5.1.1 User unknown").text == "RCPT TO:<known@corp.example>\r\n");
         if (cut == Cut::closed)
             other.dialogue.closed();
         else if (cut == Cut::timed_out)

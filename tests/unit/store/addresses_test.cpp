@@ -159,9 +159,18 @@ TEST_CASE("accept-all is a fact of the domain", "[store][addresses]") {
     // Another policy of the domain leaves it as it was.
     replace(state, {{"c.example", "p2", {}}});
     CHECK(state.pending(kA).evidence.accept_all);
+    // Nor is it forgotten when the domain leaves and comes back.
+    replace(state, {});
+    CHECK_FALSE(state.pending(kA).evidence.accept_all);
+    replace(state, {{"c.example", "p2", {}}, {"new.example", "p2", {}}});
+    CHECK(state.pending(kA).evidence.accept_all);
+    CHECK_FALSE(state.pending("b@new.example").evidence.accept_all);
     state.clear_undecided();
     set(false);
     CHECK(state.undecided() == Texts{kA});
+    CHECK_FALSE(state.pending(kA).evidence.accept_all);
+    replace(state, {});
+    replace(state, {{"c.example", "p2", {}}});
     CHECK_FALSE(state.pending(kA).evidence.accept_all);
 }
 
