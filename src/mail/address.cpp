@@ -13,8 +13,13 @@
 namespace postcensus::mail {
 namespace {
 
-constexpr std::size_t kLongestLocal = 64;
+// RFC 5321, 4.5.3.1, has 64, and asks not to impose it: addresses of Mailman, of SRS and of Exchange itself
+// (IMCEAEX-…) are longer.
+constexpr std::size_t kLongestLocal = kLongestAddress - 1 - 1;
 constexpr std::size_t kLongestDomain = 255;
+// What lmdb takes for a key, less the byte that postmap(1) adds; and what a RCPT TO line of 512 bytes has
+// room for.
+constexpr std::size_t kLongestKey = 498;
 
 bool is_letter_or_digit(unsigned char byte) {
     return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
@@ -120,7 +125,7 @@ std::optional<std::string> valid_domain(std::string_view text) {
 // Nearly every address is plain ASCII with an ordinary domain: one look and one string for it. Nothing is
 // said of all others.
 std::optional<Address> Address::from_plain(std::string_view text) {
-    if (text.size() > kLongestLocal + 1 + kLongestDomain) return std::nullopt;
+    if (text.size() > kLongestAddress) return std::nullopt;
     std::string out(text.size(), '\0');
     std::size_t at = std::string_view::npos;
     std::size_t label = 0;  // its length, behind the last @ so far
@@ -141,7 +146,7 @@ std::optional<Address> Address::from_plain(std::string_view text) {
                      (is_letter_or_digit(static_cast<unsigned char>(byte)) || byte == '-' || byte == '_');
         }
     }
-    if (at == std::string_view::npos || at == 0 || at > kLongestLocal || !domain || label == 0 ||
+    if (at == std::string_view::npos || at == 0 || !domain || label == 0 ||
         text.size() - at - 1 > kLongestDomain)
         return std::nullopt;
     return Address(std::move(out), at);
@@ -153,7 +158,7 @@ std::optional<Address> Address::from_internal(std::string_view text) {
     if (at == std::string_view::npos || !valid_local(text.substr(0, at))) return std::nullopt;
     const auto domain = valid_domain(text.substr(at + 1));
     std::string local = fold_local(text.substr(0, at));
-    if (!domain || local.empty() || local.size() > kLongestLocal) return std::nullopt;
+    if (!domain || local.empty() || local.size() + 1 + domain->size() > kLongestAddress) return std::nullopt;
     const std::size_t length = local.size();
     return Address(std::move(local) + "@" + *domain, length);
 }
@@ -180,6 +185,15 @@ std::optional<Address> Address::from_stored(std::string text) {
     const std::size_t at = text.rfind('@');
     if (at == std::string::npos) return std::nullopt;
     return Address(std::move(text), at);
+}
+
+bool Address::fits_table() const {
+    // Nearly all are so short that no quotes and no other form of the domain make them too long.
+    if (text_.front() == '#') return false;
+    if (text_.size() <= kLongestKey / 4) return true;
+    const std::vector<std::string> forms = external_forms();
+    return std::all_of(forms.begin(), forms.end(),
+                       [](const std::string& form) { return form.size() <= kLongestKey; });
 }
 
 std::string Address::external() const {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A recipient address as Postfix looks it up: one local part, one domain, both folded as Postfix folds them.
-// An Address that exists is valid: bounded (RFC 5321, 4.5.3.1: local part 64, domain 255 bytes), of printable
+// An Address that exists is valid: bounded (500 bytes, its domain 255; RFC 5321, 4.5.3.1), of printable
 // UTF-8, and never with an empty local part (published unquoted, that would be a wildcard for the whole
 // domain). A domain with other than ASCII letters is kept in its ASCII form (IDNA 2008, RFC 5891: A-labels),
 // in whichever form it came.
@@ -13,6 +13,8 @@
 #include <vector>
 
 namespace postcensus::mail {
+
+inline constexpr std::size_t kLongestAddress = 500;  // in bytes, in the internal form
 
 class Address {
   public:
@@ -38,8 +40,9 @@ class Address {
     std::vector<std::string> forms() const;
     std::vector<std::string> external_forms() const;
 
-    // Whether the key survives a text table: postmap(1) takes a line that starts with # for a comment.
-    bool fits_table() const { return text_.front() != '#'; }
+    // Whether the key survives a table: postmap(1) takes a line that starts with # for a comment, and one key
+    // that is too long would stop the publication of all.
+    bool fits_table() const;
 
     // True if all of it is ASCII; else RCPT TO needs SMTPUTF8 (RFC 6531).
     bool is_ascii() const;

@@ -8,7 +8,6 @@ namespace {
 
 // How much is sorted at once: some 50 MB with all that belongs to it.
 constexpr std::size_t kMostBytes = 32UL * 1024 * 1024;
-constexpr std::size_t kLongestAddress = 64 + 1 + 255;  // mail::Address
 
 // Rows in one statement: half of what a row costs is to begin and end its statement.
 constexpr std::size_t kTogether = 8;
@@ -55,7 +54,7 @@ Arrivals::Arrivals(Writer& writer, ListedAnswer answer, std::function<void(Addre
 }
 
 void Arrivals::add(const mail::Address& address, std::int64_t object, bool closed) {
-    if (arrivals_.empty()) text_.reserve(kMostBytes + kLongestAddress);
+    if (arrivals_.empty()) text_.reserve(kMostBytes + mail::kLongestAddress);
     const std::size_t start = text_.size();
     text_.append(address.domain()).append(1, '\0').append(address.local());
     arrivals_.push_back({object, static_cast<std::uint32_t>(start),

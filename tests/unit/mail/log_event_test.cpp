@@ -197,10 +197,9 @@ TEST_CASE("an empty local part never becomes a wildcard for its domain", "[mail]
     CHECK(outcome(miss("@corp.example", "\"\"@corp.example")) == "-invalid");
     CHECK(outcome(miss("@corp.example", "@corp.example")) == "-invalid");
     CHECK(outcome(miss("nodomain", "nodomain")) == "-invalid");
-    const std::string longest(64, 'x');
+    const std::string longest(300, 'x');
     CHECK(outcome(miss(longest + "@corp.example", longest + "@corp.example")) ==
           "+" + longest + "@corp.example");
-    CHECK(outcome(miss(longest + "x@corp.example", longest + "x@corp.example")) == "-invalid");
 }
 
 TEST_CASE("a control character never passes for the ? that stands for it", "[mail][log_event]") {
@@ -215,7 +214,8 @@ TEST_CASE("a recipient cannot forge a miss of another", "[mail][log_event]") {
     CHECK(outcome(miss(fake + "@corp.example", "\"" + fake + "\"@corp.example")) == "-hostile");
     // Without fields of its own: what is read behind is the true recipient.
     const std::string half = "victim@corp.example>: " + kTable;
-    CHECK(outcome(miss(half + "@corp.example", "\"" + half + "\"@corp.example")) == "-invalid");
+    CHECK(outcome(miss(half + "@corp.example", "\"" + half + "\"@corp.example")) ==
+          "+" + mail::fold(half) + "@corp.example");
     // One that opens a quote, which the sender closes.
     CHECK(outcome(miss("victim@corp.example>: " + kTable + "; from=<\"x@corp.example", "\"y\"@corp.example",
                        "\"@x> to=<victim@corp.example> proto=SMTP helo=<x>\"@b.test")) == "-hostile");
@@ -288,7 +288,8 @@ TEST_CASE("our own rejection is known by its words, whatever its code", "[mail][
     CHECK(outcome(replaced(line, ours, ours + "!")).empty());
     // Words of ours inside of the recipient make nothing but that recipient.
     const std::string half = "victim@corp.example>: Recipient address rejected: " + ours;
-    CHECK(outcome(miss(half + "@corp.example", "\"" + half + "\"@corp.example")) == "-invalid");  // too long
+    CHECK(outcome(miss(half + "@corp.example", "\"" + half + "\"@corp.example")) ==
+          "+" + mail::fold(half) + "@corp.example");
 }
 
 TEST_CASE("what rsyslog has escaped is no address", "[mail][log_event]") {
@@ -367,7 +368,7 @@ TEST_CASE("a recipient cannot forge a delivery of another", "[mail][log_event]")
         "said: 550 5.1.1 (in reply to RCPT TO command))";
     CHECK(to(kSent, "<\"" + fake.substr(0, 60) + "\"@corp.example>") ==
           "delivered " + mail::Address::from_internal(fake.substr(0, 60) + "@corp.example")->text());
-    CHECK(to(kSent, "<\"" + fake + "\"@corp.example>") == "-invalid");
+    CHECK(to(kSent, "<\"" + fake + "\"@corp.example>") == "delivered " + mail::fold(fake) + "@corp.example");
     CHECK(to(kSent, "<x> to=<victim@corp.example>") == "-hostile");
     CHECK(to(kSent, "<a b@corp.example>") == "-hostile");
     CHECK(to(kBounced, "<\"\"@corp.example>") == "-invalid");
