@@ -15,6 +15,7 @@ using namespace std::chrono_literals;
 
 // Mail servers retry after minutes; who asks again sooner is still at its first try.
 constexpr auto kComesBack = 60s;
+constexpr std::size_t kMostRemembered = 1U << 16U;  // addresses that were admitted last
 // A network of nothing but unknown recipients has one turn where another one has eight.
 constexpr double kDearest = 8;
 // The last answers count: an address that changed hands is forgiven.
@@ -58,7 +59,8 @@ Admission::Admission(Budget budget, std::uint64_t key)
       domains_(kDomains),
       clients_(kNetworks),
       turn_ends_(kNetworks),
-      sightings_(key) {}
+      sightings_(key),
+      admitted_(kMostRemembered) {}
 
 void Admission::add_relays(const std::vector<Network>& relays) {
     budget_.relays.insert(budget_.relays.end(), relays.begin(), relays.end());
@@ -78,6 +80,9 @@ std::optional<Place> Admission::admit(const mail::Address& recipient, std::strin
                                       Clock::time_point now) {
     const auto seen = sightings_.see(recipient.text(), now);
     Place place{.returning = seen && *seen >= kComesBack};
+    const std::uint64_t mark = spread(Fnv1a(key_).mix(recipient.text()).value());
+    Admitted& last = admitted_[mark % kMostRemembered];
+    const bool repeated = last.mark == mark && now - last.at < kComesBack;
     // A client that Postfix calls "unknown" has a budget too: all such share one.
     const std::vector<ClientNetwork> networks =
         is_relay(client) ? std::vector<ClientNetwork>{} : networks_of(client);
@@ -90,11 +95,13 @@ std::optional<Place> Admission::admit(const mail::Address& recipient, std::strin
         rate.per_second *= network.weight;
         rate.burst *= network.weight;
         bucket.fill(rate, now);
-        if (bucket.tokens < 1) return std::nullopt;
+        if (bucket.tokens < 1 && !repeated) return std::nullopt;
         place.turn = std::max({place.turn, turn + known.penalty(), end_of(recipient.domain(), network)});
     }
     // Turns of two domains cannot be compared.
     if (queued_ >= kMostQueued && recipient.domain() == fullest_ && !place.before(last_)) return std::nullopt;
+    if (repeated) return place;
+    last = {mark, now};
     ++queued_;
     for (const ClientNetwork& network : networks) {
         Client& known = client_of(network);

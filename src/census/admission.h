@@ -124,6 +124,13 @@ class Admission {
     std::vector<Client> clients_;
     std::vector<double> turn_ends_;  // where a network's next turn begins, of each domain and network
     Sightings sightings_;
+    // What was admitted within the last minute, as far as it remembers: a repetition is the same question,
+    // and costs its network nothing.
+    struct Admitted {
+        std::uint64_t mark = 0;
+        Clock::time_point at{};
+    };
+    std::vector<Admitted> admitted_;
     std::size_t queued_ = 0;
     std::string fullest_;
     Place last_;

@@ -264,3 +264,13 @@ TEST_CASE("the key chooses who shares a slot", "[census][admission]") {
     CHECK(one.size() < 200);
     CHECK(one != refused(0x9E3779B97F4A7C15ULL));
 }
+
+TEST_CASE("a miss that is repeated costs its network nothing", "[census][admission]") {
+    Admission admission(kNetworksOnly, kKey);
+    for (int i = 0; i < 500; ++i) CHECK(admission.admit(address("anna@corp.example"), "192.0.2.7", kStart));
+    // 29 others are left of 30.
+    CHECK(admitted(admission, 100, "corp.example", "192.0.2.8") == 29);
+    // Nor does the repetition of one that was not admitted get in.
+    const mail::Address late = fresh();
+    for (int i = 0; i < 3; ++i) CHECK_FALSE(admission.admit(late, "192.0.2.8", kStart));
+}
