@@ -83,7 +83,8 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
                         [](ExitCode a, ExitCode b) { return weight_of(a) < weight_of(b); });
     }
     if (!record) return code;
-    if (auto stored = tasks::store_probed(*state, *probed, now()); !stored) return fail(stored.error());
+    if (auto stored = tasks::store_probed(*state, *probed, Moment::now()); !stored)
+        return fail(stored.error());
     if (auto settled = settle(*configuration, *state); !settled) return fail(settled.error());
     return code;
 }

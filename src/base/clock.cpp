@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "base/clock.h"
 
+#include <algorithm>
 #include <cstring>
 #include <ctime>
 
@@ -8,6 +9,14 @@ namespace postcensus {
 
 Time now() {
     return std::chrono::time_point_cast<Milliseconds>(std::chrono::system_clock::now());
+}
+
+Moment Moment::now() {
+    return {postcensus::now(), std::chrono::steady_clock::now()};
+}
+
+Time Moment::seen_at(const Moment& later) const {
+    return std::min(wall, later.wall - std::chrono::ceil<Milliseconds>(later.steady - steady));
 }
 
 std::string format_time(Time time) {

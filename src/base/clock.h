@@ -15,6 +15,17 @@ using Time = std::chrono::sys_time<Milliseconds>;
 
 Time now();
 
+// When something was heard, on both clocks: what waits to be stored ages meanwhile, and a wall clock that is
+// set meanwhile does not make it younger.
+struct Moment {
+    Time wall;
+    std::chrono::steady_clock::time_point steady;
+    static Moment now();
+    // By the wall clock of `later`: the earlier of what the clock said then, and of what it says now less the
+    // time that has passed.
+    Time seen_at(const Moment& later) const;
+};
+
 inline std::int64_t to_unix_ms(Time time) {
     return time.time_since_epoch().count();
 }

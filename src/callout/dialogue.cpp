@@ -554,8 +554,15 @@ Step Dialogue::finish() {
     return {Step::Kind::finished};
 }
 
+void Dialogue::heard_at(const Moment& moment) {
+    // They may have been dropped since.
+    for (dated_ = std::min(dated_, result_.outcomes.size()); dated_ < result_.outcomes.size(); ++dated_)
+        result_.outcomes[dated_].heard = moment;
+}
+
 SessionResult Dialogue::take_result() {
     SessionResult taken = result_;
+    dated_ = 0;
     result_.outcomes.clear();
     result_.unanswered.clear();
     result_.transcript.clear();

@@ -62,6 +62,8 @@ class Dialogue {
     Step timed_out();
     Step closed();
 
+    // When what was answered since the last call was said: the dialogue has no clock.
+    void heard_at(const Moment& moment);
     // What was answered since the last call.
     SessionResult take_result();
     // The session ends behind the reply that it waits for.
@@ -141,6 +143,7 @@ class Dialogue {
 
     Questions questions_;
     SessionResult result_;
+    std::size_t dated_ = 0;  // of its outcomes
     State state_ = State::banner;
     mail::ReplyReader reader_;
     std::size_t reply_bytes_ = 0;

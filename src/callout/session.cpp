@@ -165,6 +165,7 @@ asio::awaitable<void> Session::take_step() {
     const int refused = dialogue_->refused();
     const int unknown = dialogue_->unknown();
     co_await say_and_listen();
+    dialogue_->heard_at(Moment::now());
     if (dialogue_->refused() != refused) note_refusal();
     if (dialogue_->unknown() != unknown) unknown_at_ = std::chrono::steady_clock::now();
 }

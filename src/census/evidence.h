@@ -47,6 +47,7 @@ struct CalloutOutcome {
     std::string target;    // host:port that was asked
     std::string reply;     // the server's words, printable and bounded; empty if there was none
     std::string controls;  // "random refused 550 5.1.1; a@corp.example accepted": what stood beside it
+    Moment heard = {};     // when the server said it
 };
 
 }  // namespace postcensus::census

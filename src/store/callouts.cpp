@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "store/callouts.h"
 
+#include <algorithm>
+#include <random>
 #include <set>
 #include <utility>
 
@@ -10,17 +12,20 @@ namespace {
 // A server that fails every other minute must not fill the state.
 constexpr int kMostStops = 10'000;
 
+// So many times as many as are wanted are drawn from.
+constexpr std::size_t kDrawnFrom = 4;
+
 }  // namespace
 
 std::vector<mail::Address> known_good(SQLite::Database& db, const std::string& domain, std::size_t most) {
     std::vector<mail::Address> found;
-    // Not always the same ones: a listed address may be unknown to the server, and must not stand for all
-    // others for ever.
+    // From anywhere on: the first ones must not stand for all others for ever.
     SQLite::Statement any(db,
                           "SELECT local FROM address WHERE id >= (SELECT abs(random() / 2) % (max(id) + 1) "
                           "FROM address) ORDER BY id LIMIT 1");
     const std::string start = any.executeStep() ? any.getColumn(0).getString() : std::string{};
     const std::string behind_all = "\xff";  // no UTF-8 begins with it
+    const std::size_t drawn_from = kDrawnFrom * most;
     const auto add = [&](const char* reason, const std::string& from, const std::string& below) {
         SQLite::Statement some(
             db,
@@ -30,14 +35,19 @@ std::vector<mail::Address> known_good(SQLite::Database& db, const std::string& d
         some.bind(2, from);
         some.bind(3, below);
         some.bind(4, reason);
-        some.bind(5, static_cast<std::int64_t>(most - found.size()));
-        while (found.size() < most && some.executeStep())
+        some.bind(5, static_cast<std::int64_t>(drawn_from - found.size()));
+        while (found.size() < drawn_from && some.executeStep())
             found.push_back(stored_address(some.getColumn("address")));
     };
     for (const char* reason : {"listed", "proven"}) {
         add(reason, start, behind_all);
         add(reason, "", start);
+        // What callouts proved, only where too few are listed.
+        if (found.size() >= most) break;
     }
+    std::random_device chance;
+    std::shuffle(found.begin(), found.end(), chance);
+    if (found.size() > most) found.erase(found.begin() + static_cast<std::ptrdiff_t>(most), found.end());
     return found;
 }
 

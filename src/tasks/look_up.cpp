@@ -62,7 +62,9 @@ void Lookups::add(SQLite::Database& db, const std::string& domain, Clock::time_p
         batch.request.controls.push_back(std::move(control));
 }
 
-Result<void> Lookups::take_answer(const Batch& batch, const AddressFinder::Answer& answer, Time now) {
+Result<void> Lookups::take_answer(const Batch& batch, const AddressFinder::Answer& answer, const Moment& at) {
+    const Moment moment = Moment::now();
+    const Time now = moment.wall;
     auto stored = state_.write([&](store::Writer& writer) {
         store::count(writer, "lookups", now, static_cast<std::int64_t>(batch.questions.size()));
         for (const store::Question& question : batch.questions) {
@@ -76,7 +78,7 @@ Result<void> Lookups::take_answer(const Batch& batch, const AddressFinder::Answe
                 continue;
             }
             if (route->asks()) store::call_out(writer, question.id);
-            take_absence(writer, question, *route, answer, now);
+            take_absence(writer, question, *route, answer, at.seen_at(moment), now);
         }
     });
     if (!stored) return stored;
@@ -90,7 +92,7 @@ Result<void> Lookups::take_answer(const Batch& batch, const AddressFinder::Answe
 
 // No directory lists it. That proves nothing, unless the directories know every recipient of the domain.
 void Lookups::take_absence(store::Writer& writer, const store::Question& question, const config::Route& route,
-                           const AddressFinder::Answer& answer, Time now) {
+                           const AddressFinder::Answer& answer, Time at, Time now) {
     const auto again = [&](Milliseconds pause) { store::put_back(writer, question, now, pause); };
     if (!answer.complete) {
         // A directory did not answer: that is no answer to anybody who asks nobody else.
@@ -105,7 +107,7 @@ void Lookups::take_absence(store::Writer& writer, const store::Question& questio
         return;
     }
     const bool confirmed = store::record_absence(writer, question.id, answer.server, control->external(),
-                                                 answer.began, now, route.policy.confirmation_interval);
+                                                 answer.began, at, route.policy.confirmation_interval);
     if (route.asks()) return;
     if (confirmed)
         store::end_question(writer, question.id);

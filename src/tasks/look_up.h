@@ -29,14 +29,14 @@ class Lookups {
     };
     // What stands in line and the budget allows now. Not before the last batch was answered.
     Result<Batch> next();
-    // Stores what the directories said. Who is not listed is called out; where nobody can be, the question
-    // ends here. A Failure: it is not stored; call again.
-    Result<void> take_answer(const Batch& batch, const AddressFinder::Answer& answer, Time now);
+    // Stores what the directories said, asked `at` that time. Who is not listed is called out; where nobody
+    // can be, the question ends here. A Failure: it is not stored; call again.
+    Result<void> take_answer(const Batch& batch, const AddressFinder::Answer& answer, const Moment& at);
 
   private:
     void add(SQLite::Database& db, const std::string& domain, Clock::time_point time, Batch& batch);
     void take_absence(store::Writer& writer, const store::Question& question, const config::Route& route,
-                      const AddressFinder::Answer& answer, Time now);
+                      const AddressFinder::Answer& answer, Time at, Time now);
 
     const config::Configuration& configuration_;
     store::Database& state_;

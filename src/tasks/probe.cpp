@@ -13,6 +13,7 @@
 #include "store/addresses.h"
 #include "store/callouts.h"
 #include "store/domains.h"
+#include "tasks/controls.h"
 #include "tasks/destinations.h"
 
 namespace postcensus::tasks {
@@ -20,8 +21,6 @@ namespace {
 
 namespace asio = boost::asio;
 using census::CalloutClass;
-
-constexpr std::size_t kMostControls = 3;
 
 callout::SessionResult run_to_end(callout::Questions asked) {
     asio::io_context io;
@@ -84,6 +83,7 @@ Result<Probed> ask_one(const config::Configuration& configuration, const config:
         probed.klass = outcome.klass;
         probed.reply = outcome.reply;
         probed.controls = outcome.controls;
+        probed.heard = outcome.heard;
         if (census::conclusive(outcome.klass)) probed.reason.clear();
         return probed;
     }
@@ -94,19 +94,17 @@ Result<Probed> ask_one(const config::Configuration& configuration, const config:
 
 std::vector<mail::Address> controls_for(const config::Route& route, store::Database* state,
                                         const mail::Address& asked) {
-    std::vector<mail::Address> found;
-    if (route.callout.control && route.callout.control->domain() == asked.domain())
-        found.push_back(*route.callout.control);
+    const std::string domain(asked.domain());
+    std::vector<mail::Address> drawn;
     if (state != nullptr) {
-        auto known = state->read([&](SQLite::Database& db) {
-            return store::known_good(db, std::string(asked.domain()), kMostControls + 1);
-        });
-        if (known) found.insert(found.end(), known->begin(), known->end());
+        auto known = state->read([&](SQLite::Database& db) { return draw_controls(db, route, domain); });
+        if (known) drawn = *std::move(known);
     }
+    if (drawn.empty() && route.callout.control && route.callout.control->domain() == domain)
+        drawn.push_back(*route.callout.control);
     // Nobody vouches for himself.
-    std::erase(found, asked);
-    if (found.size() > kMostControls) found.erase(found.begin() + kMostControls, found.end());
-    return found;
+    std::erase(drawn, asked);
+    return drawn;
 }
 
 std::string meaning_of(const Probed& probed) {
@@ -156,7 +154,7 @@ Result<std::vector<Probed>> probe(const config::Configuration& configuration, st
     return all;
 }
 
-Result<void> store_probed(store::Database& state, const std::vector<Probed>& probed, Time now) {
+Result<void> store_probed(store::Database& state, const std::vector<Probed>& probed, const Moment& now) {
     return state.write([&](store::Writer& writer) {
         store::AddressBook book(writer);
         for (const Probed& one : probed) {
@@ -166,7 +164,7 @@ Result<void> store_probed(store::Database& state, const std::vector<Probed>& pro
             store::set_accept_all(writer, domain, false);
             store::record_callout(writer, book.ensure(one.address),
                                   {one.address, one.klass, one.target, one.reply, one.controls}, one.began,
-                                  now);
+                                  one.heard.seen_at(now));
         }
     });
 }

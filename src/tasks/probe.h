@@ -21,6 +21,7 @@ struct Probed {
     std::string reason;                   // why nothing was concluded; empty if something was
     std::vector<std::string> transcript;  // "C: …", "S: …", printable
     store::Seq began = 0;
+    Moment heard = {};  // when the server said it
 };
 
 // What a class means for the recipient, in one line.
@@ -36,6 +37,6 @@ Result<std::vector<Probed>> probe(const config::Configuration& configuration, st
                                   const std::vector<mail::Address>& addresses);
 
 // Keeps what was concluded as evidence, like any other callout's.
-Result<void> store_probed(store::Database& state, const std::vector<Probed>& probed, Time now);
+Result<void> store_probed(store::Database& state, const std::vector<Probed>& probed, const Moment& now);
 
 }  // namespace postcensus::tasks

@@ -13,6 +13,7 @@
 #include "store/callouts.h"
 #include "store/domains.h"
 #include "store/history.h"
+#include "tasks/controls.h"
 #include "tasks/retry_pause.h"
 #include "tasks/turns.h"
 
@@ -261,23 +262,17 @@ Asker::Questions Asker::take(Call& call, const callout::SessionResult& result, i
 
 std::optional<std::vector<mail::Address>> Asker::controls(const config::Route& route,
                                                           const std::string& domain, const Group& group) {
-    std::vector<mail::Address> found;
-    if (route.callout.control && route.callout.control->domain() == domain)
-        found.push_back(*route.callout.control);
-    if (const auto last = last_good_.find(domain); last != last_good_.end()) found.push_back(last->second);
-    auto known = state_.read([&](SQLite::Database& db) { return store::known_good(db, domain, 5); });
-    if (known) found.insert(found.end(), known->begin(), known->end());
+    auto drawn = state_.read([&](SQLite::Database& db) { return draw_controls(db, route, domain); });
+    if (!drawn) return std::nullopt;
     std::vector<mail::Address> picked;
-    for (const mail::Address& address : found) {
+    for (const mail::Address& address : *drawn) {
         // Nobody vouches for himself, nor for another server.
         const bool asked =
             std::any_of(group.questions.begin(), group.questions.end(),
                         [&](const store::Question& question) { return question.address == address; });
         const auto targets = destinations_.of(route, address);
         if (!targets) return std::nullopt;
-        if (!asked && *targets == group.targets &&
-            std::find(picked.begin(), picked.end(), address) == picked.end() && picked.size() < 3)
-            picked.push_back(address);
+        if (!asked && *targets == group.targets) picked.push_back(address);
     }
     return picked;
 }
@@ -338,10 +333,6 @@ boost::asio::awaitable<void> Asker::take_result(Call& call, const callout::Quest
                                                 const callout::SessionResult& result, store::Seq began) {
     for (const std::string& line : result.transcript) spdlog::debug("{} {}", call.target.text(), line);
     call.answered += result.outcomes.size();
-    if (result.control_accepted)
-        last_good_.insert_or_assign(call.domain, *result.control_accepted);
-    else if (call.answered == 0)
-        last_good_.erase(call.domain);  // it may have gone since
     const bool in_vain = call.answered == 0 && !result.unanswered.empty() && !result.stays_open;
     const Targets::Lesson lesson = targets_.learn(
         {.began_with = begin, .result = result, .controls_at = call.controls_at, .in_vain = in_vain},
@@ -375,7 +366,8 @@ boost::asio::awaitable<void> Asker::take_result(Call& call, const callout::Quest
 
 Result<void> Asker::store_result(const Call& call, const callout::SessionResult& result, store::Seq began,
                                  const Targets::Lesson& lesson) {
-    const Time time = now();
+    const Moment moment = Moment::now();
+    const Time time = moment.wall;
     const std::uint64_t changes = targets_.changes();
     const auto question_of = [&](const mail::Address& address) {
         return std::find_if(call.asked.begin(), call.asked.end(),
@@ -396,7 +388,7 @@ Result<void> Asker::store_result(const Call& call, const callout::SessionResult&
             if (question == call.asked.end() || !store::is_same(writer.db, *question)) continue;
             store::count(writer, "callout-" + std::string(census::name_of(outcome.klass)), time, 1,
                          call.target.text());
-            store::record_callout(writer, question->id, outcome, began, time);
+            store::record_callout(writer, question->id, outcome, began, outcome.heard.seen_at(moment));
             if (!census::conclusive(outcome.klass))
                 store::put_back(writer, *question, time, retry_pause(question->attempts));
             else if (store::is_news(writer.db, question->id, began))

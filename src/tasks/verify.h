@@ -12,7 +12,6 @@
 #include <chrono>
 #include <functional>
 #include <list>
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -114,7 +113,6 @@ class Asker {
     std::uint64_t saved_changes_ = 0;  // of the targets that are stopped
     Destinations destinations_;
     std::list<Call> calls_;
-    std::map<std::string, mail::Address> last_good_;  // a domain's control that was accepted last
     std::set<store::AddressId> in_flight_;
     std::size_t taken_ = 0;
     std::string served_;     // the domain that a session began for last

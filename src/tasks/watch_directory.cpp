@@ -110,11 +110,12 @@ awaitable<Result<Clock::time_point>> DirectoryWatch::look_up_due() {
     auto batch = lookups_.next();
     if (!batch) co_return fail(batch.error());
     if (batch->questions.empty()) co_return batch->again;
+    const Moment asked = Moment::now();
     auto answer =
         co_await in_worker(workers_, [this, &batch] { return followers_.finder->find(batch->request); });
     for (const std::string& line : answer.troubles) spdlog::warn("lookup failed: {}", line);
     while (!stopping_) {
-        auto taken = lookups_.take_answer(*batch, answer, now());
+        auto taken = lookups_.take_answer(*batch, answer, asked);
         if (taken) break;
         asio::steady_timer timer(executor_, trouble_(taken.error()));
         co_await timer.async_wait(asio::use_awaitable);

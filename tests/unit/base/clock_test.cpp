@@ -27,3 +27,16 @@ TEST_CASE("milliseconds since the epoch survive", "[base][clock]") {
     CHECK(to_unix_ms(from_unix_ms(1795492066123)) == 1795492066123);
     CHECK(to_unix_ms(now()) > 1700000000000);
 }
+
+TEST_CASE("what was heard ages on both clocks", "[base][clock]") {
+    using namespace std::chrono_literals;
+    const Moment heard{from_unix_ms(1'700'000'000'000), std::chrono::steady_clock::time_point{100s}};
+    const auto later = [&](Milliseconds wall, Milliseconds steady) {
+        return heard.seen_at({heard.wall + wall, heard.steady + steady}) - heard.wall;
+    };
+    CHECK(later(0ms, 0ms) == 0ms);
+    CHECK(later(60s, 60s) == 0ms);
+    CHECK(later(3600s, 60s) == 0ms);      // set forward meanwhile
+    CHECK(later(-3600s, 60s) == -3660s);  // set back: still 60 s old
+    CHECK(later(10s, 60s) == -50s);
+}
