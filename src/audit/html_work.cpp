@@ -193,6 +193,8 @@ struct CounterWords {
 constexpr CounterWords kCounters[] = {
     {"misses", "misses in the log"},
     {"misses-suppressed", "misses that became no question: over a network's budget, or the queue was full"},
+    {"misses-old",
+     "misses that were older than unknown-expire when they were read: they asked, and allowed no refusal"},
     {"misses-without-route", "misses in relay domains that no route names"},
     {"asked", "refusals of ours that a client met"},
     {"deliveries", "deliveries to the mail servers"},

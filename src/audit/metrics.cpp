@@ -73,10 +73,12 @@ struct Counter {
     const char* name;
     const char* help;
 };
-constexpr std::array<Counter, 13> kExported{{
+constexpr std::array<Counter, 14> kExported{{
     {"misses", "misses_total", "Recipients that Postfix did not know, in the log."},
     {"misses-suppressed", "misses_suppressed_total",
      "Misses that became no question: over a network's budget."},
+    {"misses-old", "misses_old_total",
+     "Misses older than unknown-expire when they were read: they allow no rejection."},
     {"misses-without-route", "misses_without_route_total", "Misses in domains that no route names."},
     {"asked", "rejections_used_total", "Uses of our rejections, in the log."},
     {"bounces", "bounces_total", "Deliveries to our recipients that a server refused."},

@@ -80,7 +80,8 @@ void record_misses(Writer& writer, const std::vector<StoredMiss>& misses, Time n
     // waits is for the audit.
     SQLite::Statement missed(
         writer.db,
-        "UPDATE address SET missed_seq = iif(missed_seq IS NULL OR missed_seq <= left_seq, :seq, "
+        "UPDATE address SET missed_seq = iif(:counts AND (missed_seq IS NULL OR missed_seq <= left_seq), "
+        ":seq, "
         "missed_seq), "
         "waits_since = CASE WHEN answer <> 'unsure' OR :at < waits_since - :gives_up AND waits_since <= :now "
         "THEN waits_since WHEN waits_last BETWEEN :at - :gives_up AND :now THEN min(waits_since, :at) ELSE "
@@ -104,6 +105,7 @@ void record_misses(Writer& writer, const std::vector<StoredMiss>& misses, Time n
         shorten.exec();
         missed.reset();
         missed.bind(":seq", writer.seq);
+        missed.bind(":counts", miss.counts ? 1 : 0);
         missed.bind(":at", to_unix_ms(miss.at));
         missed.bind(":id", id);
         missed.exec();

@@ -25,6 +25,9 @@ struct StoredMiss {
     // Where its question begins; waits: nobody can answer it, so there is none.
     Step first = Step::call_out;
     census::Place place = {};
+    // Whether a rejection may follow from it. One that is old, or may be, only raises a question: much may
+    // have happened since, a virtual alias for one.
+    bool counts = true;
 };
 
 void record_misses(Writer& writer, const std::vector<StoredMiss>& misses, Time now);

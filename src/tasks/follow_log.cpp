@@ -20,6 +20,8 @@ constexpr auto kAbandoned = 10min;
 constexpr auto kStoreRest = 1s;
 constexpr auto kMarkRest = 10s;  // the mark alone: lines without a word for us are soon read again
 constexpr std::size_t kMostUnstored = 20'000;  // lines
+constexpr auto kSameMiss = 10s;                // of one recipient by one client
+constexpr auto kAhead = 1min;                  // clocks differ a little
 constexpr std::size_t kMostStrangeDomains = 100;
 constexpr std::size_t kMostHarvests = 100;  // networks that are named, of what is stored together
 
@@ -114,7 +116,7 @@ Result<void> LogFollower::know_queue(store::Database& state) {
     return {};
 }
 
-void LogFollower::take_event(const mail::LogEvent& event, Time at) {
+void LogFollower::take_event(const mail::LogEvent& event, Time at, Milliseconds age) {
     Unstored& unstored = *unstored_;
     const std::string_view domain = event.recipient.domain();
     const config::Route* route = configuration_.route_of(domain);
@@ -130,7 +132,14 @@ void LogFollower::take_event(const mail::LogEvent& event, Time at) {
             const store::Step first = !configuration_.directories.empty() ? store::Step::look_up
                                       : route->asks()                     ? store::Step::call_out
                                                                           : store::Step::waits;
-            unstored.misses.push_back({event.recipient, event.client, at, first, *place});
+            const bool counts = age <= route->policy.unknown_expire;
+            if (!counts) ++unstored.counts["misses-old"];
+            // One that is repeated at once is the same miss; it is counted, and not stored again.
+            const auto [last, is_new] =
+                unstored.last_missed.emplace(std::pair(event.recipient, event.client), at);
+            if (!is_new && at - last->second < kSameMiss) return;
+            last->second = at;
+            unstored.misses.push_back({event.recipient, event.client, at, first, *place, counts});
         } else {
             ++unstored.counts["misses-suppressed"];
             const std::string network = census::spell_network_of(event.client);
@@ -189,8 +198,28 @@ void LogFollower::take_batch(const maillog::Batch& batch, Time now) {
         if (result.dropped == mail::Dropped::hostile) ++unstored.counts["lines-hostile"];
         if (result.dropped == mail::Dropped::cut) ++unstored.counts["lines-cut"];
         if (result.dropped == mail::Dropped::invalid) ++unstored.counts["lines-invalid"];
-        if (result.event) take_event(*result.event, std::min(calendar.place(result.event->at), now));
+        if (!result.event) continue;
+        const Time at = calendar.place(result.event->at);
+        // Nobody knows how old a line from the future is: of another year, or of a clock that was wrong.
+        const Milliseconds age =
+            at > now + kAhead ? Milliseconds::max() : std::max<Milliseconds>(now - at, 0ms);
+        take_event(*result.event, std::min(at, now), age);
     }
+}
+
+// What could not be stored for a while has aged meanwhile, whatever the clock says.
+void LogFollower::forget_age() {
+    const auto waited = std::chrono::steady_clock::now() - unstored_->since;
+    for (store::StoredMiss& miss : unstored_->misses) {
+        const config::Route* route = configuration_.route_of(miss.recipient.domain());
+        miss.counts = miss.counts && route != nullptr && waited <= route->policy.unknown_expire;
+    }
+    const auto old = unstored_->counts.find("misses-old");
+    if (old != unstored_->counts.end())
+        spdlog::info(
+            "{}: {} misses are older than unknown-expire: they raise questions, and allow no rejection. If "
+            "new lines are taken for old ones, the log is written in another time zone than this one",
+            name_, old->second);
 }
 
 // Somebody waits for the answer to a miss; the rest has time. Each transaction is a write to the disk.
@@ -233,6 +262,7 @@ Result<LogFollower::Step> LogFollower::take_step(store::Database& state, bool al
         done.rest = std::chrono::ceil<std::chrono::milliseconds>(wait);
         return done;
     }
+    forget_age();
     const Unstored& unstored = *unstored_;
     auto stored = state.write([&](store::Writer& writer) {
         store::record_misses(writer, unstored.misses, time);

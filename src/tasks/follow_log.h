@@ -72,7 +72,9 @@ class LogFollower {
     Result<void> know_queue(store::Database& state);
     void take_batch(const maillog::Batch& batch, Time now);
     std::chrono::steady_clock::time_point due() const;
-    void take_event(const mail::LogEvent& event, Time at);
+    // `age`: when it was read.
+    void take_event(const mail::LogEvent& event, Time at, Milliseconds age);
+    void forget_age();
     void take_bounce(const mail::LogEvent& event, Time at);
 
     const config::Configuration& configuration_;
@@ -89,6 +91,7 @@ class LogFollower {
         std::string mark;
         std::size_t lines = 0;
         std::vector<store::StoredMiss> misses;
+        std::map<std::pair<mail::Address, std::string>, Time> last_missed;  // by a client
         // The last of each address: a batch holds many of the same.
         std::map<std::pair<mail::Address, std::string>, store::StoredDelivery> deliveries;
         std::map<mail::Address, store::StoredAsk> asked;

@@ -19,8 +19,9 @@ namespace {
 const std::string kSmtpd = "2023-11-14T22:13:20Z gw postfix/smtpd[7]: ";
 const std::string kSmtp = "2023-11-14T22:13:20Z gw postfix/relay/smtp[8]: A1: ";
 
-std::string miss(const std::string& rcpt) {
-    return kSmtpd + "NOQUEUE: reject: RCPT from unknown[192.0.2.7]: 450 4.1.1 <" + rcpt +
+std::string miss(const std::string& rcpt, Time at = now()) {
+    return format_time(at) +
+           " gw postfix/smtpd[7]: NOQUEUE: reject: RCPT from unknown[192.0.2.7]: 450 4.1.1 <" + rcpt +
            ">: Recipient address rejected: User unknown in relay recipient table; from=<a@b.test> to=<" +
            rcpt + "> proto=ESMTP helo=<x>";
 }
@@ -252,4 +253,50 @@ TEST_CASE("a rejection that was used stays longest", "[tasks][follow_log]") {
     const auto rows = town.state.read([](SQLite::Database& db) { return unknown_rows(db, 1); });
     REQUIRE(rows.size() == 1);
     CHECK(rows[0].address.text() == "used@c.example");
+}
+
+TEST_CASE("a miss that is old raises a question, and allows no rejection", "[tasks][follow_log]") {
+    using std::chrono::hours;
+    using std::chrono::minutes;
+    struct Case {
+        const char* rcpt;
+        Milliseconds age;
+        bool counts;
+    };
+    const std::vector<Case> cases{{"fresh@c.example", minutes(0), true},
+                                  {"recent@c.example", minutes(50), true},
+                                  {"old@c.example", minutes(61), false},
+                                  {"ancient@c.example", hours(72), false},
+                                  {"ahead@c.example", -hours(2), false}};
+    Town town;
+    for (const Case& one : cases) town.log(miss(one.rcpt, now() - one.age));
+    CHECK(town.step().stored_questions);
+    for (const Case& one : cases) {
+        INFO(one.rcpt);
+        CHECK(town.state.pending(one.rcpt).evidence.missed.has_value() == one.counts);
+        CHECK(town.state.question(one.rcpt).starts_with("miss"));
+    }
+    CHECK(town.count("misses") == 5);
+    CHECK(town.count("misses-old") == 3);
+    // The next one is a miss like any other; and an old one takes nothing from it.
+    town.log(miss("old@c.example"));
+    town.step();
+    const auto missed = town.state.pending("old@c.example").evidence.missed;
+    CHECK(missed);
+    town.log(miss("old@c.example", now() - hours(5)));
+    town.step();
+    CHECK(town.state.pending("old@c.example").evidence.missed == missed);
+}
+
+TEST_CASE("lines without a year that run into the future are old", "[tasks][follow_log]") {
+    Town town;
+    // Each December is followed by a January: where that ends nobody knows.
+    const std::string rest = miss("someone@c.example").substr(20);
+    for (const char* day :
+         {"Jan 10 10:00:00", "Jun 10 10:00:00", "Jan 10 10:00:00", "Jun 10 10:00:00", "Jan 10 10:00:00"})
+        town.log(day + rest);
+    town.step();
+    CHECK(town.count("misses") == 5);
+    CHECK(town.count("misses-old") == 5);
+    CHECK_FALSE(town.state.pending("someone@c.example").evidence.missed);
 }
