@@ -106,12 +106,13 @@ std::string conflicts(const census::Report& report) {
                  {"refused now", Column::Kind::word}},
                 Narrow::stacked);
     for (const census::ConflictLine& line : report.conflicts)
-        if (!table.add({text(line.address), text(line.object), time(line.at), text(line.target),
-                        text(line.reply), words(line.refused ? "yes" : "no")}))
+        if (!table.add({text(line.address), text(line.object + (line.unseen ? kNotSeen : "")), time(line.at),
+                        text(line.target), text(line.reply), words(line.refused ? "yes" : "no")}))
             break;
-    return section("Conflicts" + as_of_now(report),
-                   note("A directory lists them, and the mail server says that they do not exist.") +
-                       table.html(total_of(report.conflicts_total, report.conflicts), "newest"));
+    return section(
+        "Conflicts" + as_of_now(report),
+        note("A directory lists or listed them, and the mail server says that they do not exist.") +
+            table.html(total_of(report.conflicts_total, report.conflicts), "newest"));
 }
 
 std::string bounces(const census::Report& report) {

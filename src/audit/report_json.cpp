@@ -94,9 +94,13 @@ void add_doubts(const census::Report& report, Json& json) {
     });
     json["conflicts"] =
         counted(report.conflicts_total, report.conflicts, [](const census::ConflictLine& one) {
-            return Json{{"address", json_text(one.address)}, {"dn", json_text(one.object)},
-                        {"at", json_time(one.at)},           {"target", json_text(one.target)},
-                        {"reply", json_text(one.reply)},     {"accepted", !one.refused}};
+            return Json{{"address", json_text(one.address)},
+                        {"dn", json_text(one.object)},
+                        {"at", json_time(one.at)},
+                        {"target", json_text(one.target)},
+                        {"reply", json_text(one.reply)},
+                        {"accepted", !one.refused},
+                        {"unseen", one.unseen}};
         });
     json["bounces"] = counted(report.bounces_total, report.bounces, [](const census::BounceLine& one) {
         return Json{{"address", json_text(one.address)}, {"count", one.count},

@@ -165,13 +165,14 @@ class TextReport {
             more(report_.gaps_total, few(report_.gaps));
         }
         if (report_.conflicts_total > 0) {
-            title(now("Conflicts") + ": a directory lists them, the server refuses them:");
+            title(now("Conflicts") + ": a directory lists or listed them, the server refuses them:");
             for (std::size_t i = 0; i < few(report_.conflicts); ++i) {
                 const census::ConflictLine& one = report_.conflicts[i];
                 line("  {}  {} at {}: {} ({})", printable(one.address), since(one.at), printable(one.target),
                      printable(one.reply),
                      one.refused ? "450 until one of them gives way" : "asked again soon");
-                if (!one.object.empty()) line("      listed by {}", printable(one.object));
+                if (!one.object.empty())
+                    line("      listed by {}{}", printable(one.object), one.unseen ? kNotSeen : "");
             }
             more(report_.conflicts_total, few(report_.conflicts));
         }

@@ -15,6 +15,9 @@ constexpr const char* kOfAllDomains =
     "directories, readings, lookups, servers and their callouts, questions in line, tables and commands are "
     "those of all domains";
 
+// Behind an object that no reading finds any more.
+constexpr const char* kNotSeen = " (not seen any more)";
+
 // A period that is over: what waits, is held, or stands in the tables is not of it.
 inline bool is_past(const census::Report& report) {
     return report.until < report.made;

@@ -131,10 +131,10 @@ std::vector<Attention> attention_of(const Report& report) {
     add_directories(report, all);
     add_breakers(report, all);
     add_accept_all(report, all);
-    if (report.conflicts_total > 0)
-        all.push_back(
-            {"conflict", several(report.conflicts_total, "recipient is listed, and the server refuses it",
-                                 "recipients are listed, and the server refuses them")});
+    // Who is not seen any more has mostly left: the next full reading ends it.
+    if (const std::int64_t seen = report.conflicts_total - report.conflicts_unseen; seen > 0)
+        all.push_back({"conflict", several(seen, "recipient is listed, and the server refuses it",
+                                           "recipients are listed, and the server refuses them")});
     if (report.bounces_total > 0)
         all.push_back(
             {"bounce", "mail to " +

@@ -76,6 +76,7 @@ struct ConflictLine {
     Time at;             // of the last refusal
     std::string target, reply;
     bool refused = false;  // more than once, and no longer accepted
+    bool unseen = false;   // no reading finds the objects that listed it: it may have left
 };
 
 // A recipient that was accepted and whose mail the server refused: backscatter that got out.
@@ -202,6 +203,7 @@ struct Report {
     std::int64_t gaps_total = 0;
     std::vector<ConflictLine> conflicts;
     std::int64_t conflicts_total = 0;
+    std::int64_t conflicts_unseen = 0;  // of these: that no directory shows any more
     std::vector<BounceLine> bounces;
     std::int64_t bounces_total = 0;  // recipients
     std::vector<HoldLine> held;

@@ -71,7 +71,9 @@ void load_conflicts(SQLite::Database& db, const Scope& scope, census::Report& re
         "question WHERE cause = 'contested') "
         "SELECT address, reason = 'contested' AS refused, target, reply, callout.at AS at, coalesce((SELECT "
         "dn FROM listing CROSS JOIN object ON object.id = object_id WHERE listing.address_id = address.id "
-        "LIMIT 1), '') AS object "
+        "LIMIT 1), '') AS object, NOT EXISTS (SELECT 1 FROM listing CROSS JOIN object ON object.id = "
+        "object_id "
+        "WHERE listing.address_id = address.id AND unseen_seq IS NULL) AS unseen "
         "FROM doubted CROSS JOIN address ON address.id = doubted.id CROSS JOIN callout ON callout.id = "
         "(SELECT "
         "id FROM callout AS last WHERE last.address_id = address.id AND class = 'unknown' ORDER BY began_seq "
@@ -79,11 +81,13 @@ void load_conflicts(SQLite::Database& db, const Scope& scope, census::Report& re
     bind_scope(conflicts, scope);
     while (conflicts.executeStep()) {
         ++report.conflicts_total;
+        const bool unseen = conflicts.getColumn("unseen").getInt() != 0;
+        if (unseen) ++report.conflicts_unseen;
         if (report.conflicts.size() == scope.most) continue;
         report.conflicts.push_back(
             {quoted_address(conflicts), conflicts.getColumn("object").getString(),
              from_unix_ms(conflicts.getColumn("at").getInt64()), conflicts.getColumn("target").getString(),
-             conflicts.getColumn("reply").getString(), conflicts.getColumn("refused").getInt() != 0});
+             conflicts.getColumn("reply").getString(), conflicts.getColumn("refused").getInt() != 0, unseen});
     }
 }
 

@@ -40,6 +40,16 @@ bool asked_since_unseen(const census::Evidence& evidence) {
     return !evidence.callouts.empty() && evidence.callouts.back().began >= evidence.unseen_at;
 }
 
+// Refused since it was not seen any more, and only once: a second time says that it has left
+// (store/leavers.h).
+bool wants_confirmation(const census::Evidence& evidence, const config::Route& route) {
+    if (!census::all_unseen(evidence) || !asked_since_unseen(evidence)) return false;
+    const auto since =
+        std::find_if(evidence.callouts.begin(), evidence.callouts.end(),
+                     [&](const census::CalloutFact& fact) { return fact.began >= evidence.unseen_at; });
+    return evidence.callouts.back().at - since->at < route.policy.confirmation_interval;
+}
+
 void log_stopped(const std::vector<census::DomainLosses>& stopped) {
     for (const census::DomainLosses& losses : stopped)
         spdlog::error(
@@ -101,8 +111,8 @@ void Decision::queue_follow_up(store::Writer& writer, store::AnswerWriter& answe
         // Strangers are refused for it only as long as that is confirmed, within a day.
         store::ask(writer, pending.id, "refresh", now,
                    callouts.back().at + std::min(route->deliverable_refresh, kClosedRefresh));
-    } else if (verdict.reason == census::Reason::listed && !callouts.empty() &&
-               callouts.back().klass == census::CalloutClass::unknown)
+    } else if (!callouts.empty() && callouts.back().klass == census::CalloutClass::unknown &&
+               (verdict.reason == census::Reason::listed || wants_confirmation(pending.evidence, *route)))
         store::ask(writer, pending.id, "contested", now,
                    callouts.back().at + route->policy.confirmation_interval);
 }

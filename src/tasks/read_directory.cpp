@@ -8,6 +8,7 @@
 #include <map>
 
 #include "directory/servers.h"
+#include "store/leavers.h"
 #include "store/publications.h"
 #include "store/readings.h"
 #include "tasks/compare.h"
@@ -364,6 +365,40 @@ Result<std::vector<mail::Address>> look_up(store::Database& state, const directo
     return found;
 }
 
+namespace {
+
+// Objects that are not found any more, and whose mailboxes the server has refused again and again. One
+// reading for each directory ends them.
+Result<void> end_leavers(const config::Configuration& configuration, store::Database& state) {
+    Milliseconds interval{0};
+    for (const config::Route& route : configuration.routes)
+        interval = std::max(interval, route.policy.confirmation_interval);
+    auto leavers = state.read([&](SQLite::Database& db) { return store::find_leavers(db, interval); });
+    if (!leavers) return fail(leavers.error());
+    for (std::size_t i = 0; i < leavers->size();) {
+        const std::string directory = (*leavers)[i].directory;
+        auto ended = state.write([&](store::Writer& writer) {
+            const Time time = now();
+            const store::Reading reading{.directory = directory,
+                                         .kind = store::ReadingKind::dropped,
+                                         .began = time,
+                                         .ended = time,
+                                         .began_seq = writer.seq};
+            store::ReadingWriter out(writer, reading);
+            for (; i < leavers->size() && (*leavers)[i].directory == directory; ++i) {
+                out.end((*leavers)[i].guid);
+                store::note_left(writer, (*leavers)[i], time);
+            }
+            return out.finish().removed;
+        });
+        if (!ended) return fail(ended.error());
+        spdlog::info("{}: {} addresses were listed by objects that have left", directory, *ended);
+    }
+    return {};
+}
+
+}  // namespace
+
 Result<void> finish_reading(const config::Configuration& configuration, store::Database& state,
                             store::Seq began) {
     auto stored = state.read([](SQLite::Database& db) { return store::directories_with_objects(db); });
@@ -391,6 +426,7 @@ Result<void> finish_reading(const config::Configuration& configuration, store::D
         spdlog::warn("the configuration has no [directory.{}] any more: {} addresses lose its listing", name,
                      *dropped);
     }
+    if (auto ended = end_leavers(configuration, state); !ended) return ended;
     return state.write([&](store::Writer& writer) {
         store::end_adoption(writer, domains_without_callouts(configuration), began);
     });

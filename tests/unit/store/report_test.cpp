@@ -339,6 +339,14 @@ TEST_CASE("what a directory lists and the server refuses", "[store][audit]") {
     REQUIRE(report.conflicts_total == 1);
     CHECK(report.conflicts[0].refused);
     CHECK(census::attention_of(report).at(0).what == "conflict");
+    CHECK_FALSE(report.conflicts[0].unseen);
+    // Whom no reading finds any more has mostly left: nobody is alarmed for that.
+    audit.write(
+        [](Writer& writer) { writer.db.exec("UPDATE object SET unseen_seq = 1 WHERE dn = 'cn=o1'"); });
+    report = audit.report();
+    REQUIRE(report.conflicts_total == 1);
+    CHECK(report.conflicts[0].unseen);
+    for (const auto& one : census::attention_of(report)) CHECK(one.what != "conflict");
     CHECK(audit.report(kNoon - 24h, kNoon + 24h, "corp.example").conflicts_total == 1);
     const auto other = audit.report(kNoon - 24h, kNoon + 24h, "other.example");
     CHECK(other.conflicts_total == 0);

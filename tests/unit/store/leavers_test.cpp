@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#include "store/leavers.h"
+
+#include "store/state.h"
+
+using namespace postcensus;
+using namespace postcensus::store;
+using namespace std::chrono_literals;
+using census::CalloutClass;
+
+namespace {
+
+// An object that lists two addresses, and is not found any more.
+class Town {
+  public:
+    Town() {
+        state.apply("corp",
+                    {{listing("1", {"a@c.example", "b@c.example"}), listing("2", {"c@c.example"})}, {}});
+        state.write([](Writer& writer) {
+            const Reading reading{.directory = "corp", .kind = ReadingKind::sweep, .began_seq = writer.seq};
+            ReadingWriter out(writer, reading);
+            out.mark_unseen("1");
+            out.finish();
+        });
+    }
+    void refuse(const std::string& text, Time at, CalloutClass klass = CalloutClass::unknown) {
+        state.write([&](Writer& writer) {
+            const mail::Address one = address(text);
+            record_callout(writer, *find_address(writer.db, one), {one, klass, "ex1:2525", "", ""},
+                           writer.seq, at);
+        });
+    }
+    // A full reading that does not find it either.
+    void read_in_full() {
+        state.write([](Writer& writer) {
+            const Reading reading{.directory = "corp", .began_seq = writer.seq};
+            ReadingWriter(writer, reading).finish();
+        });
+    }
+    std::size_t leavers() {
+        return state.read([](SQLite::Database& db) { return find_leavers(db, 15min); }).size();
+    }
+
+    TestState state;
+};
+
+}  // namespace
+
+TEST_CASE("who is not seen, and refused twice, has left at the next full reading", "[store][leavers]") {
+    Town town;
+    town.read_in_full();
+    CHECK(town.leavers() == 0);  // nobody was asked
+    for (const char* one : {"a@c.example", "b@c.example"}) {
+        town.refuse(one, kNoon);
+        town.refuse(one, kNoon + 15min);
+    }
+    CHECK(town.leavers() == 0);  // that reading was before
+    town.read_in_full();
+    const auto found = town.state.read([](SQLite::Database& db) { return find_leavers(db, 15min); });
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].directory == "corp");
+    CHECK(found[0].dn == "cn=1");
+    CHECK(found[0].addresses.size() == 2);
+    town.state.write([&](Writer& writer) {
+        const Reading reading{.directory = "corp", .kind = ReadingKind::dropped, .began_seq = writer.seq};
+        ReadingWriter out(writer, reading);
+        out.end(found[0].guid);
+        out.finish();
+        note_left(writer, found[0], kNoon);
+    });
+    CHECK(town.leavers() == 0);
+    CHECK(town.state.pending("a@c.example").evidence.listings == 0);
+    CHECK(town.state.pending("c@c.example").evidence.listings == 1);
+    CHECK(town.state.count(
+              "SELECT count(*) FROM event WHERE cause LIKE 'cn=1 has left the directory corp%'") == 2);
+}
+
+TEST_CASE("whoever may still be there has not left", "[store][leavers]") {
+    Town town;
+    const auto twice = [&](const char* one, Milliseconds apart, CalloutClass last = CalloutClass::unknown) {
+        town.refuse(one, kNoon);
+        town.refuse(one, kNoon + apart, last);
+    };
+    SECTION("refused once, or twice at once") {
+        twice("a@c.example", 14min);
+    }
+    SECTION("accepted once since") {
+        twice("a@c.example", 20min, CalloutClass::deliverable);
+    }
+    SECTION("closed to strangers") {
+        twice("a@c.example", 20min, CalloutClass::policy);
+    }
+    twice("b@c.example", 20min);
+    town.read_in_full();
+    CHECK(town.leavers() == 0);
+}
