@@ -30,6 +30,7 @@ CREATE TABLE address (
     missed_seq   INTEGER,                     -- its first miss after that
     waits_since  INTEGER,                     -- unsure, and missed again and again: since then
     waits_last   INTEGER,                     -- and the last time
+    adopted_seq  INTEGER,                     -- when it was taken over from the tables of a state that was lost
     asked_at     INTEGER,                     -- when its rejection was last used
     last_object  INTEGER,                     -- whose listing of it ended last
     configured   INTEGER NOT NULL DEFAULT 0,  -- named by a route's accept
@@ -40,6 +41,7 @@ CREATE INDEX address_closed      ON address (id) WHERE answer = 'closed';
 CREATE INDEX address_by_accepted ON address (accepted_seq) WHERE answer IN ('accept', 'closed');
 CREATE INDEX address_by_left     ON address (left_seq) WHERE left_seq IS NOT NULL;
 CREATE INDEX address_configured  ON address (id) WHERE configured = 1;
+CREATE INDEX address_adopted     ON address (domain, local) WHERE adopted_seq IS NOT NULL;
 CREATE INDEX address_strangers   ON address (id) WHERE accepted_seq IS NULL;
 CREATE INDEX address_accept_all  ON address (domain) WHERE reason = 'accept-all';
 -- For the audit: mail waits for these; a callout knew those, and no directory; a directory lists those, and the
@@ -64,7 +66,7 @@ SELECT domain, answer,
        CASE WHEN answer = 'reject' THEN 'rejected'
             WHEN reason IN ('listed', 'closed-listing', 'unseen') THEN 'listed'
             WHEN reason IN ('proven', 'closed-callout') THEN 'learned'
-            ELSE 'other' END,                 -- the configuration, a hold
+            ELSE 'other' END,                 -- the configuration, a hold, tables of a lost state
        addresses
 FROM census;
 

@@ -17,13 +17,15 @@ struct ReasonWords {
     std::string_view words;
 };
 
-constexpr std::array<ReasonWords, 16> kReasons{{
+constexpr std::array<ReasonWords, 17> kReasons{{
     {Reason::held, "held", "its removal is held by the gate until an operator approves"},
     {Reason::not_relayed, "not-relayed", "no route names its domain"},
     {Reason::configured, "configured", "the configuration accepts it"},
     {Reason::listed, "listed", "the directory lists it"},
     {Reason::unseen, "unseen", "the directory listed it, and does not show that object any more"},
     {Reason::proven, "proven", "a callout proved it deliverable"},
+    {Reason::adopted, "adopted",
+     "the published tables of a state that was lost accepted it; it is asked about"},
     {Reason::closed_listing, "closed-listing", "the directory says that it refuses outside senders"},
     {Reason::closed_callout, "closed-callout", "the mail server refuses outside senders for it"},
     {Reason::proven_unknown, "proven-unknown",
@@ -42,11 +44,13 @@ constexpr std::array<ReasonWords, 16> kReasons{{
 }};
 
 // Callouts that began after the listings last changed or ended: an older one says nothing about what is
-// listed now.
+// listed now. Nor does one from before the address was adopted: the tables are newer than that.
 std::vector<CalloutFact> current_callouts(const Evidence& evidence) {
     std::vector<CalloutFact> current;
     std::copy_if(evidence.callouts.begin(), evidence.callouts.end(), std::back_inserter(current),
-                 [&](const CalloutFact& fact) { return fact.began >= evidence.listed_at; });
+                 [&](const CalloutFact& fact) {
+                     return fact.began >= evidence.listed_at && fact.began >= evidence.adopted.value_or(0);
+                 });
     return current;
 }
 
@@ -98,12 +102,14 @@ Verdict decide_unheld(const Evidence& evidence, const Policy& policy, Time now) 
     const bool in_conflict = contested(evidence, current, policy);
     const CalloutFact* last = current.empty() ? nullptr : &current.back();
     const bool proven = last != nullptr && last->klass != CalloutClass::unknown;
-    if ((listed && !in_conflict) || proven) {
+    const bool adopted = current.empty() && evidence.adopted && *evidence.adopted >= evidence.listed_at;
+    if ((listed && !in_conflict) || proven || adopted) {
         if (proven && last->klass == CalloutClass::policy)
             return {Answer::closed, Reason::closed_callout, {}};
         if (listed && evidence.closed_listings == evidence.listings)
             return {Answer::closed, Reason::closed_listing, {}};
         if (proven && (!listed || all_unseen(evidence))) return {Answer::accept, Reason::proven, {}};
+        if (adopted && !listed) return {Answer::accept, Reason::adopted, {}};
         return {Answer::accept, all_unseen(evidence) ? Reason::unseen : Reason::listed, {}};
     }
     // Of two proofs the one that lasts longer stands: what casts doubt on the other changes nothing.
@@ -149,6 +155,7 @@ int rule_of(Reason reason) {
         case Reason::listed:
         case Reason::unseen:
         case Reason::proven:
+        case Reason::adopted:
         case Reason::closed_listing:
         case Reason::closed_callout:
             return 2;

@@ -43,6 +43,7 @@ struct Evidence {
     std::optional<Seq> missed;          // the first miss after it was last accepted or closed
     std::vector<CalloutFact> callouts;  // conclusive ones, the one that began first in front
     std::optional<AbsenceFact> absence;
+    std::optional<Seq> adopted;       // it stood in the published tables of a state that was lost
     bool directory_doubtful = false;  // its domain has unseen objects, or the last full reading failed
 };
 
@@ -59,6 +60,7 @@ enum class Reason {
     listed,          // the directory lists it
     unseen,          // listed, by objects that readings do not find any more
     proven,          // a callout proved it deliverable
+    adopted,         // the tables of a lost state accepted it, and nothing has been proved since
     closed_listing,  // every listing of it refuses outside senders
     closed_callout,  // the server refuses outside senders for it
     proven_unknown,  // missed, then proven unknown, and the lease runs

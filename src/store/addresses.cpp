@@ -85,7 +85,8 @@ std::optional<AddressId> find_address(SQLite::Database& db, const mail::Address&
 EvidenceReader::EvidenceReader(SQLite::Database& db)
     : address_(
           db,
-          "SELECT address.address, answer, reason, until, listed_seq, left_seq, missed_seq, configured, "
+          "SELECT address.address, answer, reason, until, listed_seq, left_seq, missed_seq, adopted_seq, "
+          "configured, "
           "waits_since, waits_last, coalesce(domain.accept_all, 0) AS accept_all, hold.cause AS hold_cause, "
           "coalesce(hold.approved, 0) AS approved, first_at, first_seq, last_at "
           "FROM address LEFT JOIN domain USING (domain) LEFT JOIN hold ON hold.address_id = address.id "
@@ -119,6 +120,7 @@ std::optional<Pending> EvidenceReader::load(AddressId id) {
     // A miss from before it was last accepted says nothing of now.
     if (missed && !census::exists(pending.evidence.answered) && (!left || *missed > *left))
         pending.evidence.missed = missed;
+    pending.evidence.adopted = optional_seq(address_.getColumn("adopted_seq"));
     pending.configured = address_.getColumn("configured").getInt() != 0;
     pending.evidence.accept_all = address_.getColumn("accept_all").getInt() != 0;
     pending.evidence.postmaster = pending.address.local() == "postmaster";
@@ -327,9 +329,9 @@ std::vector<AddressId> asked_addresses(SQLite::Database& db, const std::string& 
                                        std::size_t most) {
     SQLite::Statement asked(
         db,
-        "SELECT id, local FROM address WHERE domain = ? AND local > ? AND (EXISTS (SELECT 1 FROM callout "
-        "WHERE "
-        "address_id = address.id) OR EXISTS (SELECT 1 FROM absence WHERE address_id = address.id)) ORDER BY "
+        "SELECT id, local FROM address WHERE domain = ? AND local > ? AND (adopted_seq IS NOT NULL OR EXISTS "
+        "(SELECT 1 FROM callout WHERE address_id = address.id) OR EXISTS (SELECT 1 FROM absence WHERE "
+        "address_id = address.id)) ORDER BY "
         "local LIMIT ?");
     asked.bind(1, domain);
     asked.bind(2, after);
@@ -345,7 +347,8 @@ std::vector<AddressId> asked_addresses(SQLite::Database& db, const std::string& 
 void forget(Writer& writer, AddressId id, const std::string& user, Time now) {
     for (const char* sql :
          {"DELETE FROM callout WHERE address_id = ?", "DELETE FROM absence WHERE address_id = ?",
-          "DELETE FROM question WHERE address_id = ?"}) {
+          "DELETE FROM question WHERE address_id = ?",
+          "UPDATE address SET adopted_seq = NULL WHERE id = ?"}) {
         SQLite::Statement drop(writer.db, sql);
         drop.bind(1, id);
         drop.exec();

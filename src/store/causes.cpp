@@ -73,6 +73,8 @@ std::string CauseReader::describe_evidence(AddressId id, census::Reason reason) 
                 return "not found twice, the last time at " + row.getColumn(0).getString() +
                        ", which showed " + row.getColumn(1).getString();
             });
+        case Reason::adopted:
+            return "stood in the published table";
         case Reason::configured:
         case Reason::not_relayed:
             return "configuration";

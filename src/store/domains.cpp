@@ -55,8 +55,9 @@ bool replace_domains(Writer& writer, const std::vector<DomainPolicy>& domains) {
         changed = true;
         // A reload that fails half-way takes domains out and brings them back: a server that proves nothing
         // must not be believed for that.
-        exec_with(writer, "INSERT INTO domain_left (domain) SELECT domain FROM domain WHERE domain = ? AND "
-                          "accept_all = 1",
+        exec_with(writer,
+                  "INSERT INTO domain_left (domain) SELECT domain FROM domain WHERE domain = ? AND "
+                  "accept_all = 1",
                   domain);
         exec_with(writer, "DELETE FROM domain WHERE domain = ?", domain);
         exec_with(writer, "UPDATE address SET configured = 0 WHERE configured = 1 AND domain = ?", domain);

@@ -60,6 +60,20 @@ void add_listings(SQLite::Database& db, AddressId id, Lines& out) {
     }
 }
 
+void add_adoption(SQLite::Database& db, AddressId id, Lines& out) {
+    SQLite::Statement adopted(db,
+                              "SELECT (SELECT max(at) FROM event WHERE address_id = address.id AND seq = "
+                              "adopted_seq) AS at FROM address WHERE id = ? AND adopted_seq IS NOT NULL");
+    adopted.bind(1, id);
+    if (adopted.executeStep())
+        out.push_back({"adopted",
+                       "taken over from the published tables, which a state that was lost had written; "
+                       "nobody has proved "
+                       "it since",
+                       time(adopted, "at"),
+                       {}});
+}
+
 void add_callouts(SQLite::Database& db, AddressId id, Lines& out) {
     SQLite::Statement callouts(db,
                                "SELECT class, target, reply, controls, at FROM callout WHERE address_id = ? "
@@ -281,6 +295,7 @@ census::Explanation load_explanation(SQLite::Database& db, const mail::Address& 
     if (pending->configured)
         out.evidence.push_back({"configured", "named by accept in the configuration", {}});
     add_listings(db, *id, out.evidence);
+    add_adoption(db, *id, out.evidence);
     add_callouts(db, *id, out.evidence);
     add_absence(db, *id, out.evidence);
     add_misses(db, *id, out.evidence);

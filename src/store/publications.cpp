@@ -11,8 +11,6 @@
 namespace postcensus::store {
 namespace {
 
-// The target that stands in a callout row for "it stood in a published table".
-constexpr const char* kAdopted = "table";
 constexpr const char* kAdoptedCause = "adopted";
 constexpr auto kAdoptionPause = std::chrono::hours{1};  // the directories are read before
 
@@ -201,10 +199,7 @@ std::int64_t adopt(Writer& writer, const std::vector<mail::Address>& addresses, 
     AddressBook book(writer);
     EvidenceReader reader(writer.db);
     AnswerWriter answers(writer, now);
-    SQLite::Statement insert(
-        writer.db,
-        "INSERT INTO callout (address_id, class, at, began_seq, target, reply, controls) "
-        "VALUES (?, 'deliverable', ?, ?, ?, 'stood in the published table', '')");
+    SQLite::Statement note(writer.db, "UPDATE address SET adopted_seq = ? WHERE id = ?");
     // After a publication that was broken off that is nearly everybody, and nobody starts before it is done:
     // all evidence of each is not read for that.
     SQLite::Statement known(
@@ -219,15 +214,13 @@ std::int64_t adopt(Writer& writer, const std::vector<mail::Address>& addresses, 
         const AddressId id = book.ensure(address);
         const auto pending = reader.load(id);
         if (!pending || census::exists(pending->evidence.answered)) continue;
-        insert.reset();
-        insert.bind(1, id);
-        insert.bind(2, to_unix_ms(now));
-        insert.bind(3, writer.seq);
-        insert.bind(4, kAdopted);
-        insert.exec();
+        note.reset();
+        note.bind(1, writer.seq);
+        note.bind(2, id);
+        note.exec();
         // It is accepted as long as the table is out: if no route names its domain any more, that is a
         // removal for the gate.
-        answers.settle(*pending, {census::Answer::accept, census::Reason::proven, {}},
+        answers.settle(*pending, {census::Answer::accept, census::Reason::adopted, {}},
                        "stood in the published table");
         book.mark_undecided(id, AddressBook::Rank::other);
         ask(writer, id, kAdoptedCause, now, now + kAdoptionPause);
@@ -256,25 +249,15 @@ void end_adoption(Writer& writer, const std::vector<std::string>& domains, Seq b
     answered.bind(1, kAdoptedCause);
     answered.exec();
     AddressBook book(writer);
-    SQLite::Statement adopted(
-        writer.db,
-        "SELECT DISTINCT address_id FROM callout JOIN address ON address.id = address_id "
-        "WHERE target = ? AND began_seq < ? AND domain = ?");
-    SQLite::Statement drop(writer.db, "DELETE FROM callout WHERE address_id = ? AND target = ?");
+    SQLite::Statement end(
+        writer.db, "UPDATE address SET adopted_seq = NULL WHERE domain = ? AND adopted_seq < ? RETURNING id");
     for (const std::string& domain : domains) {
-        adopted.reset();
-        adopted.bind(1, kAdopted);
-        adopted.bind(2, began);
-        adopted.bind(3, domain);
+        end.reset();
+        end.bind(1, domain);
+        end.bind(2, began);
         std::vector<AddressId> ids;
-        while (adopted.executeStep()) ids.push_back(adopted.getColumn(0).getInt64());
-        for (const AddressId id : ids) {
-            drop.reset();
-            drop.bind(1, id);
-            drop.bind(2, kAdopted);
-            drop.exec();
-            book.mark_undecided(id, AddressBook::Rank::other);
-        }
+        while (end.executeStep()) ids.push_back(end.getColumn(0).getInt64());
+        for (const AddressId id : ids) book.mark_undecided(id, AddressBook::Rank::other);
     }
 }
 

@@ -57,6 +57,11 @@ Evidence set(bool Evidence::*fact, bool value, Evidence evidence) {
     return evidence;
 }
 
+Evidence adopted_at(Seq seq, Evidence evidence) {
+    evidence.adopted = seq;
+    return evidence;
+}
+
 std::string describe(const Evidence& evidence) {
     std::string text = fmt::format(
         "relayed {} operator {} held {} answered {} listings {}/{} missed {} accept-all {} postmaster {}:",
@@ -73,7 +78,7 @@ Verdict expected(const Evidence& evidence, const Policy& policy, Time now) {
     const CalloutFact* last = nullptr;
     const CalloutFact* first_unknown = nullptr;
     for (const CalloutFact& fact : evidence.callouts) {
-        if (fact.began < evidence.listed_at) continue;
+        if (fact.began < evidence.listed_at || (evidence.adopted && fact.began < *evidence.adopted)) continue;
         last = &fact;
         if (fact.klass != kUnknown)
             first_unknown = nullptr;
@@ -102,6 +107,8 @@ Verdict expected(const Evidence& evidence, const Policy& policy, Time now) {
             if (evidence.listings == 0 || (unseen && by_callout)) return {Answer::accept, Reason::proven, {}};
             return {Answer::accept, unseen ? Reason::unseen : Reason::listed, {}};
         }
+        if (last == nullptr && evidence.adopted && *evidence.adopted >= evidence.listed_at)
+            return {Answer::accept, Reason::adopted, {}};
         std::optional<Time> absent_until;
         bool absence_over = false;
         if (policy.directory_complete && may_reject && evidence.absence && evidence.listings == 0 &&
@@ -254,6 +261,15 @@ TEST_CASE("the first rule that fits decides", "[census][decide]") {
         {"deliverable after all",
          listed(1, 0, {{kUnknown, ago - 1h, 11}, {kUnknown, ago - 30min, 12}, {kDeliverable, ago, 20}}),
          Answer::accept, Reason::listed},
+        {"adopted", adopted_at(15, relayed()), Answer::accept, Reason::adopted},
+        {"adopted, and unknown before that", adopted_at(15, missed(11, unknown)), Answer::accept,
+         Reason::adopted},
+        {"adopted, then unknown", adopted_at(11, missed(11, unknown)), Answer::reject,
+         Reason::proven_unknown},
+        {"adopted, then its listing ended", adopted_at(9, relayed()), Answer::unsure, Reason::no_evidence},
+        {"adopted and listed", adopted_at(15, listed(1, 0)), Answer::accept, Reason::listed},
+        {"adopted and listed as closed", adopted_at(15, listed(1, 1)), Answer::closed,
+         Reason::closed_listing},
         {"postmaster, proven", set(&Evidence::postmaster, true, with(relayed(), {{kDeliverable, ago, 12}})),
          Answer::accept, Reason::proven},
         {"accept-all, listed", set(&Evidence::accept_all, true, listed(1, 0)), Answer::accept,
@@ -404,6 +420,13 @@ TEST_CASE("every combination of evidence has its answer, and none breaks the law
                             evidence.postmaster = (facts & 8U) != 0;
                             evidence.directory_doubtful = (facts & 16U) != 0;
                             if (!evidence.directory_doubtful) check(evidence, kRules);
+                            if (!evidence.directory_doubtful && !evidence.operator_accepts && !is_held)
+                                for (const Seq adopted : {3, 11, 15, 30}) {
+                                    evidence.adopted = adopted;
+                                    check(evidence, kRules);
+                                    check(evidence, complete);
+                                    evidence.adopted.reset();
+                                }
                             if (is_held || answered != Answer::unsure || evidence.postmaster) continue;
                             for (const auto& absence : absences) {
                                 evidence.absence = absence;
@@ -417,6 +440,7 @@ TEST_CASE("every combination of evidence has its answer, and none breaks the law
                                                          {Reason::listed, {Answer::accept}},
                                                          {Reason::unseen, {Answer::accept}},
                                                          {Reason::proven, {Answer::accept}},
+                                                         {Reason::adopted, {Answer::accept}},
                                                          {Reason::closed_listing, {Answer::closed}},
                                                          {Reason::closed_callout, {Answer::closed}},
                                                          {Reason::proven_unknown, {Answer::reject}},
@@ -443,7 +467,7 @@ TEST_CASE("every reason has a name and words", "[census][decide]") {
         CHECK(parse_reason(name_of(reason)) == reason);
         CHECK(explain(reason).size() > 10);
     }
-    CHECK(reasons == 16);
+    CHECK(reasons == 17);
     CHECK_FALSE(parse_reason("?"));
 }
 

@@ -144,6 +144,7 @@ TEST_CASE("accept-all is a fact of the domain", "[store][addresses]") {
     state.accept("b@c.example");
     state.settle(kA, {Answer::reject, Reason::proven_unknown, kNoon + 1h});
     state.settle("b@other.example", {Answer::reject, Reason::proven_unknown, kNoon + 1h});
+    state.accept("b@new.example");
     state.clear_undecided();
     const auto set = [&](bool value) {
         state.write([&](Writer& writer) { set_accept_all(writer, "c.example", value); });

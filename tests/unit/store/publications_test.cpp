@@ -216,14 +216,16 @@ TEST_CASE("addresses of a lost state are adopted", "[store][publications]") {
           3);
     CHECK(state.pending("known@c.example").evidence.callouts.empty());
     CHECK(state.undecided() == Texts{"listed@c.example", "old@c.example", "old@branch.example"});
-    const census::Evidence old = state.pending("old@c.example").evidence;
-    REQUIRE(old.callouts.size() == 1);
-    CHECK(old.callouts[0].klass == CalloutClass::deliverable);
-    CHECK(old.callouts[0].began >= old.listed_at);
-
-    // A conclusive unknown has the last word.
-    state.callout("old@c.example", CalloutClass::unknown);
-    CHECK(state.pending("old@c.example").evidence.callouts.back().klass == CalloutClass::unknown);
+    const Pending old = state.pending("old@c.example");
+    CHECK(old.reason == census::Reason::adopted);
+    REQUIRE(old.evidence.adopted);
+    CHECK(*old.evidence.adopted >= old.evidence.listed_at);
+    // Nobody has asked: no callout says so, and it vouches for nobody.
+    CHECK(old.evidence.callouts.empty());
+    CHECK(state.read([](SQLite::Database& db) { return known_good(db, "branch.example", 10); }).empty());
+    // What an operator forgets is forgotten.
+    state.write([&](Writer& writer) { forget(writer, old.id, "alice", kNoon); });
+    CHECK_FALSE(state.pending("old@c.example").evidence.adopted);
 }
 
 TEST_CASE("a good reading ends the adoption of domains without callouts", "[store][publications]") {
@@ -237,10 +239,10 @@ TEST_CASE("a good reading ends the adoption of domains without callouts", "[stor
     state.write([&](Writer& writer) { end_adoption(writer, {"c.example"}, began); });
     CHECK(state.undecided() == Texts{"a@c.example"});
     // What was really asked stays; so does another domain, and what was adopted after the reading began.
-    REQUIRE(state.pending("a@c.example").evidence.callouts.size() == 1);
-    CHECK(state.count("SELECT count(*) FROM callout WHERE target = 'ex1:2525'") == 1);
-    CHECK(state.pending("b@branch.example").evidence.callouts.size() == 1);
-    CHECK(state.pending("late@c.example").evidence.callouts.size() == 1);
+    CHECK_FALSE(state.pending("a@c.example").evidence.adopted);
+    CHECK(state.pending("a@c.example").evidence.callouts.size() == 1);
+    CHECK(state.pending("b@branch.example").evidence.adopted);
+    CHECK(state.pending("late@c.example").evidence.adopted);
 }
 
 TEST_CASE("history ends, what is referenced stays", "[store][publications]") {
