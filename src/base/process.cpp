@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,14 +14,13 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <ctime>
 #include <system_error>
 
 #include "base/unique_fd.h"
 
 namespace postcensus {
 namespace {
-
-constexpr std::size_t kMostErrors = 64UL * 1024;
 
 struct Pipe {
     UniqueFd read;
@@ -56,6 +56,8 @@ class SpawnActions {
     SpawnActions(const SpawnActions&) = delete;
     SpawnActions& operator=(const SpawnActions&) = delete;
     void dup(int from, int to) { posix_spawn_file_actions_adddup2(&actions_, from, to); }
+    // Not every library opens its sockets close-on-exec.
+    void close_from(int first) { posix_spawn_file_actions_addclosefrom_np(&actions_, first); }
     const posix_spawn_file_actions_t* get() const { return &actions_; }
 
   private:
@@ -67,6 +69,7 @@ Result<pid_t> spawn(const std::vector<std::string>& arguments, int in, int out, 
     actions.dup(in, 0);
     actions.dup(out, 1);
     actions.dup(err, 2);
+    actions.close_from(3);
     std::vector<char*> argv;
     argv.reserve(arguments.size() + 1);
     for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
@@ -138,7 +141,20 @@ bool wait_for_end(pid_t child, std::chrono::steady_clock::time_point end) {
     }
 }
 
+// Of this thread's programs that have ended.
+thread_local std::chrono::nanoseconds work_of_programs{};
+
+std::chrono::nanoseconds to_duration(const timeval& time) {
+    return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+}
+
 }  // namespace
+
+std::chrono::nanoseconds work_of_this_thread() {
+    timespec own{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &own);
+    return std::chrono::seconds(own.tv_sec) + std::chrono::nanoseconds(own.tv_nsec) + work_of_programs;
+}
 
 Result<ProcessResult> run_process(const std::vector<std::string>& arguments, const std::string& input,
                                   std::chrono::milliseconds limit) {
@@ -159,8 +175,10 @@ Result<ProcessResult> run_process(const std::vector<std::string>& arguments, con
     const bool ended = exchange(*in, *out, *err, input, end, result) && wait_for_end(*child, end);
     if (!ended) ::kill(*child, SIGKILL);
     int status = 0;
-    while (::waitpid(*child, &status, 0) < 0 && errno == EINTR) {
+    rusage used{};
+    while (::wait4(*child, &status, 0, &used) < 0 && errno == EINTR) {
     }
+    work_of_programs += to_duration(used.ru_utime) + to_duration(used.ru_stime);
     if (!ended)
         return fail(ExitCode::unavailable, fmt::format("{} did not end within {} s and was killed",
                                                        arguments[0], limit.count() / 1000));

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "base/process.h"
 
+#include <fcntl.h>
+
 #include <csignal>
 #include <string>
 
+#include "base/unique_fd.h"
 #include "catch.h"
 
 using namespace postcensus;
@@ -26,6 +29,32 @@ TEST_CASE("output, errors and status come back", "[base][process]") {
     CHECK(result.status == 3);
     CHECK(run("kill -9 $$").status == 137);
     CHECK(run("true").status == 0);
+}
+
+TEST_CASE("a program gets no descriptor of ours", "[base][process]") {
+    // As Asio and libldap make them, and dup() leaves them: not close-on-exec.
+    const UniqueFd pipe_like(::open("/dev/null", O_RDONLY));
+    const UniqueFd copy(::fcntl(pipe_like.get(), F_DUPFD, 200));
+    REQUIRE(copy);
+    CHECK(run("for fd in /proc/self/fd/*; do readlink $fd | grep -q /dev/null && echo $fd; done")
+              .output.empty());
+    CHECK(run("ls /proc/$$/fd | sort -n | tr '\\n' ' '").output.starts_with("0 1 2 "));
+}
+
+TEST_CASE("work is what processors did, here and in programs, not how long it took", "[base][process]") {
+    const auto work_of = [](const std::string& script) {
+        const auto before = work_of_this_thread();
+        run(script);
+        return work_of_this_thread() - before;
+    };
+    // A stall: nobody works.
+    const auto begun = std::chrono::steady_clock::now();
+    const auto stalled = work_of("sleep 0.5");
+    CHECK(std::chrono::steady_clock::now() - begun >= 500ms);
+    CHECK(stalled < 250ms);
+    const auto busy = work_of("i=0; while [ $i -lt 400000 ]; do i=$((i + 1)); done");
+    CHECK(busy > 40ms);
+    CHECK(busy > stalled);
 }
 
 TEST_CASE("input larger than any pipe passes through", "[base][process]") {
