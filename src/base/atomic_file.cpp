@@ -22,11 +22,23 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
     return path.has_parent_path() ? path.parent_path() : ".";
 }
 
+// Whether nobody put it there who had no right to say whose the new one is: root, this process, or the owner
+// of the folder made it, or only these could have. In a folder like /tmp anybody makes a file of any name, or
+// a link to somebody's, before we come; ours must not become his, nor as open as his was.
+bool is_to_be_kept(const struct stat& old, const std::filesystem::path& path) {
+    struct stat folder {};
+    if (!S_ISREG(old.st_mode) || ::stat(folder_of(path).c_str(), &folder) != 0) return false;
+    const auto ours = [](uid_t user) { return user == 0 || user == ::geteuid(); };
+    const bool common = (folder.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+    if (common) return ours(old.st_uid) && old.st_nlink == 1;
+    return ours(folder.st_uid) || ours(old.st_uid) || old.st_uid == folder.st_uid;
+}
+
 // What can be kept of the file that it replaces: only root gives files away, another may have the group, and
 // there are file systems without either. What fails leaves it closer than it should be, never wider.
 void take_after(int fd, const std::filesystem::path& path) {
     struct stat old {};
-    const bool replaces = ::lstat(path.c_str(), &old) == 0 && S_ISREG(old.st_mode);
+    const bool replaces = ::lstat(path.c_str(), &old) == 0 && is_to_be_kept(old, path);
     if (replaces && ::fchown(fd, old.st_uid, old.st_gid) != 0) [[maybe_unused]]
         const int ignored = ::fchown(fd, static_cast<uid_t>(-1), old.st_gid);
     ::fchmod(fd, replaces ? old.st_mode & kPermissions : kMode);

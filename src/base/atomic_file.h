@@ -24,8 +24,9 @@ class AtomicFile {
     int fd() const { return fd_.get(); }
 
     // Makes it durable and puts it in place: with the mode of the file that was there, else 0640, and as far
-    // as this process may give files away with its owner and group. Nothing is followed: a link, a pipe or a
-    // device that has the name is replaced itself.
+    // as this process may give files away with its owner and group; but after nothing that a stranger put
+    // into a common folder. Nothing is followed: a link, a pipe or a device that has the name is replaced
+    // itself.
     Result<void> commit();
 
   private:

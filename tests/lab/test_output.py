@@ -106,6 +106,20 @@ def test_a_file_keeps_its_mode_and_owner(census, place):
         assert facts(target) == (0o604, census.owner, "mail" if folder == place else facts(census.state)[2])
 
 
+@pytest.mark.parametrize("mode", [0o1777, 0o777, 0o2775])
+def test_a_strangers_file_in_a_common_folder_does_not_become_the_report(census, place, mode):
+    place.chmod(mode)
+    target = place / "report"
+    target.write_text("waiting\n")
+    target.chmod(0o666)
+    shutil.chown(target, "nobody", "mail")
+    with open(target) as held:
+        assert report(census, target).returncode == 0 and is_whole(target, "text")
+        assert facts(target)[:2] == (0o640, "root")
+        assert held.read() == "waiting\n"
+    assert names(place) == {"report"}
+
+
 def test_root_first_then_the_timer(census):
     target = census.state.parent / "report.html"
     target.write_text("of an older version\n")  # root's

@@ -47,6 +47,28 @@ TEST_CASE("a file is replaced once it is whole", "[base][file]") {
     CHECK(place.files() == 1);
 }
 
+TEST_CASE("what anybody may have put there says nothing of the new file", "[base][file]") {
+    const Place place;
+    struct Case {
+        unsigned folder;
+        bool linked;
+        unsigned mode;  // of the new one
+    };
+    // The old one is ours, and 0606. Where others may write, a second name may be somebody's trap.
+    for (const Case& one : {Case{0755, false, 0606}, Case{0755, true, 0606}, Case{0777, false, 0606},
+                            Case{0777, true, 0640}, Case{01777, true, 0640}, Case{0775, true, 0640}}) {
+        CAPTURE(one.folder, one.linked);
+        fs::remove(place.path);
+        fs::remove(place.folder.path() / "second");
+        REQUIRE(write_file(place.path, "old", 0606));
+        if (one.linked) fs::create_hard_link(place.path, place.folder.path() / "second");
+        REQUIRE(::chmod(place.folder.path().c_str(), one.folder) == 0);
+        place.write("new");
+        CHECK(read_file(place.path, 10) == "new");
+        CHECK(place.mode() == one.mode);
+    }
+}
+
 TEST_CASE("what is not committed was never there", "[base][file]") {
     const Place place;
     {
