@@ -6,7 +6,7 @@
 #include <chrono>
 
 #include "base/printable.h"
-#include "base/process.h"
+#include "postfix/postmap.h"
 
 namespace postcensus::postfix {
 namespace {
@@ -58,7 +58,7 @@ Result<std::map<std::string, std::string>> look_up(const std::filesystem::path& 
                                                    const std::vector<std::string>& keys) {
     std::string input;
     for (const std::string& key : keys) input.append(key).append("\n");
-    auto ran = run_process({"postmap", "-c", config_dir.string(), "-q", "-", table}, input, kLookupPatience);
+    auto ran = run_postmap(config_dir, {"-q", "-", table}, input, kLookupPatience);
     if (!ran)
         return fail(ExitCode::unavailable,
                     fmt::format("cannot ask {}: {}", printable(table, 200), ran.error().message));

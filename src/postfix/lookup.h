@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Asks Postfix's own lookup tables, of whatever type, through postmap(1) -q. Blocks.
 //
-// postmap exits 0 if it found something, 1 and silent if not; whatever it says on standard error means that
-// it does not know (postmap(1), and tried): a database that is down is no "no".
+// postmap exits 0 if it found something, 1 and silent if not; whatever objection it has on standard error
+// (postmap.h) means that it does not know (postmap(1), and tried): a database that is down is no "no".
 #pragma once
 
 #include <filesystem>

@@ -14,9 +14,9 @@
 
 #include "base/file.h"
 #include "base/printable.h"
-#include "base/process.h"
 #include "base/unique_fd.h"
 #include "postfix/lapse.h"
+#include "postfix/postmap.h"
 
 namespace postcensus::postfix {
 namespace {
@@ -26,7 +26,7 @@ using namespace std::chrono_literals;
 constexpr unsigned kTableMode = 0644;  // smtpd reads it as user postfix
 constexpr std::string_view kBuildPrefix = ".build-";
 constexpr std::size_t kLargestTable = 1024UL * 1024 * 1024;
-constexpr std::size_t kHeadBytes = 1024UL * 1024;  // a head names each domain once
+constexpr std::size_t kHeadBlock = 64UL * 1024;
 constexpr std::string_view kSpareText = "# Empty: takes the place of a table that nobody tends.\n";
 // A table up to this size is asked for every key; of a larger one a sample is checked.
 constexpr std::size_t kCheckAll = 1000;
@@ -88,19 +88,20 @@ Result<void> TableFolder::make_folder() const {
     return {};
 }
 
-// An empty table is built. Nothing where that fails for another reason than its type (a full disk).
-Result<std::optional<std::string>> TableFolder::find_suffix() const {
-    using Suffix = std::optional<std::string>;
-    auto folder = TempFolder::create(settings_.maps, kBuildPrefix);
-    if (!folder) return Suffix{};
+Result<std::optional<TableFolder::TriedType>> TableFolder::try_type(
+    const std::filesystem::path& parent) const {
+    using Tried = std::optional<TriedType>;
+    auto folder = TempFolder::create(parent, kBuildPrefix);
+    if (!folder) return Tried{};
     const std::filesystem::path path = folder->path() / "empty";
-    if (auto written = write_file(path, "", kTableMode); !written) return Suffix{};
-    auto ran =
-        run_process({"postmap", "-c", settings_.config_dir.string(), type_ + ":" + path.string()}, {}, 60s);
+    if (auto written = write_file(path, "", kTableMode); !written) return Tried{};
+    auto ran = run_postmap(settings_.config_dir, {type_ + ":" + path.string()}, {}, 60s);
     if (!ran) return fail(ran.error());
     for (const std::string& suffix : index_suffixes())
-        if (std::filesystem::exists(path.string() + suffix)) return Suffix(suffix);
-    if (ran->errors.find("dictionary type") == std::string::npos) return Suffix{};
+        if (std::filesystem::exists(path.string() + suffix)) return Tried({suffix, ran->type_notice});
+    if (ran->errors.find("dictionary type") == std::string::npos &&
+        ran->errors.find("is not available for this OS distribution") == std::string::npos)  // from 3.11 on
+        return Tried{};
     return fail(
         ExitCode::configuration,
         fmt::format("this Postfix has no tables of type {}; take one that `postconf -m` names, in main.cf "
@@ -114,9 +115,9 @@ Result<void> TableFolder::prepare() {
     for (const auto& entry : std::filesystem::directory_iterator(settings_.maps, error))
         if (entry.path().filename().string().starts_with(kBuildPrefix))
             std::filesystem::remove_all(entry.path(), error);
-    auto suffix = find_suffix();
-    if (!suffix) return fail(suffix.error());
-    if (!*suffix) {
+    auto tried = try_type(settings_.maps);
+    if (!tried) return fail(tried.error());
+    if (!*tried) {
         // That of the index that lies there is more likely than the usual one; nothing is emptied on a guess.
         for (const std::string& other : index_suffixes())
             if (!std::filesystem::exists(index_path("directory")) &&
@@ -124,7 +125,7 @@ Result<void> TableFolder::prepare() {
                 suffix_ = other;
         return {};
     }
-    suffix_ = **suffix;
+    suffix_ = (*tried)->suffix;
     // After a change of table-type nobody tends the old type's overlays any more, and main.cf may still name
     // them.
     for (const char* name : {"unknown", "closed"})
@@ -140,11 +141,10 @@ Result<void> TableFolder::build(const std::filesystem::path& folder, const std::
                                 std::string_view head, std::string_view lines) const {
     const std::filesystem::path path = folder / name;
     if (auto written = write_file(path, head, lines, kTableMode); !written) return written;
-    auto ran = run_process({"postmap", "-c", settings_.config_dir.string(), type_ + ":" + path.string()}, {},
-                           kPostmapLimit);
+    auto ran = run_postmap(settings_.config_dir, {type_ + ":" + path.string()}, {}, kPostmapLimit);
     if (!ran) return fail(ran.error());
-    // postmap warns of a line that it skips, and ends with 0 all the same: any word from it means that the
-    // index is not the text.
+    // postmap warns of a line that it skips, and ends with 0 all the same: an objection means that the index
+    // is not the text.
     if (ran->status != 0 || !ran->errors.empty() || !ran->output.empty())
         return fail(
             ExitCode::cannot_write,
@@ -165,8 +165,7 @@ Result<void> TableFolder::check(const std::filesystem::path& folder, const Table
         input.append(entry.key).append(1, '\n');
         expected.emplace(entry.key, entry.value);
     }
-    auto ran = run_process({"postmap", "-c", settings_.config_dir.string(), "-q", "-",
-                            type_ + ":" + (folder / content.name).string()},
+    auto ran = run_postmap(settings_.config_dir, {"-q", "-", type_ + ":" + (folder / content.name).string()},
                            input, kPostmapLimit);
     if (!ran) return fail(ran.error());
     std::size_t right = 0;
@@ -245,10 +244,17 @@ std::string TableFolder::identity_of(const std::filesystem::path& text,
 std::optional<TableHead> TableFolder::head(const std::string& name) const {
     const UniqueFd fd(::open(text_path(name).c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd) return std::nullopt;
-    std::string text(kHeadBytes, '\0');
-    const ssize_t count = ::pread(fd.get(), text.data(), text.size(), 0);
-    if (count <= 0) return std::nullopt;
-    return parse_head(std::string_view(text).substr(0, static_cast<std::size_t>(count)));
+    // It names each domain once, and is as long as that takes: to its end, and no further into the table.
+    std::string text;
+    while (text.size() < kLargestTable && may_be_part_of_head(text)) {
+        const std::size_t before = text.size();
+        const std::size_t block = std::max(before, kHeadBlock);
+        text.resize(before + block);
+        const ssize_t count = ::pread(fd.get(), text.data() + before, block, static_cast<off_t>(before));
+        text.resize(before + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+        if (count <= 0) break;
+    }
+    return parse_head(text);
 }
 
 std::optional<Time> TableFolder::emptied_at(const std::string& name) const {
@@ -286,9 +292,8 @@ Result<std::vector<std::string>> TableFolder::keys(const std::string& name) cons
 }
 
 Result<std::string> TableFolder::read_index(const std::string& name) const {
-    auto ran = run_process(
-        {"postmap", "-c", settings_.config_dir.string(), "-s", type_ + ":" + text_path(name).string()}, {},
-        kPostmapLimit);
+    auto ran =
+        run_postmap(settings_.config_dir, {"-s", type_ + ":" + text_path(name).string()}, {}, kPostmapLimit);
     if (!ran) return fail(ran.error());
     if (ran->status == 0 && ran->errors.empty()) return ran->output;
     return fail(ExitCode::cannot_write,
@@ -299,9 +304,8 @@ Result<std::string> TableFolder::read_index(const std::string& name) const {
 
 Result<std::optional<std::string>> TableFolder::look_up(const std::string& name,
                                                         const std::string& key) const {
-    auto ran = run_process(
-        {"postmap", "-c", settings_.config_dir.string(), "-q", key, type_ + ":" + text_path(name).string()},
-        {}, 10s);
+    auto ran =
+        run_postmap(settings_.config_dir, {"-q", key, type_ + ":" + text_path(name).string()}, {}, 10s);
     if (!ran) return fail(ran.error());
     if (!ran->errors.empty() || ran->status > 1)
         return fail(ExitCode::unavailable,

@@ -38,6 +38,16 @@ class TableFolder {
 
     Result<void> make_folder() const;
 
+    // What postmap makes of this type, tried with an empty table in a folder inside `parent`. Nothing where
+    // that fails for another reason than the type (a full disk).
+    struct TriedType {
+        std::string suffix;  // what it calls the index
+        std::string notice;  // what it says against the type, if anything
+    };
+    Result<std::optional<TriedType>> try_type(const std::filesystem::path& parent) const;
+    // From now on the index is called so.
+    void set_suffix(std::string suffix) { suffix_ = std::move(suffix); }
+
     // Makes the folder if need be, checks that it can be written, drops what a killed publication left, and
     // learns what postmap calls an index of this type (from Postfix 3.11 on, hash: may be redirected to
     // lmdb). Before the first publication; whoever only looks up needs none of it.
@@ -73,7 +83,6 @@ class TableFolder {
     Result<void> check(const std::filesystem::path& folder, const TableContent& content) const;
     Result<void> put_out(const std::filesystem::path& folder, const std::string& name) const;
     std::string identity_of(const std::filesystem::path& text, const std::filesystem::path& index) const;
-    Result<std::optional<std::string>> find_suffix() const;
     Result<std::string> read_index(const std::string& name) const;
 
     Settings settings_;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace postcensus::postfix {
@@ -45,6 +46,13 @@ bool read_line(std::string_view name, std::string_view value, TableHead& head) {
     return true;
 }
 
+bool has_other_line(std::string_view text) {
+    for (std::size_t newline = text.find('\n'); newline != std::string_view::npos;
+         newline = text.find('\n', newline + 1))
+        if (newline + 1 < text.size() && text[newline + 1] != '#') return true;
+    return false;
+}
+
 }  // namespace
 
 std::string format_head(std::string_view table, const TableHead& head) {
@@ -57,6 +65,13 @@ std::string format_head(std::string_view table, const TableHead& head) {
     for (const auto& [domain, count] : head.counts) out += fmt::format("# count: {} {}\n", domain, count);
     out += kLastLine;
     return out;
+}
+
+bool may_be_part_of_head(std::string_view text) {
+    const std::size_t common = std::min(text.size(), kFirstLine.size());
+    if (text.substr(0, common) != kFirstLine.substr(0, common)) return false;
+    // Each of its lines is a comment, and so is its last one; behind it there are entries, or nothing.
+    return text.find(kLastLine) == std::string_view::npos && !has_other_line(text);
 }
 
 std::optional<TableHead> parse_head(std::string_view text) {

@@ -24,6 +24,9 @@ struct TableHead {
 
 std::string format_head(std::string_view table, const TableHead& head);
 
+// Whether a text that begins so may be a head that is not complete yet.
+bool may_be_part_of_head(std::string_view text);
+
 // Nothing if this is no head of ours, whole.
 std::optional<TableHead> parse_head(std::string_view text);
 

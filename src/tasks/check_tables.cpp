@@ -38,16 +38,44 @@ bool is_torn(const postfix::TableFolder& tables, const std::string& name) {
     return true;
 }
 
-void check_type(const postfix::Snapshot& snapshot, const postfix::OurTables& ours, const Tell& tell) {
+// The way to a type that lasts: first the indexes, then main.cf.
+std::string way_to_another_type(const std::vector<std::string>& types, const std::string& type) {
+    const bool has_lmdb = std::find(types.begin(), types.end(), "lmdb") != types.end();
+    const bool has_cdb = std::find(types.begin(), types.end(), "cdb") != types.end();
+    const std::string other = has_lmdb || !has_cdb ? "lmdb" : "cdb";
+    return fmt::format(
+        "{0}[general]\ntable-type = {1}\n"
+        "# systemctl reload postcensus-watch (where it does not run: postcensus sync); when the new indexes "
+        "are in the folder,\n# {1}: instead of {2}: before our tables in main.cf, and postfix reload",
+        has_lmdb || has_cdb ? "" : "apt-get install postfix-lmdb\n# and:\n", other, type);
+}
+
+// Also learns what the index is called here.
+void check_type(const postfix::Snapshot& snapshot, const postfix::OurTables& ours,
+                postfix::TableFolder& tables, const Tell& tell) {
     const auto& types = snapshot.table_types;
-    if (std::find(types.begin(), types.end(), ours.type) != types.end()) {
-        tell(Finding::ok(kTablesArea, "table-type", ours.type));
+    if (std::find(types.begin(), types.end(), ours.type) == types.end()) {
+        tell(Finding::fail(kTablesArea, "table-type",
+                           fmt::format("this Postfix has no tables of the type {} (postconf -m)", ours.type),
+                           fmt::format("apt-get install postfix-{}\n# or:\n[general]\ntable-type = {}",
+                                       ours.type, postfix::shown(snapshot.value("default_database_type")))));
         return;
     }
-    tell(Finding::fail(kTablesArea, "table-type",
-                       fmt::format("this Postfix has no tables of the type {} (postconf -m)", ours.type),
-                       fmt::format("apt-get install postfix-{}\n# or:\n[general]\ntable-type = {}", ours.type,
-                                   postfix::shown(snapshot.value("default_database_type")))));
+    std::error_code error;
+    const auto tried = tables.try_type(std::filesystem::temp_directory_path(error));
+    if (!tried) {
+        tell(Finding::fail(kTablesArea, "table-type", tried.error().message,
+                           way_to_another_type(types, ours.type)));
+        return;
+    }
+    if (*tried) tables.set_suffix((*tried)->suffix);
+    if (!*tried || (*tried)->notice.empty())
+        tell(Finding::ok(kTablesArea, "table-type", ours.type));
+    else
+        tell(Finding::warn(
+            kTablesArea, "table-type",
+            fmt::format("Postfix says of tables of the type {}: {}", ours.type, printable((*tried)->notice)),
+            way_to_another_type(types, ours.type)));
 }
 
 // By owners and modes, as Postfix's own user meets them.
@@ -120,8 +148,8 @@ void check_tables(const CheckScene& scene, const Tell& tell) {
     const auto& snapshot = scene.postfix.get();
     auto ours = our_tables(scene);
     if (!snapshot || !ours) return;  // check_postfix says it
-    check_type(*snapshot, *ours, tell);
-    const postfix::TableFolder tables(scene.configuration.postfix, ours->type);
+    postfix::TableFolder tables(scene.configuration.postfix, ours->type);
+    check_type(*snapshot, *ours, tables, tell);
     if (std::none_of(postfix::kTables.begin(), postfix::kTables.end(),
                      [&](const char* name) { return present(tables.text_path(name)); })) {
         tell(Finding::warn(kTablesArea, ours->maps.string(),

@@ -97,6 +97,15 @@ TEST_CASE("what is no head of ours is none", "[postfix][table_head]") {
         INFO(one);
         CHECK_FALSE(parse_head(one));
     }
+    // Of a part it is known whether there may be more.
+    for (std::size_t length = 0; length < text.size(); ++length) {
+        CAPTURE(length);
+        CHECK(may_be_part_of_head(text.substr(0, length)));
+        CHECK_FALSE(parse_head(text.substr(0, length)));
+    }
+    for (const std::string& none : {text, text + "a@c.example\tOK\n", std::string("a@c.example\tOK\n"),
+                                    text.substr(0, text.size() - 5) + "\na@c.example\tOK\n"})
+        CHECK_FALSE(may_be_part_of_head(none));
     // A later version may say more.
     const auto more = parse_head(with("# generation: 42\n", "# generation: 42\n# digest: abc\n"));
     REQUIRE(more);

@@ -62,6 +62,23 @@ TEST_CASE("Postfix finds what was published", "[postfix][table]") {
     }
 }
 
+TEST_CASE("a head is read whole, however many domains it names", "[postfix][table]") {
+    const Maps maps("lmdb");
+    for (const int domains : {1, 1'000, 40'000}) {
+        TableHead head{.state_id = "0123abcd", .generation = domains, .written = kNoon};
+        for (int i = 0; i < domains; ++i)
+            head.counts["a-domain-of-a-usual-length-" + std::to_string(i) + ".example"] = i;
+        const std::string text = format_head("directory", head);
+        REQUIRE(write_file(maps.path("directory"), text + "a@c.example\tOK\n", 0644));
+        const auto read = maps.tables.head("directory");
+        REQUIRE(read);
+        CHECK(read->generation == domains);
+        CHECK(read->counts == head.counts);
+        REQUIRE(write_file(maps.path("directory"), text.substr(0, text.size() - 1), 0644));
+        CHECK_FALSE(maps.tables.head("directory"));
+    }
+}
+
 TEST_CASE("keys of every kind survive", "[postfix][table]") {
     std::vector<KeyValue> entries{{"@d.example", "OK"}};
     for (const char* local : {"plain",        "j smith", "j  smith", "a\"b",   "a\\b", "a@b", "a,b",  "a#b",
