@@ -34,7 +34,7 @@ extern const Command kSync, kWatch, kFailsafe, kReport, kExplain, kProbe, kScan,
 
 // Loads the configuration as root if we are root (it names secrets), then becomes the owner of the state's
 // folder.
-Result<config::Configuration> load_configuration(const Globals& globals);
+Result<config::Configuration> load_configuration(const Globals& globals, config::Secrets secrets);
 
 // Has what a command wrote decided and published, here or by the running `watch`. 75 if that one does not get
 // there in time.

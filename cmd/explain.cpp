@@ -24,7 +24,7 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     const std::vector<std::string> addresses = words(arguments, "address");
     if (addresses.size() != 1)
         return fail(ExitCode::usage, "explain wants one address, or @domain for its catch-all");
-    auto configuration = load_configuration(globals);
+    auto configuration = load_configuration(globals, config::Secrets::left);
     if (!configuration) return fail(configuration.error());
     auto explanation = tasks::explain(*std::move(configuration), addresses.front());
     if (!explanation) return fail(explanation.error());

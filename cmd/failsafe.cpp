@@ -26,7 +26,7 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     std::filesystem::path maps;
     if (arguments.contains("maps")) {
         maps = arguments["maps"].as<std::string>();
-    } else if (auto loaded = config::load(globals.config); loaded) {
+    } else if (auto loaded = config::load(globals.config, config::Secrets::left); loaded) {
         maps = loaded->postfix.maps;
     } else {
         maps = kDefaultMaps;

@@ -66,7 +66,7 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
                                    : "";
     if (addresses->empty() == domain.empty())
         return fail(ExitCode::usage, "forget wants addresses, or --domain D");
-    auto configuration = load_configuration(globals);
+    auto configuration = load_configuration(globals, config::Secrets::left);
     if (!configuration) return fail(configuration.error());
     auto state = store::Database::open(configuration->state.path, store::Database::Mode::existing, 10s);
     if (!state) return fail(state.error());

@@ -140,8 +140,8 @@ Result<ExitCode> run(const std::vector<std::string>& words) {
 
 }  // namespace
 
-Result<config::Configuration> load_configuration(const Globals& globals) {
-    auto configuration = config::load(globals.config);
+Result<config::Configuration> load_configuration(const Globals& globals, config::Secrets secrets) {
+    auto configuration = config::load(globals.config, secrets);
     if (!configuration) return configuration;
     if (auto became = become_owner_of(configuration->state.path.parent_path()); !became)
         return fail(became.error());

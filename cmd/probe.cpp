@@ -61,7 +61,7 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     auto addresses = parse_addresses(words(arguments, "address"));
     if (!addresses) return fail(addresses.error());
     if (addresses->empty()) return fail(ExitCode::usage, "probe wants an address, or several");
-    auto configuration = load_configuration(globals);
+    auto configuration = load_configuration(globals, config::Secrets::left);
     if (!configuration) return fail(configuration.error());
     const bool record = arguments.contains("record");
     auto state = store::Database::open(

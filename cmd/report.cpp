@@ -150,7 +150,7 @@ Result<ExitCode> write_report_to(const std::string& path, const config::Configur
 Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     auto wish = parse(arguments);
     if (!wish) return fail(wish.error());
-    auto configuration = config::load(globals.config);
+    auto configuration = config::load(globals.config, config::Secrets::left);
     if (!configuration) return fail(configuration.error());
     const std::filesystem::path folder = configuration->state.path.parent_path();
     if (!arguments.contains("output")) {

@@ -28,7 +28,7 @@ Result<std::optional<config::Configuration>> find_configuration(const Globals& g
     const bool named = globals.config != Globals{}.config;
     if (!named && !std::filesystem::exists(globals.config, ignored))
         return std::optional<config::Configuration>{};
-    auto configuration = config::load(globals.config);
+    auto configuration = config::load(globals.config, config::Secrets::left);
     if (configuration) return std::optional(*std::move(configuration));
     if (named) return fail(configuration.error());
     std::cerr << "postcensus: going on without the configuration: " << configuration.error().message << "\n";

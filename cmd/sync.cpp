@@ -117,7 +117,7 @@ Result<ExitCode> read_and_publish(config::Configuration& configuration,
 }
 
 Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
-    auto configuration = load_configuration(globals);
+    auto configuration = load_configuration(globals, config::Secrets::read);
     if (!configuration) return fail(configuration.error());
     auto directories = pick(*configuration, words(arguments, "directory"));
     if (!directories) return fail(directories.error());

@@ -300,7 +300,7 @@ std::chrono::milliseconds Configuration::longest_lease() const {
     return longest;
 }
 
-Result<Configuration> load(const std::filesystem::path& file) {
+Result<Configuration> load(const std::filesystem::path& file, Secrets secrets) {
     auto text = read_file(file, kLargestFile);
     if (!text)
         return fail(ExitCode::configuration,
@@ -329,7 +329,7 @@ Result<Configuration> load(const std::filesystem::path& file) {
             draft.settings.name = section.name.substr(10);
             if (auto bound = bind_directory(file.string(), section.name, draft).bind(section); !bound)
                 return fail(bound.error());
-            if (auto finished = finish_directory(file.string(), section, draft); !finished)
+            if (auto finished = finish_directory(file.string(), section, draft, secrets); !finished)
                 return fail(finished.error());
             out.directories.push_back(std::move(draft.settings));
         } else if (section.name.starts_with("route.") && section.name.size() > 6) {

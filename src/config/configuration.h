@@ -63,7 +63,11 @@ struct Configuration {
     std::chrono::milliseconds longest_lease() const;
 };
 
-Result<Configuration> load(const std::filesystem::path& file);
+// Who talks to no directory reads no secret: such a command works for whoever can read the configuration.
+enum class Secrets { read, left };
+
+// With Secrets::left it says nothing of them, and talks to no directory.
+Result<Configuration> load(const std::filesystem::path& file, Secrets secrets = Secrets::read);
 
 // Every key that a file may have, as "section key": for the test that all are documented.
 std::vector<std::string> known_keys();

@@ -23,8 +23,8 @@ bool is_attribute_name(const std::string& name) {
 
 class Finisher {
   public:
-    Finisher(const std::string& file, const IniSection& section, DirectoryDraft& draft)
-        : file_(file), section_(section), draft_(draft), settings_(draft.settings) {}
+    Finisher(const std::string& file, const IniSection& section, DirectoryDraft& draft, Secrets secrets)
+        : file_(file), section_(section), draft_(draft), settings_(draft.settings), secrets_(secrets) {}
 
     Result<void> run() {
         settings_.flavour = draft_.flavour == "ldap" ? directory::Flavour::ldap : directory::Flavour::ad;
@@ -67,6 +67,7 @@ class Finisher {
     Result<void> login() {
         if (settings_.bind == directory::Bind::gssapi) {
             if (draft_.keytab.empty()) return bad("keytab", "bind = gssapi needs the keytab of the account");
+            if (secrets_ == Secrets::left) return {};
             auto keytab = find_secret(draft_.keytab);
             if (!keytab) return bad("keytab", keytab.error().message);
             settings_.keytab = *keytab;
@@ -74,6 +75,7 @@ class Finisher {
         }
         if (settings_.bind_dn.empty()) return bad("bind-dn", "an empty name would be an anonymous login");
         if (draft_.password_file.empty()) return bad("password-file", "it must be written");
+        if (secrets_ == Secrets::left) return {};
         auto password = read_secret(draft_.password_file);
         if (!password) return bad("password-file", password.error().message);
         settings_.password = *password;
@@ -106,6 +108,7 @@ class Finisher {
     const IniSection& section_;
     DirectoryDraft& draft_;
     directory::Settings& settings_;
+    Secrets secrets_;
 };
 
 }  // namespace
@@ -132,8 +135,9 @@ SectionBinder bind_directory(const std::string& file, const std::string& section
     return binder;
 }
 
-Result<void> finish_directory(const std::string& file, const IniSection& section, DirectoryDraft& draft) {
-    return Finisher(file, section, draft).run();
+Result<void> finish_directory(const std::string& file, const IniSection& section, DirectoryDraft& draft,
+                              Secrets secrets) {
+    return Finisher(file, section, draft, secrets).run();
 }
 
 }  // namespace postcensus::config

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "config/configuration.h"
 #include "config/section.h"
 #include "directory/settings.h"
 
@@ -17,7 +18,8 @@ struct DirectoryDraft {
 
 SectionBinder bind_directory(const std::string& file, const std::string& section, DirectoryDraft& draft);
 
-// Fits the keys together and reads the secrets.
-Result<void> finish_directory(const std::string& file, const IniSection& section, DirectoryDraft& draft);
+// Fits the keys together, and reads the secrets unless they are left.
+Result<void> finish_directory(const std::string& file, const IniSection& section, DirectoryDraft& draft,
+                              Secrets secrets);
 
 }  // namespace postcensus::config

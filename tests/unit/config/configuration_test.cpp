@@ -30,6 +30,10 @@ class Files {
     }
     std::string path(const std::string& name) const { return (folder_.path() / name).string(); }
 
+    Result<Configuration> load_without_secrets(const std::string& text) const {
+        return config::load(write("postcensus.conf", text), config::Secrets::left);
+    }
+
     // PASSWORD in the text stands for the path of the password file, FOLDER for its folder.
     Result<Configuration> load(std::string text) const {
         for (const auto& [word, value] :
@@ -266,4 +270,26 @@ TEST_CASE("keys are known by section", "[config][configuration]") {
         CAPTURE(key);
         CHECK(std::count(keys.begin(), keys.end(), key) == 1);
     }
+}
+
+TEST_CASE("who talks to no directory reads no secret", "[config]") {
+    const Files files;
+    struct Case {
+        const char* section;
+        const char* key;  // at fault where secrets are read
+    };
+    const std::string head = "[directory.corp]\nuri = ldaps://dc1.corp.example\nbase = DC=corp,DC=example\n";
+    for (const Case& one : {Case{"bind-dn = CN=a\npassword-file = /nonexistent/corp\n", "password-file"},
+                            Case{"bind = gssapi\nkeytab = /nonexistent/corp.keytab\n", "keytab"}}) {
+        CAPTURE(one.section);
+        const auto without = files.load_without_secrets(head + one.section + kRoute);
+        if (!without) FAIL(without.error().message);
+        CHECK(without->directories.at(0).password.empty());
+        const auto with = files.load(head + one.section + kRoute);
+        REQUIRE_FALSE(with);
+        CHECK(with.error().message.find(one.key) != std::string::npos);
+    }
+    // All else is as strict as ever.
+    CHECK_FALSE(files.load_without_secrets(head + "bind-dn = CN=a\n" + kRoute));
+    CHECK_FALSE(files.load_without_secrets(head + "password-file = /x\n" + kRoute));
 }
