@@ -4,10 +4,15 @@
 
 #include <spdlog/spdlog.h>
 
-#include <thread>
+#include <cerrno>
+#include <csignal>
+#include <system_error>
 
+#include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "base/signals.h"
 #include "cmd/command.h"
 #include "store/health.h"
 #include "tasks/decider.h"
@@ -18,7 +23,13 @@ namespace {
 namespace po = boost::program_options;
 using namespace std::chrono_literals;
 
+using Clock = std::chrono::steady_clock;
+
 constexpr auto kPatience = 30s;
+constexpr auto kRetry = 5s;
+constexpr auto kLeaseCheck = 1s;
+constexpr auto kSayAgain = 10min;
+constexpr std::size_t kRoom = 1024UL * 1024;  // a start writes less
 
 void add_options(po::options_description& options) {
     options.add_options()("once", "handle all that is there and due, then end");
@@ -29,34 +40,99 @@ bool outgrown(const config::Configuration& configuration) {
     return version && version->found > version->newest;
 }
 
-// Where no `watch` runs, at its start and for a moment at a reload, a command that decides by itself may have
-// the decider's lock: that does not take long.
-Result<tasks::WatchEnd> watch(const config::Configuration& configuration, bool once) {
-    const auto end = std::chrono::steady_clock::now() + kPatience;
-    for (;;) {
-        auto ended = tasks::watch(configuration, once);
-        const bool busy = !ended && ended.error().code == ExitCode::try_again;
-        if (!busy || outgrown(configuration) || std::chrono::steady_clock::now() >= end ||
-            tasks::last_decider_is_watch(configuration))
-            return ended;
-        notify_alive();
-        std::this_thread::sleep_for(100ms);
-    }
+std::filesystem::path state_folder(const config::Configuration& configuration) {
+    return configuration.state.path.parent_path();
 }
 
+bool lacks_room(const Failure& failure, const config::Configuration& configuration) {
+    if (failure.code != ExitCode::cannot_write) return false;
+    for (const std::string& words : {std::generic_category().message(ENOSPC),
+                                     std::generic_category().message(EDQUOT), std::string("disk is full")})
+        if (failure.message.find(words) != std::string::npos) return true;
+    // SQLite does not always say why.
+    return !has_room(state_folder(configuration), kRoom) || !has_room(configuration.postfix.maps, kRoom);
+}
+
+tasks::WatchEnd end_by(int signal) {
+    return signal == SIGHUP ? tasks::WatchEnd::reload : tasks::WatchEnd::stopped;
+}
+
+// What goes on from one configuration to the next.
+class Service {
+  public:
+    Service(SignalSource signals, bool once) : signals_(std::move(signals)), once_(once) {}
+
+    // Where no `watch` runs, at its start a command that decides by itself may have the decider's lock: that
+    // does not take long. A full disk may.
+    Result<tasks::WatchEnd> watch(const config::Configuration& configuration) {
+        const Clock::time_point end = Clock::now() + kPatience;
+        for (;;) {
+            auto ended = tasks::watch(configuration, once_, tenure_);
+            if (ended) return ended;
+            const Failure& failure = ended.error();
+            if (!once_ && lacks_room(failure, configuration)) {
+                if (auto told = wait_for_room(configuration, failure)) return end_by(*told);
+                continue;
+            }
+            if (failure.code != ExitCode::try_again || outgrown(configuration) || Clock::now() >= end ||
+                tasks::last_decider_is_watch(configuration))
+                return ended;
+            notify_alive();
+            if (auto told = signals_.wait(100ms)) return end_by(*told);
+        }
+    }
+
+    // What came between two configurations.
+    std::optional<int> take_signal() { return signals_.take(); }
+
+  private:
+    // The state cannot be opened or written: nothing is decided, nothing published, and what is out says so
+    // by its leases. Returns a signal, or nothing when it is time for another try.
+    std::optional<int> wait_for_room(const config::Configuration& configuration, const Failure& failure) {
+        const Clock::time_point end = Clock::now() + kRetry;
+        if (Clock::now() >= say_again_) {
+            log_failure(failure);
+            spdlog::error(
+                "the disk is full: until there is room, rejections end when their time is over, and "
+                "nothing else is decided or published; df -h {} {}",
+                state_folder(configuration).string(), configuration.postfix.maps.string());
+            say_again_ = Clock::now() + kSayAgain;
+        }
+        // It has started, as far as that is possible: to end it and start it again would help nobody.
+        notify_ready("the disk is full: " + failure.message);
+        while (Clock::now() < end) {
+            tasks::end_leases(tenure_, configuration, now());
+            notify_alive();
+            if (auto told = signals_.wait(kLeaseCheck)) return told;
+        }
+        return std::nullopt;
+    }
+
+    SignalSource signals_;
+    bool once_;
+    tasks::Tenure tenure_;
+    Clock::time_point say_again_;
+};
+
 Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
-    auto configuration = load_configuration(globals);
+    hold_signals();
+    auto configuration = load_configuration(globals, config::Secrets::read);
     if (!configuration) return fail(configuration.error());
-    auto ended = watch(*configuration, arguments.contains("once"));
+    auto signals = SignalSource::open();
+    if (!signals) return fail(signals.error());
+    Service service(*std::move(signals), arguments.contains("once"));
+    auto ended = service.watch(*configuration);
     // The new configuration takes effect whole, or not at all.
     while (ended && *ended != tasks::WatchEnd::stopped) {
+        if (const auto told = service.take_signal()) ended = end_by(*told);
+        if (*ended == tasks::WatchEnd::stopped) break;
         if (*ended == tasks::WatchEnd::anew) {
-            ended = watch(*configuration, false);
+            ended = service.watch(*configuration);
             continue;
         }
         auto next = config::load(globals.config);
         if (next) {
-            ended = watch(*next, false);
+            ended = service.watch(*next);
             if (ended) {
                 configuration = std::move(next);
                 continue;
@@ -65,7 +141,7 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
         }
         spdlog::error("the new configuration is not used, the old one stays: {}",
                       (next ? ended.error() : next.error()).message);
-        ended = watch(*configuration, false);
+        ended = service.watch(*configuration);
     }
     if (!ended) return fail(ended.error());
     return ExitCode::done;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <system_error>
@@ -58,6 +59,17 @@ Result<void> write_file(const std::filesystem::path& path, std::string_view head
     if (::fchmod(fd.get(), mode) != 0 || ::fsync(fd.get()) != 0)
         return fail(ExitCode::cannot_write, describe_errno("cannot write", path, errno));
     return {};
+}
+
+bool has_room(const std::filesystem::path& folder, std::size_t size) {
+    const auto is_full = [](int error) { return error == ENOSPC || error == EDQUOT; };
+    const UniqueFd fd(::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
+    if (!fd) return !is_full(errno);
+    const std::string block(64UL * 1024, 'x');  // no hole, nothing to compress away at the end
+    for (std::size_t written = 0; written < size; written += block.size())
+        if (::write(fd.get(), block.data(), std::min(block.size(), size - written)) < 0)
+            return !is_full(errno);
+    return ::fsync(fd.get()) == 0 || !is_full(errno);
 }
 
 Result<void> sync_folder(const std::filesystem::path& folder) {

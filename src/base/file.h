@@ -23,6 +23,9 @@ Result<void> write_file(const std::filesystem::path& path, std::string_view head
 // Writes all of it. `path` is for the error only.
 Result<void> write_all(int fd, std::string_view content, const std::filesystem::path& path);
 
+// Whether a file of this size finds room in this folder: tried. True too where it fails for another reason.
+bool has_room(const std::filesystem::path& folder, std::size_t size);
+
 // Makes renames in a folder durable.
 Result<void> sync_folder(const std::filesystem::path& folder);
 

@@ -14,26 +14,37 @@
 #include "base/file.h"
 
 namespace postcensus {
+namespace {
+
+constexpr mode_t kOwnersAlone = 0600;
+constexpr int kAttempts = 10;
+
+}  // namespace
 
 Result<std::optional<LockFile>> LockFile::try_lock(const std::filesystem::path& path,
                                                    const std::string& content) {
-    UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
-    if (!fd) return fail(ExitCode::cannot_write, describe_errno("cannot open the lock", path, errno));
-    auto lock = hold(std::move(fd), path);
-    if (lock && *lock) (*lock)->rewrite(content);
-    return lock;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+        UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kOwnersAlone));
+        if (!fd) return fail(ExitCode::cannot_write, describe_errno("cannot open the lock", path, errno));
+        // An older version's, or made by hand; or not ours, and then it stays as it is.
+        std::ignore = ::fchmod(fd.get(), kOwnersAlone);
+        if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+            if (errno == EWOULDBLOCK) return std::optional<LockFile>{};
+            return fail(ExitCode::cannot_write, describe_errno("cannot lock", path, errno));
+        }
+        LockFile lock(std::move(fd));
+        if (!lock.is_at(path)) continue;  // removed between the two
+        lock.rewrite(content);
+        return std::optional<LockFile>(std::move(lock));
+    }
+    return fail(ExitCode::try_again, path.string() + ": the lock is removed as soon as it is made");
 }
 
-Result<std::optional<LockFile>> LockFile::try_lock_folder(const std::filesystem::path& folder) {
-    UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!fd) return fail(ExitCode::cannot_write, describe_errno("cannot open the folder", folder, errno));
-    return hold(std::move(fd), folder);
-}
-
-Result<std::optional<LockFile>> LockFile::hold(UniqueFd fd, const std::filesystem::path& path) {
-    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return std::optional<LockFile>(LockFile(std::move(fd)));
-    if (errno == EWOULDBLOCK) return std::optional<LockFile>{};
-    return fail(ExitCode::cannot_write, describe_errno("cannot lock", path, errno));
+bool LockFile::is_at(const std::filesystem::path& path) const {
+    struct stat held {};
+    struct stat named {};
+    return ::fstat(fd_.get(), &held) == 0 && ::lstat(path.c_str(), &named) == 0 &&
+           held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 
 // "1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF"; a "->" in front of FLOCK waits. The inode is enough: the

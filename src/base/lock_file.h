@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // A lock that one process holds at a time (flock(2)); it goes with the process, however that ends. The file
 // stays, and says who held it last.
+//
+// Whoever can open a file, for reading too, can lock it, and so keep us from our work: the file is its
+// owner's alone, and a folder or a file that others can read is never locked.
 #pragma once
 
 #include <filesystem>
@@ -19,9 +22,6 @@ class LockFile {
     static Result<std::optional<LockFile>> try_lock(const std::filesystem::path& path,
                                                     const std::string& content);
 
-    // The same for a folder, which says nothing of who holds it.
-    static Result<std::optional<LockFile>> try_lock_folder(const std::filesystem::path& folder);
-
     // Who holds it, and what the file says; nothing if nobody does. Only looks (/proc/locks): to try the
     // lock, even for a moment, would turn away whoever wants it just then.
     struct Holder {
@@ -33,9 +33,11 @@ class LockFile {
     // Writes new content: the holder's facts changed.
     void rewrite(const std::string& content);
 
+    // Whether the file that was locked still has this name: one that was removed keeps nobody away.
+    bool is_at(const std::filesystem::path& path) const;
+
   private:
     explicit LockFile(UniqueFd fd) : fd_(std::move(fd)) {}
-    static Result<std::optional<LockFile>> hold(UniqueFd fd, const std::filesystem::path& path);
     UniqueFd fd_;
 };
 

@@ -32,9 +32,9 @@ void note_size(Writer& writer, Time now);
 // Whether `watch` finds the log of Postfix, for the report: since when it does not.
 void note_log(Writer& writer, bool present, Time now);
 
-// What an operator, or failsafe, did.
+// What an operator, failsafe or the decider did beside the flow.
 struct CommandRun {
-    std::string name;   // approve, forget, failsafe
+    std::string name;   // approve, forget, failsafe, decider
     std::string user;   // who ran it
     std::string words;  // to what, and how much of it
 };

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "postfix/lapse.h"
 #include "store/addresses.h"
 #include "store/directories.h"
@@ -110,8 +111,20 @@ bool last_decider_is_watch(const config::Configuration& configuration) {
 std::filesystem::path lock_path(const config::Configuration& configuration) {
     return configuration.state.path.parent_path() / "decider";
 }
+std::filesystem::path tables_lock_path(const config::Configuration& configuration) {
+    return configuration.postfix.maps / ".publisher";
+}
 std::filesystem::path wake_path(const config::Configuration& configuration) {
     return configuration.state.path.parent_path() / "wake";
+}
+
+void end_leases(Tenure& tenure, const config::Configuration& configuration, Time now) {
+    auto lapsed = postfix::lapse_tables(configuration.postfix.maps, now);
+    if (!lapsed) return log_failure(lapsed.error());
+    for (const postfix::Lapsed& one : *lapsed) {
+        spdlog::warn("emptied the table {}: {}", one.table, one.why);
+        tenure.unnoted().push_back({one.table, now, one.why + ", and the disk was full"});
+    }
 }
 
 Result<void> note_domains(const config::Configuration& configuration, store::Database& state) {
@@ -123,9 +136,22 @@ Result<void> note_domains(const config::Configuration& configuration, store::Dat
     return replaced ? Result<void>{} : fail(replaced.error());
 }
 
-Result<std::unique_ptr<Decider>> Decider::try_become(const config::Configuration& configuration,
+// Its words are for people.
+Result<void> take_tables(Tenure& tenure, const config::Configuration& configuration) {
+    auto taken = tenure.take(tables_lock_path(configuration),
+                             fmt::format("{} {}\n", ::getpid(), configuration.state.path.string()));
+    if (!taken) return fail(taken.error());
+    if (*taken) return {};
+    return fail(ExitCode::try_again,
+                fmt::format("another Postcensus, with another state than {}, publishes into {}; give each "
+                            "its own [general] maps",
+                            configuration.state.path.string(), configuration.postfix.maps.string()));
+}
+
+Result<std::unique_ptr<Decider>> Decider::try_become(Tenure& tenure,
+                                                     const config::Configuration& configuration,
                                                      store::Database& state, Time now) {
-    auto lock = LockFile::try_lock(lock_path(configuration), lock_content(configuration));
+    auto lock = tenure.take(lock_path(configuration), lock_content(configuration));
     if (!lock) return fail(lock.error());
     if (!*lock) return std::unique_ptr<Decider>{};
     auto type = postfix::resolve_table_type(configuration.postfix);
@@ -136,72 +162,92 @@ Result<std::unique_ptr<Decider>> Decider::try_become(const config::Configuration
     if (!delimiters) return fail(delimiters.error());
     postfix::TableFolder tables(configuration.postfix, *type);
     if (auto made = tables.make_folder(); !made) return fail(made.error());
-    auto tables_lock = LockFile::try_lock_folder(configuration.postfix.maps);
-    if (!tables_lock) return fail(tables_lock.error());
-    if (!*tables_lock)
-        return fail(
-            ExitCode::try_again,
-            fmt::format("another Postcensus, with another state than {}, publishes into {}; give each "
-                        "its own [general] maps",
-                        configuration.state.path.string(), configuration.postfix.maps.string()));
+    if (auto taken = take_tables(tenure, configuration); !taken) return fail(taken.error());
     if (auto prepared = tables.prepare(); !prepared) return fail(prepared.error());
     Publisher publisher(configuration, tables, *state_id, *delimiters);
-    std::unique_ptr<Decider> decider(
-        new Decider(configuration, *std::move(*lock), *std::move(*tables_lock), std::move(publisher)));
+    std::unique_ptr<Decider> decider(new Decider(tenure, configuration, std::move(publisher)));
     if (auto recovered = decider->recover(state, now); !recovered) return fail(recovered.error());
     return decider;
 }
 
-Decider::Decider(const config::Configuration& configuration, LockFile lock, LockFile tables_lock,
-                 Publisher publisher)
-    : configuration_(configuration),
-      lock_(std::move(lock)),
-      tables_lock_(std::move(tables_lock)),
-      publisher_(std::move(publisher)) {}
+Decider::Decider(Tenure& tenure, const config::Configuration& configuration, Publisher publisher)
+    : tenure_(tenure), configuration_(configuration), publisher_(std::move(publisher)) {}
+
+Result<void> Decider::mend_folder() {
+    if (tenure_.holds(tables_lock_path(configuration_))) return {};
+    std::error_code ignored;
+    const bool stands = std::filesystem::exists(configuration_.postfix.maps, ignored);
+    if (auto made = publisher_.tables().make_folder(); !made) return made;
+    if (auto taken = take_tables(tenure_, configuration_); !taken) return taken;
+    spdlog::warn("{} was removed; it is made again, and what else is missing is written again",
+                 (stands ? tables_lock_path(configuration_) : configuration_.postfix.maps).string());
+    return {};
+}
+
+// What stands in tables that this state does not know of.
+struct Decider::Foreign {
+    bool any = false;
+    bool of_another_state = false;
+    std::vector<mail::Address> accepted;
+};
+
+Result<Decider::Foreign> Decider::take_over(const std::string& state_id, const Publications& known,
+                                            Time now) {
+    const postfix::TableFolder& tables = publisher_.tables();
+    Foreign foreign;
+    for (const std::string table : {"unknown", "closed", "directory", "learned"}) {
+        auto keys = foreign_keys(tables, table, state_id, known);
+        if (!keys) return fail(keys.error());
+        if (!*keys) continue;
+        const auto head = tables.head(table);
+        const bool of_another = !head || head->state_id != state_id;
+        foreign.any = true;
+        foreign.of_another_state = foreign.of_another_state || of_another;
+        // What this state has no evidence for is nobody's to refuse.
+        if (table == "unknown" || table == "closed") {
+            if (auto emptied = postfix::empty_table(configuration_.postfix.maps, table); !emptied)
+                return fail(emptied.error());
+            tenure_.unnoted().push_back(
+                {table, now,
+                 of_another ? "it was of another state than this one" : "it was newer than this state"});
+            continue;
+        }
+        for (const std::string& key : **keys)
+            if (auto address = mail::Address::from_external(key))
+                foreign.accepted.push_back(*std::move(address));
+    }
+    return foreign;
+}
 
 Result<void> Decider::recover(store::Database& state, Time now) {
     auto known = state.read([](SQLite::Database& db) { return store::load_publications(db); });
     auto state_id = state.state_id();
     if (!known) return fail(known.error());
     if (!state_id) return fail(state_id.error());
-    const postfix::TableFolder& tables = publisher_.tables();
-
-    bool newer = false;
-    bool of_another = false;
-    std::vector<mail::Address> accepted;
-    for (const char* table : {"unknown", "closed", "directory", "learned"}) {
-        auto keys = foreign_keys(tables, table, *state_id, *known);
-        if (!keys) return fail(keys.error());
-        if (!*keys) continue;
-        newer = true;
-        const auto head = tables.head(table);
-        of_another = of_another || !head || head->state_id != *state_id;
-        // What this state has no evidence for is nobody's to refuse.
-        if (const std::string name = table; name == "unknown" || name == "closed") {
-            if (auto emptied = postfix::empty_table(configuration_.postfix.maps, name); !emptied)
-                return emptied;
-            continue;
-        }
-        for (const std::string& key : **keys)
-            if (auto address = mail::Address::from_external(key)) accepted.push_back(*std::move(address));
-    }
+    auto foreign = take_over(*state_id, *known, now);
+    if (!foreign) return fail(foreign.error());
+    std::vector<Published> withdrawn;
+    for (const Withdrawn& one : tenure_.unnoted())
+        withdrawn.push_back(as_withdrawn(publisher_.tables(), one.table, *known, one.at, one.why));
     const auto adopted = state.write([&](store::Writer& writer) -> std::int64_t {
         store::replace_domains(writer, domain_policies(configuration_));
-        if (!newer) return 0;
+        note_published(writer, withdrawn);
+        if (!foreign->any) return 0;
         // A state that is older than the tables may be older than the directory's tombstones, too.
         store::forget_positions(writer);
         // What another state refused it proved elsewhere.
-        if (of_another) store::end_rejections(writer);
-        return store::adopt(writer, accepted, now);
+        if (foreign->of_another_state) store::end_rejections(writer);
+        return store::adopt(writer, foreign->accepted, now);
     });
     if (!adopted) return fail(adopted.error());
-    if (newer)
+    tenure_.unnoted().clear();
+    if (foreign->any)
         spdlog::warn(
             "the tables are {}: {} recipients in them that it does not know stay accepted until a callout or "
-            "a "
-            "full reading says otherwise; the next `sync` reads in full",
-            of_another ? "of another state than this one"
-                       : "newer than this state (it was restored, or a publication was broken off)",
+            "a full reading says otherwise; the next `sync` reads in full",
+            foreign->of_another_state
+                ? "of another state than this one"
+                : "newer than this state (it was restored, or a publication was broken off)",
             *adopted);
     return {};
 }
@@ -236,7 +282,7 @@ Result<void> Decider::publish(store::Database& state, Time now) {
         return base == known.end() ? 1 : store::base_age(db, base->second.seq).learned;
     });
     if (!learned) return fail(learned.error());
-    if (due->empty() && *learned == 0) return {};
+    if (due->why.empty() && *learned == 0) return {};
     auto base = publisher_.publish_base(state, now);
     if (!base) return fail(base.error());
     if (*base)
@@ -246,7 +292,8 @@ Result<void> Decider::publish(store::Database& state, Time now) {
 
 Result<bool> settle_or_wait(const config::Configuration& configuration, store::Database& state,
                             std::chrono::milliseconds patience) {
-    auto decider = Decider::try_become(configuration, state, now());
+    Tenure tenure;
+    auto decider = Decider::try_become(tenure, configuration, state, now());
     if (!decider) return fail(decider.error());
     if (*decider) {
         if (auto settled = (*decider)->settle(state, now()); !settled) return fail(settled.error());

@@ -10,10 +10,10 @@
 #include <optional>
 #include <string>
 
-#include "base/lock_file.h"
 #include "config/configuration.h"
 #include "store/database.h"
 #include "tasks/publish.h"
+#include "tasks/tenure.h"
 
 namespace postcensus::tasks {
 
@@ -22,25 +22,36 @@ class Decider {
     // Nothing if another process is the decider. Otherwise the state's domains are made what the
     // configuration says, and tables that this state does not know of (it was lost or restored) are adopted,
     // before anything is decided.
-    static Result<std::unique_ptr<Decider>> try_become(const config::Configuration& configuration,
+    // The locks are `tenure`'s, and outlive it.
+    static Result<std::unique_ptr<Decider>> try_become(Tenure& tenure,
+                                                       const config::Configuration& configuration,
                                                        store::Database& state, Time now);
 
     Publisher& publisher() { return publisher_; }
+
+    // Makes the folder of the tables again where somebody removed it; what was in it is published anew, for
+    // it is not what the state knows to be out. In the thread that publishes the overlays.
+    Result<void> mend_folder();
 
     // Decides and publishes until nothing is left to do, the base included. For commands that run without a
     // `watch`.
     Result<void> settle(store::Database& state, Time now);
 
   private:
-    Decider(const config::Configuration& configuration, LockFile lock, LockFile tables_lock,
-            Publisher publisher);
+    Decider(Tenure& tenure, const config::Configuration& configuration, Publisher publisher);
+    struct Foreign;
+    using Publications = std::map<std::string, store::Publication>;
+    Result<Foreign> take_over(const std::string& state_id, const Publications& known, Time now);
     Result<void> recover(store::Database& state, Time now);
     Result<void> publish(store::Database& state, Time now);
 
+    Tenure& tenure_;
     const config::Configuration& configuration_;
-    LockFile lock_, tables_lock_;
     Publisher publisher_;
 };
+
+// Where the decider cannot start for want of disk space: ends the leases that are over, as failsafe would.
+void end_leases(Tenure& tenure, const config::Configuration& configuration, Time now);
 
 // Where nobody decides yet: makes the state's domains what the configuration says.
 Result<void> note_domains(const config::Configuration& configuration, store::Database& state);
@@ -55,6 +66,8 @@ bool watch_runs(const config::Configuration& configuration);
 bool last_decider_is_watch(const config::Configuration& configuration);
 
 std::filesystem::path lock_path(const config::Configuration& configuration);
+// In the folder of the tables: nobody else publishes into it.
+std::filesystem::path tables_lock_path(const config::Configuration& configuration);
 std::filesystem::path wake_path(const config::Configuration& configuration);
 
 // After a command wrote evidence: becomes the decider and settles it, or wakes the one there is and waits for

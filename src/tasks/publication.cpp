@@ -4,7 +4,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/process.h"
 #include "store/addresses.h"
+#include "tasks/base_rest.h"
 #include "tasks/in_worker.h"
 
 namespace postcensus::tasks {
@@ -17,21 +19,20 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr auto kTableCheck = 10s;  // how soon a table that somebody changed is written again
-constexpr int kBasePause = 10;     // times the last build's duration
 constexpr auto kLastPatience = 3s;
 
 }  // namespace
 
 Publication::Publication(const asio::any_io_executor& executor, const config::Configuration& configuration,
                          store::Database& state, store::Database overlay_reader, store::Database base_reader,
-                         Publisher& publisher, std::function<Clock::duration(const Failure&)> trouble,
+                         Decider& decider, std::function<Clock::duration(const Failure&)> trouble,
                          std::function<void()> on_idle)
     : executor_(executor),
       configuration_(configuration),
       state_(state),
       overlay_reader_(std::move(overlay_reader)),
       base_reader_(std::move(base_reader)),
-      publisher_(publisher),
+      decider_(decider),
       trouble_(std::move(trouble)),
       on_idle_(std::move(on_idle)),
       answers_(executor),
@@ -56,9 +57,10 @@ awaitable<void> Publication::publish_overlays() {
         Clock::duration pause = kTableCheck;
         if (!done.base_due)
             pause = trouble_(done.base_due.error());
-        else if (!done.base_due->empty())
+        else if (!done.base_due->why.empty()) {
+            urgent_ = done.base_due->urgent;
             base_.notify();
-        else if (waited_for_ > 0 && decided >= waited_for_)
+        } else if (waited_for_ > 0 && decided >= waited_for_)
             tell_settled(decided);
         busy.reset();
         if (stopping_) co_return;
@@ -72,14 +74,24 @@ awaitable<void> Publication::publish_overlays() {
 }
 
 awaitable<void> Publication::publish_base() {
+    BaseRest rest;
+    bool due = false;
     while (!stopping_) {
-        const bool wanted = co_await base_.wait_for(kTableCheck);
-        if (!wanted) continue;
-        const Clock::time_point begun = Clock::now();
+        // Why it is due may change while it rests.
+        due |= co_await base_.wait_until(due ? rest.end(urgent_) : Clock::now() + kTableCheck);
+        if (stopping_) co_return;
+        if (!due || Clock::now() < rest.end(urgent_)) continue;
+        due = false;
         std::optional<Busy> busy(*this);
-        auto done =
-            co_await in_worker(workers_, [this] { return publisher_.publish_base(base_reader_, now()); });
-        Clock::duration pause = (Clock::now() - begun) * kBasePause;
+        std::chrono::nanoseconds work{};
+        auto done = co_await in_worker(workers_, [this, &work] {
+            const auto before = work_of_this_thread();
+            auto base = decider_.publisher().publish_base(base_reader_, now());
+            work = work_of_this_thread() - before;
+            return base;
+        });
+        rest.note_build(Clock::now(), work);
+        Clock::duration pause{};
         if (!done)
             pause = trouble_(done.error());
         else if (*done)
@@ -95,13 +107,18 @@ awaitable<void> Publication::publish_base() {
 // In a worker.
 Publication::Overlays Publication::build_overlays() {
     Overlays done;
-    auto ready = publisher_.ready(overlay_reader_);
+    if (auto mended = decider_.mend_folder(); !mended) {
+        done.base_due = fail(mended.error());
+        return done;
+    }
+    Publisher& publisher = decider_.publisher();
+    auto ready = publisher.ready(overlay_reader_);
     if (!ready) done.base_due = fail(ready.error());
     if (!ready || !*ready) return done;
-    if (auto out = publisher_.publish_overlays(overlay_reader_, now(), done.published); !out)
+    if (auto out = publisher.publish_overlays(overlay_reader_, now(), done.published); !out)
         done.base_due = fail(out.error());
     else
-        done.base_due = publisher_.base_due(overlay_reader_, now());
+        done.base_due = publisher.base_due(overlay_reader_, now());
     return done;
 }
 

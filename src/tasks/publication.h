@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "tasks/condition.h"
+#include "tasks/decider.h"
 #include "tasks/publish.h"
 
 namespace postcensus::tasks {
@@ -23,8 +24,7 @@ class Publication {
     // `trouble`: how long to wait after a Failure. `on_idle`: the last worker has come back after stop().
     Publication(const boost::asio::any_io_executor& executor, const config::Configuration& configuration,
                 store::Database& state, store::Database overlay_reader, store::Database base_reader,
-                Publisher& publisher,
-                std::function<std::chrono::steady_clock::duration(const Failure&)> trouble,
+                Decider& decider, std::function<std::chrono::steady_clock::duration(const Failure&)> trouble,
                 std::function<void()> on_idle);
 
     // Each to be spawned by the caller; it ends after stop().
@@ -57,7 +57,7 @@ class Publication {
     };
     struct Overlays {
         std::vector<Published> published;
-        Result<std::string> base_due;
+        Result<BaseDue> base_due;
     };
     boost::asio::awaitable<void> publish_overlays();
     boost::asio::awaitable<void> publish_base();
@@ -69,11 +69,12 @@ class Publication {
     const config::Configuration& configuration_;
     store::Database& state_;
     store::Database overlay_reader_, base_reader_;
-    Publisher& publisher_;
+    Decider& decider_;
     std::function<std::chrono::steady_clock::duration(const Failure&)> trouble_;
     std::function<void()> on_idle_;
     Condition answers_;          // there is something to publish
     Condition base_;             // the base is due
+    bool urgent_ = false;        // and cannot wait
     store::Seq decided_ = 0;     // all evidence up to here is decided
     store::Seq waited_for_ = 0;  // a command waits until this is published
     int busy_ = 0;               // workers that run

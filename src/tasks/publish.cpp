@@ -9,6 +9,7 @@
 #include "base/duration.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/printable.h"
 #include "mail/log_event.h"
 #include "postfix/lapse.h"
 #include "store/addresses.h"
@@ -32,6 +33,8 @@ constexpr auto kClosedLease = 24h;
 constexpr auto kClosedPause = 1min;
 constexpr auto kTableTolerance = 1min;
 constexpr std::size_t kMostChanged = 1000;  // of the base's new keys are asked for in the new index
+constexpr std::size_t kLongestWhy = 500;
+constexpr const char* kWithdrawn = "withdrawn";  // no digest of entries is like it
 
 std::string digest_of(const postfix::TableEntries& entries) {
     return fmt::format("{}-{:016x}", entries.size(), Fnv1a().mix(entries.text()).value());
@@ -240,15 +243,25 @@ Result<void> Publisher::publish_overlays(store::Database& reader, Time now,
         if (!out) {
             // A rejection that cannot be withdrawn the usual way is withdrawn by the spare, and all the
             // others with it.
-            if (table == "unknown")
-                if (auto emptied = postfix::empty_table(configuration_.postfix.maps, table); !emptied)
-                    log_failure(emptied.error());
+            if (table == "unknown") withdraw(table, before, now, out.error(), published);
             return fail(out.error());
         }
         if (*out) published.push_back(**out);
     }
     if (drafted) closed_ = drafted;
     return spares;
+}
+
+void Publisher::withdraw(const std::string& table, const Publications& before, Time now,
+                         const Failure& failure, std::vector<Published>& published) const {
+    const auto found = before.find(table);
+    if (found != before.end() && found->second.digest == kWithdrawn &&
+        found->second.identity == tables_.identity(table))
+        return;  // since the last try
+    if (auto emptied = postfix::empty_table(configuration_.postfix.maps, table); !emptied)
+        return log_failure(emptied.error());
+    published.push_back(
+        as_withdrawn(tables_, table, before, now, "it could not be written: " + failure.message));
 }
 
 Result<std::optional<Published>> Publisher::publish_base(store::Database& reader, Time now) const {
@@ -267,16 +280,17 @@ Result<std::optional<Published>> Publisher::publish_base(store::Database& reader
     return put_out(std::move(*draft), before, now);
 }
 
-Result<std::string> Publisher::base_due(store::Database& reader, Time now) const {
-    return reader.read([&](SQLite::Database& db) -> std::string {
+Result<BaseDue> Publisher::base_due(store::Database& reader, Time now) const {
+    return reader.read([&](SQLite::Database& db) -> BaseDue {
         const auto publications = store::load_publications(db);
         const auto base = publications.find("directory");
-        if (base == publications.end()) return "there is none yet";
-        if (base->second.identity != tables_.identity("directory")) return "it was changed by someone else";
+        if (base == publications.end()) return {"there is none yet", true};
         const store::BaseAge age = store::base_age(db, base->second.seq);
-        if (age.holds_removed) return "it holds addresses that are not accepted any more";
-        if (age.learned > kMostLearned) return fmt::format("{} addresses were accepted since", age.learned);
-        if (age.learned > 0 && now - base->second.at > kOldestLearned) return "it is a day old";
+        if (age.holds_removed) return {"it holds addresses that are not accepted any more", true};
+        if (base->second.identity != tables_.identity("directory"))
+            return {"it was changed by someone else", true};
+        if (age.learned > kMostLearned) return {fmt::format("{} addresses were accepted since", age.learned)};
+        if (age.learned > 0 && now - base->second.at > kOldestLearned) return {"it is a day old"};
         return {};
     });
 }
@@ -288,20 +302,43 @@ Result<bool> Publisher::ready(store::Database& reader) const {
     });
 }
 
+Published as_withdrawn(const postfix::TableFolder& tables, const std::string& table,
+                       const std::map<std::string, store::Publication>& before, Time now, std::string why) {
+    why = printable(why, kLongestWhy);
+    spdlog::warn("emptied the table {}: {}", table, why);
+    Published out{table, {}, false, {}, std::move(why)};
+    if (const auto found = before.find(table); found != before.end()) out.publication = found->second;
+    out.publication.digest = kWithdrawn;
+    out.publication.identity = tables.identity(table);
+    out.publication.entries = 0;
+    out.publication.until.reset();
+    out.publication.at = now;
+    return out;
+}
+
+void note_published(store::Writer& writer, const std::vector<Published>& published) {
+    for (const Published& one : published) {
+        store::note_publication(writer, one.table, one.publication);
+        if (!one.withdrawn.empty()) {
+            store::note_command(
+                writer,
+                {"decider", "itself", fmt::format("emptied the table {}: {}", one.table, one.withdrawn)},
+                one.publication.at);
+            continue;
+        }
+        store::count(writer, "published", one.publication.at, 1, one.table);
+        if (one.repaired) store::count(writer, "tables-repaired", one.publication.at, 1);
+        // failsafe itself knows no state.
+        if (one.emptied)
+            store::note_command(writer,
+                                {"failsafe", "its timer, or by hand", "emptied the table " + one.table},
+                                *one.emptied);
+    }
+}
+
 Result<void> note_published(store::Database& state, const std::vector<Published>& published) {
     if (published.empty()) return {};
-    return state.write([&](store::Writer& writer) {
-        for (const Published& one : published) {
-            store::note_publication(writer, one.table, one.publication);
-            store::count(writer, "published", one.publication.at, 1, one.table);
-            if (one.repaired) store::count(writer, "tables-repaired", one.publication.at, 1);
-            // failsafe itself knows no state.
-            if (one.emptied)
-                store::note_command(writer,
-                                    {"failsafe", "its timer, or by hand", "emptied the table " + one.table},
-                                    *one.emptied);
-        }
-    });
+    return state.write([&](store::Writer& writer) { note_published(writer, published); });
 }
 
 }  // namespace postcensus::tasks

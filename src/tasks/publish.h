@@ -21,6 +21,19 @@ struct Published {
     store::Publication publication;
     bool repaired = false;        // somebody else had changed it: failsafe, or a hand
     std::optional<Time> emptied;  // by failsafe, as far as the table shows
+    std::string withdrawn;        // why it was not published, but emptied by the decider itself
+};
+
+// A table that the decider has just emptied itself; `before`: what was noted of it. The next publication
+// writes it again, whatever is in it.
+Published as_withdrawn(const postfix::TableFolder& tables, const std::string& table,
+                       const std::map<std::string, store::Publication>& before, Time now, std::string why);
+
+// Why the base has to be built now: an empty text means that it has not.
+struct BaseDue {
+    std::string why;
+    // It holds an address that is not accepted any more, or is not what was put out.
+    bool urgent = false;
 };
 
 class Publisher {
@@ -37,9 +50,9 @@ class Publisher {
     // The base. Whether it is due: base_due().
     Result<std::optional<Published>> publish_base(store::Database& reader, Time now) const;
 
-    // Why the base has to be built now, or an empty text. Before the first good reading of a configured
-    // directory there is nothing to publish at all, unless tables are out already.
-    Result<std::string> base_due(store::Database& reader, Time now) const;
+    // Before the first good reading of a configured directory there is nothing to publish at all, unless
+    // tables are out already.
+    Result<BaseDue> base_due(store::Database& reader, Time now) const;
     Result<bool> ready(store::Database& reader) const;
 
     const postfix::TableFolder& tables() const { return tables_; }
@@ -52,6 +65,8 @@ class Publisher {
     Draft draft_closed(SQLite::Database& db, Time now) const;
     bool closed_is_current(SQLite::Database& db, const Publications& before, Time now) const;
     void add_extensions(SQLite::Database& db, Draft& draft, const mail::Address& address) const;
+    void withdraw(const std::string& table, const Publications& before, Time now, const Failure& failure,
+                  std::vector<Published>& published) const;
     Result<std::optional<Published>> put_out(Draft draft, const Publications& before, Time now) const;
 
     const config::Configuration& configuration_;
@@ -72,5 +87,6 @@ class Publisher {
 
 // Notes what is out. One transaction.
 Result<void> note_published(store::Database& state, const std::vector<Published>& published);
+void note_published(store::Writer& writer, const std::vector<Published>& published);
 
 }  // namespace postcensus::tasks

@@ -12,7 +12,6 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <map>
 #include <tuple>
@@ -20,6 +19,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "base/signals.h"
 #include "store/addresses.h"
 #include "store/callouts.h"
 #include "store/history.h"
@@ -82,20 +82,15 @@ std::uint64_t random_key() {
     return key;
 }
 
-// Signals that come while no Watch listens (at the start, and between two at a reload) wait until one does.
-void hold_signals(bool hold) {
-    sigset_t signals;
-    sigemptyset(&signals);
-    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
-    pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &signals, nullptr);
-}
-
 class Watch {
   public:
     Watch(const config::Configuration& configuration, store::Database& state, census::Admission& admission,
           store::Database overlay_reader, store::Database base_reader, std::unique_ptr<Decider> decider,
-          std::unique_ptr<LogFollower> log, const std::string& helo, Followers followers)
-        : configuration_(configuration),
+          std::unique_ptr<LogFollower> log, const std::string& helo, Followers followers,
+          SignalSource signals)
+        : signals_(io_, signals.fd()),
+          signal_source_(std::move(signals)),
+          configuration_(configuration),
           state_(state),
           decider_(std::move(decider)),
           log_(std::move(log)),
@@ -108,8 +103,7 @@ class Watch {
               [this] { learned(); }, [this](const Failure& failure) { return trouble(failure); }),
           publication_(
               io_.get_executor(), configuration_, state_, std::move(overlay_reader), std::move(base_reader),
-              decider_->publisher(), [this](const Failure& failure) { return trouble(failure); },
-              [this] { io_.stop(); }),
+              *decider_, [this](const Failure& failure) { return trouble(failure); }, [this] { io_.stop(); }),
           domains_(
               io_.get_executor(), configuration_, state_, [this] { return log_->take_strange_domains(); },
               [this] { begin_anew(); }),
@@ -124,7 +118,10 @@ class Watch {
     }
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
-    ~Watch() { state_.when_outgrown({}); }
+    ~Watch() {
+        state_.when_outgrown({});
+        signals_.release();
+    }
 
     WatchEnd run(bool once) {
         spawn("signals", &Watch::wait_for_signals);
@@ -201,10 +198,9 @@ class Watch {
 
     // A table that a worker is about to put out is put out and noted first.
     void stop(WatchEnd reason) {
-        // Nothing is stronger than an end; and what comes now waits for whoever listens next.
+        // Nothing is stronger than an end.
         if (!stopping_ || reason == WatchEnd::stopped) end_reason_ = reason;
         stopping_ = true;
-        hold_signals(true);
         directories_.stop();
         publication_.stop();
         if (!publication_.busy()) io_.stop();
@@ -262,7 +258,7 @@ class Watch {
 
     awaitable<void> listen_for_lines() {
         if (log_->watch_fd() < 0) co_return;
-        asio::posix::stream_descriptor watcher(io_, ::dup(log_->watch_fd()));
+        asio::posix::stream_descriptor watcher(io_, ::fcntl(log_->watch_fd(), F_DUPFD_CLOEXEC, 0));
         for (;;) {
             co_await watcher.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
             log_->clear();
@@ -344,7 +340,7 @@ class Watch {
             spdlog::warn("{}", describe_errno("cannot watch", wake.parent_path(), errno));
             co_return;
         }
-        asio::posix::stream_descriptor watcher(io_, ::dup(fd.get()));
+        asio::posix::stream_descriptor watcher(io_, ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
         for (;;) {
             co_await watcher.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
             const bool woken = drain_wake(fd.get(), wake.filename().string());
@@ -408,16 +404,19 @@ class Watch {
         return text;
     }
 
+    // To the end: behind a reload there may come an end. What comes later waits for whoever listens next.
     awaitable<void> wait_for_signals() {
-        asio::signal_set signals(io_, SIGTERM, SIGINT, SIGHUP);
-        hold_signals(false);
-        const int signal = co_await signals.async_wait(asio::use_awaitable);
-        spdlog::info("{}", signal == SIGHUP ? "reloading" : "ending");
-        if (signal == SIGHUP)
-            notify_reloading();
-        else
-            notify_stopping();
-        stop(signal == SIGHUP ? WatchEnd::reload : WatchEnd::stopped);
+        for (;;) {
+            co_await signals_.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+            const auto signal = signal_source_.take();
+            if (!signal) continue;
+            spdlog::info("{}", *signal == SIGHUP ? "reloading" : "ending");
+            if (*signal == SIGHUP)
+                notify_reloading();
+            else
+                notify_stopping();
+            stop(*signal == SIGHUP ? WatchEnd::reload : WatchEnd::stopped);
+        }
     }
 
     // --- once ---
@@ -452,6 +451,8 @@ class Watch {
     }
 
     asio::io_context io_;  // first: everything below has a timer or socket on it
+    asio::posix::stream_descriptor signals_;
+    SignalSource signal_source_;
     const config::Configuration& configuration_;
     store::Database& state_;
     std::unique_ptr<Decider> decider_;
@@ -474,8 +475,7 @@ class Watch {
 
 }  // namespace
 
-Result<WatchEnd> watch(config::Configuration configuration, bool once) {
-    hold_signals(true);
+Result<WatchEnd> watch(config::Configuration configuration, bool once, Tenure& tenure) {
     // It may have to be brought up to date, or another process is just about it.
     auto state =
         store::Database::open(configuration.state.path, store::Database::Mode::create, kOpenPatience);
@@ -484,7 +484,7 @@ Result<WatchEnd> watch(config::Configuration configuration, bool once) {
     if (!once) state->set_patience(0ms);
     if (auto learned = learn_relay_domains(configuration, *state, now()); !learned)
         return fail(learned.error());
-    auto decider = Decider::try_become(configuration, *state, now());
+    auto decider = Decider::try_become(tenure, configuration, *state, now());
     if (!decider) return fail(decider.error());
     if (!*decider)
         return fail(
@@ -505,8 +505,13 @@ Result<WatchEnd> watch(config::Configuration configuration, bool once) {
     if (!log) return fail(log.error());
     auto followers = Followers::open(configuration);
     if (!followers) return fail(followers.error());
+    auto signals = SignalSource::open();
+    if (!signals) return fail(signals.error());
+    // All is there that this configuration needs.
+    tenure.keep_only({lock_path(configuration), tables_lock_path(configuration)});
     Watch service(configuration, *state, admission, *std::move(overlay_reader), *std::move(base_reader),
-                  *std::move(decider), *std::move(log), (*parameters)["myhostname"], *std::move(followers));
+                  *std::move(decider), *std::move(log), (*parameters)["myhostname"], *std::move(followers),
+                  *std::move(signals));
     const WatchEnd end = service.run(once);
     if (service.failure()) return fail(*service.failure());
     return end;

@@ -8,6 +8,7 @@
 
 #include "config/configuration.h"
 #include "store/database.h"
+#include "tasks/tenure.h"
 
 namespace postcensus::tasks {
 
@@ -18,7 +19,8 @@ enum class WatchEnd {
 };
 
 // Becomes the decider or fails with ExitCode::try_again. With `once`: handles all that is there and due, then
-// ends.
-Result<WatchEnd> watch(config::Configuration configuration, bool once);
+// ends. The signals are held (base/signals.h). `tenure` goes on to the next call: over a reload no lock is
+// let go of.
+Result<WatchEnd> watch(config::Configuration configuration, bool once, Tenure& tenure);
 
 }  // namespace postcensus::tasks

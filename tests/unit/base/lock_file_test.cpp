@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "base/lock_file.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <optional>
@@ -11,6 +12,33 @@
 #include "catch.h"
 
 using namespace postcensus;
+
+TEST_CASE("who has no right to the file cannot hold the lock", "[base][lock_file]") {
+    const auto temp = TempFolder::create(std::filesystem::temp_directory_path(), "postcensus-test-");
+    REQUIRE(temp);
+    const auto path = temp->path() / "decider";
+    REQUIRE(write_file(path, "", 0644));  // of an older version
+    const mode_t old = ::umask(0);
+    auto lock = LockFile::try_lock(path, "x\n");
+    ::umask(old);
+    REQUIRE(lock);
+    REQUIRE(*lock);
+    CHECK(static_cast<unsigned>(std::filesystem::status(path).permissions()) == 0600U);
+    // What is not there any more keeps nobody away.
+    CHECK((*lock)->is_at(path));
+    std::filesystem::remove(path);
+    CHECK_FALSE((*lock)->is_at(path));
+    const auto again = LockFile::try_lock(path, "y\n");
+    REQUIRE(again);
+    CHECK(*again);
+    CHECK_FALSE((*lock)->is_at(path));
+    // A link leads to what is another's.
+    std::filesystem::remove(path);
+    REQUIRE(write_file(temp->path() / "prey", "prey", 0644));
+    std::filesystem::create_symlink("prey", path);
+    CHECK_FALSE(LockFile::try_lock(path, "z\n"));
+    CHECK(read_file(temp->path() / "prey", 10) == "prey");
+}
 
 TEST_CASE("one holds the lock at a time", "[base][lock_file]") {
     const auto temp = TempFolder::create(std::filesystem::temp_directory_path(), "postcensus-test-");

@@ -80,6 +80,40 @@ TEST_CASE("what failsafe emptied is noted with the next publication", "[tasks][p
     CHECK(traces() == "1 emptied the table unknown");
 }
 
+TEST_CASE("what the decider empties itself is its own work, and written again", "[tasks][publish]") {
+    Printer town;
+    town.configuration.postfix.maps = town.maps.path();
+    town.state.miss("r@c.example", town.now);
+    town.state.callout("r@c.example", CalloutClass::unknown, town.now);
+    town.publish();
+    REQUIRE(town.maps.find("unknown", "r@c.example").starts_with("550"));
+    // main.cf is gone: postmap fails, and so does the withdrawal by a publication. The spares stand.
+    std::filesystem::rename(town.maps.etc() / "main.cf", town.maps.etc() / "aside");
+    town.list({"r@c.example"});
+    REQUIRE(decide_all(town.state.database(), town.configuration, town.now));
+    std::vector<Published> out;
+    for (int attempt = 0; attempt < 3; ++attempt) {
+        out.clear();
+        CHECK_FALSE(town.publisher.publish_overlays(town.state.database(), town.now, out));
+        REQUIRE(note_published(town.state.database(), out));
+        CHECK(out.size() == (attempt == 0 ? 1U : 0U));
+    }
+    std::filesystem::rename(town.maps.etc() / "aside", town.maps.etc() / "main.cf");
+    CHECK(town.maps.find("unknown", "r@c.example") == "-");
+    const auto done = [&] {
+        return town.state.read([](SQLite::Database& db) {
+            return db
+                .execAndGet("SELECT group_concat(name || ' ' || substr(words, 1, 44), '; ') FROM command")
+                .getString();
+        });
+    };
+    CHECK(done() == "decider emptied the table unknown: it could not be w");
+    CHECK(town.publish() == Texts{"unknown", "learned"});
+    CHECK(town.maps.tables.head("unknown"));
+    CHECK(done() == "decider emptied the table unknown: it could not be w");
+    CHECK(town.publish().empty());
+}
+
 TEST_CASE("an extension is named beside who is refused without it", "[tasks][publish]") {
     Printer town;
     town.list({"x@c.example", "x+in@c.example"}, true);
