@@ -32,20 +32,18 @@ Result<std::optional<std::int64_t>> parse_hold(const std::vector<std::string>& w
 Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     auto hold = parse_hold(words(arguments, "hold"));
     if (!hold) return fail(hold.error());
-    auto configuration = load_configuration(globals);
+    auto configuration = load_configuration(globals, config::Secrets::read);
     if (!configuration) return fail(configuration.error());
     auto state = store::Database::open(configuration->state.path, store::Database::Mode::existing, 10s);
     if (!state) return fail(state.error());
     if (auto learned = tasks::learn_relay_domains(*configuration, *state, now()); !learned)
         return fail(learned.error());
-    if (*hold) {
-        auto held = state->read([&](SQLite::Database& db) { return store::count_holds(db, *hold); });
-        if (!held) return fail(held.error());
-        if (*held == 0)
-            return fail(
-                ExitCode::usage,
-                fmt::format("there is no hold {}; `postcensus report` shows those there are", **hold));
-    }
+    // What is held from now on nobody can have looked at yet.
+    auto held = state->read([&](SQLite::Database& db) { return store::open_holds(db, *hold); });
+    if (!held) return fail(held.error());
+    if (*hold && held->empty())
+        return fail(ExitCode::usage,
+                    fmt::format("there is no hold {}; `postcensus report` shows those there are", **hold));
     // Only what is still absent in a fresh reading is released: what has come back leaves the hold by itself.
     auto began = state->current_seq();
     if (!began) return fail(began.error());
@@ -57,7 +55,7 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
         return fail(finished.error());
     if (auto settled = settle(*configuration, *state); !settled) return fail(settled.error());
     auto approved = state->write([&](store::Writer& writer) {
-        auto released = store::approve_holds(writer, *hold, now());
+        auto released = store::approve_holds(writer, *held, now());
         const std::string which = *hold ? fmt::format("hold {}", **hold) : std::string("all holds");
         store::note_command(
             writer,

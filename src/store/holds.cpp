@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/holds.h"
 
+#include <algorithm>
 #include <map>
 
 #include "store/addresses.h"
@@ -26,23 +27,38 @@ std::int64_t count_holds(SQLite::Database& db, std::optional<std::int64_t> numbe
     return count.getColumn(0).getInt64();
 }
 
-std::vector<std::string> approve_holds(Writer& writer, std::optional<std::int64_t> number, Time now) {
+std::vector<Hold> open_holds(SQLite::Database& db, std::optional<std::int64_t> number) {
+    SQLite::Statement rows(
+        db, "SELECT address_id, at FROM hold WHERE approved = 0 AND (?1 IS NULL OR number = ?1)");
+    if (number) rows.bind(1, *number);
+    std::vector<Hold> holds;
+    while (rows.executeStep())
+        holds.push_back({rows.getColumn("address_id").getInt64(), rows.getColumn("at").getInt64()});
+    return holds;
+}
+
+std::vector<std::string> approve_holds(Writer& writer, const std::vector<Hold>& holds, Time now) {
     std::vector<std::string> approved;
     std::vector<AddressId> unseen;
     SQLite::Statement held(writer.db,
-                           "SELECT address, id, cause FROM hold JOIN address ON address.id = hold.address_id "
-                           "WHERE approved = 0 AND (?1 IS NULL OR number = ?1) ORDER BY address");
-    if (number) held.bind(1, *number);
+                           "SELECT address, cause FROM hold JOIN address ON address.id = hold.address_id "
+                           "WHERE address_id = ? AND at = ? AND approved = 0");
+    SQLite::Statement release(writer.db, "UPDATE hold SET approved = 1 WHERE address_id = ?");
     AddressBook book(writer);
-    while (held.executeStep()) {
-        const AddressId id = held.getColumn("id").getInt64();
+    for (const Hold& hold : holds) {
+        held.reset();
+        held.bind(1, hold.address);
+        held.bind(2, hold.at);
+        if (!held.executeStep()) continue;
         approved.push_back(held.getColumn("address").getString());
-        if (held.getColumn("cause").getString() == "unseen") unseen.push_back(id);
-        book.mark_undecided(id, AddressBook::Rank::other);
+        if (held.getColumn("cause").getString() == "unseen") unseen.push_back(hold.address);
+        held.reset();
+        book.mark_undecided(hold.address, AddressBook::Rank::other);
+        release.reset();
+        release.bind(1, hold.address);
+        release.exec();
     }
-    SQLite::Statement release(writer.db, "UPDATE hold SET approved = 1 WHERE ?1 IS NULL OR number = ?1");
-    if (number) release.bind(1, *number);
-    release.exec();
+    std::sort(approved.begin(), approved.end());
     // What the operator approved is gone for him, whatever the directory shows.
     std::map<std::string, std::vector<std::string>> objects;
     SQLite::Statement listed(

@@ -78,18 +78,35 @@ TEST_CASE("a held removal keeps its answer until it is approved", "[store][addre
     CHECK(state.undecided().empty());
     CHECK(state.count("SELECT count(*) FROM event") == 2);  // the two acceptances
 
-    CHECK(state.write([](Writer& writer) { return approve_holds(writer, {}, kNoon); }) ==
+    CHECK(state.write([](Writer& writer) { return approve_holds(writer, open_holds(writer.db), kNoon); }) ==
           Texts{kA, "b@c.example"});
     CHECK(holds() == 0);
     CHECK(state.undecided() == Texts{kA, "b@c.example"});
     CHECK_FALSE(state.pending(kA).evidence.held);
     CHECK(state.pending(kA).approved);
-    CHECK(state.write([](Writer& writer) { return approve_holds(writer, {}, kNoon); }).empty());
+    CHECK(state.write([](Writer& writer) { return approve_holds(writer, open_holds(writer.db), kNoon); })
+              .empty());
 
     state.drop(kA);
     CHECK_FALSE(state.pending(kA).approved);
     CHECK(state.count("SELECT count(*) FROM hold") == 1);
     CHECK(state.count("SELECT count(*) FROM event WHERE approved = 1 AND to_answer = 'unsure'") == 1);
+}
+
+TEST_CASE("an approval is for what was held when it was given", "[store][addresses]") {
+    TestState state;
+    for (const std::string& text : Texts{kA, "b@c.example", "c@c.example"}) state.accept(text);
+    hold(state, kA);
+    hold(state, "b@c.example");
+    const auto seen = state.read([](SQLite::Database& db) { return open_holds(db); });
+    // One more is held meanwhile; one came back, and is held again, as another one.
+    hold(state, "c@c.example");
+    state.write([](Writer& writer) {
+        writer.db.exec(
+            "UPDATE hold SET at = at + 1 WHERE address_id = (SELECT id FROM address WHERE local = 'b')");
+    });
+    CHECK(state.write([&](Writer& writer) { return approve_holds(writer, seen, kNoon); }) == Texts{kA});
+    CHECK(state.count("SELECT count(*) FROM hold WHERE approved = 0") == 2);
 }
 
 TEST_CASE("what comes back leaves the hold", "[store][addresses]") {

@@ -48,7 +48,7 @@ class Town {
     }
 
     void approve() {
-        state.write([this](Writer& writer) { return approve_holds(writer, {}, now); });
+        state.write([this](Writer& writer) { return approve_holds(writer, open_holds(writer.db), now); });
     }
 
     std::string answer(const std::string& text) {
