@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
+#include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "base/duration.h"
 #include "base/printable.h"
+#include "postfix/table.h"
 #include "store/health.h"
 #include "tasks/check_parts.h"
 #include "tasks/exchange_remedies.h"
@@ -18,14 +21,28 @@ using namespace std::chrono_literals;
 constexpr const char* kStateArea = "state";
 constexpr auto kStatePatience = 2s;
 constexpr std::uintmax_t kMegabyte = 1024UL * 1024;
-// Less than this and the next base does not fit beside the old one.
 constexpr std::uintmax_t kScarce = 200 * kMegabyte;
-constexpr std::uintmax_t kNone = 20 * kMegabyte;
-constexpr auto kStaleReading = 24h;  // a reading, where nothing asks more often
+constexpr std::uintmax_t kOverlays = kMegabyte;  // small tables, and what the state writes at once
+constexpr auto kStaleReading = 24h;              // a reading, where nothing asks more often
 constexpr auto kLongInLine = 1h;
 constexpr std::int64_t kMuchUndecided = 1000;
 
-void check_space(const std::filesystem::path& folder, const Tell& tell) {
+std::uintmax_t size_of(const std::filesystem::path& file) {
+    std::error_code ignored;
+    const std::uintmax_t size = std::filesystem::file_size(file, ignored);
+    return ignored ? 0 : size;
+}
+
+// The next base is built beside the old one.
+std::uintmax_t size_of_base(const std::filesystem::path& maps) {
+    std::uintmax_t index = 0;
+    for (const std::string& suffix : postfix::index_suffixes())
+        index = std::max(index, size_of(maps / ("directory" + suffix)));
+    return size_of(maps / "directory") + index;
+}
+
+// `needed`: what the next publication writes here.
+void check_space(const std::filesystem::path& folder, std::uintmax_t needed, const Tell& tell) {
     std::error_code error;
     const auto space = std::filesystem::space(folder, error);
     if (error) {
@@ -35,13 +52,27 @@ void check_space(const std::filesystem::path& folder, const Tell& tell) {
     }
     const std::string words = fmt::format("{} MB are free", space.available / kMegabyte);
     const std::string remedy = fmt::format("df -h {}", folder.string());
-    if (space.available < kNone)
-        tell(Finding::fail(kStateArea, folder.string(), words + ": nothing can be written or published",
+    if (space.available < kOverlays)
+        tell(Finding::fail(kStateArea, folder.string(),
+                           fmt::format("{} KB are free: what is decided may not be stored or published",
+                                       space.available / 1024),
                            remedy));
+    else if (space.available < kOverlays + needed)
+        tell(Finding::fail(
+            kStateArea, folder.string(),
+            fmt::format("{}, and the next directory needs {} MB beside the old one: it cannot be published",
+                        words, needed / kMegabyte + 1),
+            remedy));
     else if (space.available < kScarce || space.available < space.capacity / 20)
         tell(Finding::warn(kStateArea, folder.string(), words, remedy));
     else
         tell(Finding::ok(kStateArea, folder.string(), words));
+}
+
+bool share_a_disk(const std::filesystem::path& one, const std::filesystem::path& other) {
+    struct stat a {};
+    struct stat b {};
+    return ::stat(one.c_str(), &a) == 0 && ::stat(other.c_str(), &b) == 0 && a.st_dev == b.st_dev;
 }
 
 void check_reading(const directory::Settings& settings, const census::DirectoryLine& health, Time now,
@@ -157,9 +188,10 @@ Result<void> check_inside(const CheckScene& scene, const Tell& tell) {
 
 void check_state(const CheckScene& scene, const Tell& tell) {
     const std::filesystem::path& path = scene.configuration.state.path;
-    check_space(path.parent_path(), tell);
-    if (scene.configuration.postfix.maps.parent_path() != path.parent_path())
-        check_space(scene.configuration.postfix.maps, tell);
+    const std::filesystem::path& maps = scene.configuration.postfix.maps;
+    const bool together = share_a_disk(path.parent_path(), maps);
+    check_space(path.parent_path(), together ? size_of_base(maps) : 0, tell);
+    if (!together) check_space(maps, size_of_base(maps), tell);
     std::error_code ignored;
     if (!std::filesystem::exists(path, ignored)) {
         tell(Finding::warn(kStateArea, path.string(), "there is no state yet", "postcensus sync"));

@@ -376,6 +376,39 @@ def test_a_full_disk_at_the_start_can_be_ended(small_disk, postcensus, slapd, ex
     assert watch.wait(10) == 0
 
 
+def test_check_says_what_room_is_needed(small_disk, postcensus, slapd, exchange):
+    etc = postcensus.folder / "etc"
+    etc.mkdir()
+    (etc / "main.cf").write_text("compatibility_level = 3.6\nmyhostname = gateway.corp.example\n")
+    (etc / "master.cf").touch()
+    (postcensus.folder / "mail.log").touch()
+    slapd.load_many(500)
+    slapd.start()
+    postcensus.configure({"general": {"table-type": "lmdb", "postfix-config": etc},
+                          "log": {"source": "file", "path": postcensus.folder / "mail.log"},
+                          "directory.corp": slapd.section(postcensus.secret("corp.password", slapd.password)),
+                          "route.exchange": {"domains": "corp.example", "callout": "none"}})
+    assert postcensus.run("sync").returncode == 0
+
+    def said() -> tuple[str, str]:
+        findings = json.loads(postcensus.run("check", "--format", "json").stdout)["findings"]
+        [one] = [f for f in findings if f["area"] == "state" and f["subject"] == str(postcensus.state.parent)]
+        return one["level"], one["words"]
+    # Far below 20 MB all is written.
+    level, words = said()
+    assert level == "warn" and re.fullmatch(r"\d+ MB are free", words), words
+    slapd.add("new", ["new@corp.example"])
+    assert postcensus.run("sync").returncode == 0
+    base = (postcensus.maps / "directory").stat().st_size + (postcensus.maps / "directory.lmdb").stat().st_size
+    small_disk.fill(1024 * 1024 + base // 2)
+    level, words = said()
+    assert level == "fail" and "the next directory needs" in words, words
+    small_disk.free()
+    small_disk.fill(64 * 1024)
+    level, words = said()
+    assert level == "fail" and "KB are free" in words, words
+
+
 # --- who emptied a table ---
 
 def test_what_the_decider_empties_is_not_laid_on_failsafe(census, gateway):
