@@ -42,9 +42,9 @@ Result<std::vector<IniSection>> split_ini(std::string_view text, const std::stri
         text.remove_prefix(newline == std::string_view::npos ? text.size() : newline + 1);
         if (line.empty()) continue;
         if (line.front() == '[') {
-            if (line.back() != ']' || line.size() < 3)
+            const std::string name(line.size() < 3 ? "" : trim(line.substr(1, line.size() - 2)));
+            if (line.back() != ']' || name.empty())
                 return bad(fmt::format("'{}' is no section; write [name]", printable(line, 60)));
-            const std::string name(trim(line.substr(1, line.size() - 2)));
             for (const IniSection& section : sections)
                 if (section.name == name)
                     return bad(fmt::format("the section [{}] is there twice (first in line {})",
@@ -59,8 +59,8 @@ Result<std::vector<IniSection>> split_ini(std::string_view text, const std::stri
         const std::string name(trim(line.substr(0, equals)));
         for (const IniKey& key : sections.back().keys)
             if (key.name == name)
-                return bad(fmt::format("[{}] {} is set twice (first in line {})", sections.back().name,
-                                       printable(name, 60), key.line));
+                return bad(fmt::format("[{}] {} is set twice (first in line {})",
+                                       printable(sections.back().name, 60), printable(name, 60), key.line));
         sections.back().keys.push_back({name, std::string(trim(line.substr(equals + 1))), number});
     }
     return sections;

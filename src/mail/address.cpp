@@ -222,7 +222,8 @@ std::vector<std::string> domain_forms(const std::string& domain) {
     char* raw = nullptr;
     const int result = idn2_to_unicode_8z8z(domain.c_str(), &raw, 0);
     const TextPtr owner(raw);
-    if (result == IDN2_OK && domain != raw && is_printable(raw)) forms.emplace_back(raw);
+    // What is written like a label of IDNA 2008 may be none: its other form would be another domain's.
+    if (result == IDN2_OK && domain != raw && valid_domain(raw) == domain) forms.emplace_back(raw);
     return forms;
 }
 

@@ -30,7 +30,8 @@ std::optional<Host> parse_host(std::string_view text) {
         host.name = text.substr(0, colon);
         if (colon != std::string_view::npos) port = text.substr(colon + 1);
     }
-    if (host.name.empty() || host.name.find_first_of("/ \t") != std::string::npos) return std::nullopt;
+    if (host.name.empty() || host.name.find_first_of("/ \t\r\n[]{},") != std::string::npos)
+        return std::nullopt;
     if (port.empty() || port == "smtp") return host;
     if (port == "submission") {
         host.port = 587;

@@ -69,6 +69,8 @@ TEST_CASE("mistakes in the form of the file", "[config][mistakes]") {
         {"no name", "[general]\n= /s\n", 2, "'= /s'", "key = value"},
         {"a section without its end", "[general\nstate = /s\n", 1, "'[general'", "no section"},
         {"a section without a name", "[]\n", 1, "'[]'", "no section"},
+        {"a section of blanks", "[ \t]\n", 1, "'[", "no section"},
+        {"a key twice in what would clear a terminal", "[\x1b[2J]\na = 1\na = 2\n", 3, "\\x1b", "set twice"},
         {"a section twice", "[general]\n[log]\n[general]\n", 3, "[general]", "first in line 1"},
         {"a key twice", "[general]\nstate = /s\nmaps = /m\nstate = /t\n", 4, "[general] state",
          "first in line 2"},

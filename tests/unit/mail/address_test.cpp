@@ -159,6 +159,8 @@ TEST_CASE("a domain in either form is one domain, and is published in both", "[m
     CHECK(Address::from_internal("a@corp.example")->forms() == Texts{"a@corp.example"});
     // What only looks like an ASCII form has no other one.
     CHECK(postcensus::mail::domain_forms("xn--.example") == Texts{"xn--.example"});
+    // Written like a label of IDNA, and none: in UTF-8 it would be another domain.
+    CHECK(postcensus::mail::domain_forms("xn--bcher-kvaxe.ample").size() == 1);
     CHECK_FALSE(valid_domain("\u00fc\u2028.example"));
 }
 

@@ -39,9 +39,10 @@ TEST_CASE("the hosts that a transport names", "[postfix][next_hop]") {
     CHECK(hosts_of("relay:[ex1]:2525, [ex2]:smtp") == Hosts{{"ex1", 2525}, {"ex2", 25}});
     CHECK(hosts_of(":[ex1]:2525") == Hosts{{"ex1", 2525}});
     CHECK(hosts_of("smtp:inet:[ex1]:2525") == Hosts{{"ex1", 2525}});
-    for (const char* text : {"", ":", "relay", "relay:", "error:5.1.1 no such domain",
-                             "discard:", "lmtp:unix:private/x", "smtp:unix:/x", "relay:[ex1", "relay:[ex1]x",
-                             "relay:ex1:nonsense", "relay:ex1:0", "relay:ex1:65536", "relay:[]:25"}) {
+    for (const char* text :
+         {"", ":", "relay", "relay:", "relay:ex1]:25", "re[lay:ex1]:25", "relay:[e[x]", "relay:{ex1}",
+          "error:5.1.1 no such domain", "discard:", "lmtp:unix:private/x", "smtp:unix:/x", "relay:[ex1",
+          "relay:[ex1]x", "relay:ex1:nonsense", "relay:ex1:0", "relay:ex1:65536", "relay:[]:25"}) {
         CAPTURE(text);
         CHECK(hosts_of(text).empty());
     }
