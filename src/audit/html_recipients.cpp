@@ -196,7 +196,7 @@ std::string change_sections(const census::Report& report) {
         out += section("Changes", table.html(total_of(report.changes_total, report.changes), "newest"));
     }
     if (!report.commands.empty()) {
-        Table table("What operators did, and failsafe",
+        Table table("What operators, failsafe and the decider itself did",
                     {{"command", Column::Kind::key},
                      {"at", Column::Kind::word},
                      {"user", Column::Kind::word},

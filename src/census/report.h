@@ -159,7 +159,7 @@ struct ChangeLine {
     std::optional<Milliseconds> waited;  // an acceptance: since its first miss
 };
 
-// What an operator, or failsafe, did.
+// What an operator, failsafe or the decider did beside the flow.
 struct CommandLine {
     std::string name, user, words;
     Time at;

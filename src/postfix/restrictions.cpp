@@ -54,6 +54,7 @@ std::optional<NamedTable> named_table(std::string_view word, const OurTables& ou
     const std::size_t colon = text.find(':');
     if (colon == std::string::npos) return std::nullopt;
     named.type = text.substr(0, colon);
+    if (named.type.find_first_of("{} \t\r\n,") != std::string::npos) return std::nullopt;
     const std::filesystem::path path = std::filesystem::path(text.substr(colon + 1)).lexically_normal();
     if (path.parent_path() != ours.maps.lexically_normal()) return std::nullopt;
     named.table = path.filename().string();

@@ -40,8 +40,8 @@ TEST_CASE("our tables in main.cf", "[postfix][restrictions]") {
     CHECK(named_table("proxy:hash:/m//closed", kOurs) == NamedTable{"closed", "hash", true});
     CHECK(named_table("{ lmdb:/m/unknown, search_order = x }", kOurs) ==
           NamedTable{"unknown", "lmdb", false});
-    for (const char* other :
-         {"lmdb:/other/unknown", "reject", "", "{", "{}", "inet:127.0.0.1:10023", "lmdb:"}) {
+    for (const char* other : {"lmdb:/other/unknown", "reject", "", "{", "{}", "inet:127.0.0.1:10023",
+                              "lmdb:", "{{x y:/m/unknown, a } }", "l m:/m/unknown"}) {
         CAPTURE(other);
         CHECK_FALSE(named_table(other, kOurs));
     }
