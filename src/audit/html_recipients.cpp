@@ -164,7 +164,8 @@ std::string unseen(const census::Report& report) {
     for (const census::UnseenLine& line : report.unseen)
         if (!table.add({text(line.address), text(line.directory), text(line.object)})) break;
     return section("Unseen objects" + as_of_now(report),
-                   note("Deleted, moved out of the search base, or hidden from our account: nothing says "
+                   note("Deleted, moved out of the search base, or hidden from our account, or their "
+                        "addresses are: nothing says "
                         "which. What they listed stays accepted until a callout says otherwise.") +
                        table.html(total_of(report.unseen_total, report.unseen), "first"));
 }

@@ -203,12 +203,14 @@ class TextReport {
         }
         if (report_.unseen_total == 0) return;
         title(
-            fmt::format("{}: {} objects are not found any more, and nothing says that they are gone; what "
-                        "they list stays accepted until a callout says otherwise. Deleted, moved out of "
-                        "base, or hidden from our account?",
+            fmt::format("{}: {} objects are not found any more, or show no addresses though they are "
+                        "mailboxes, and nothing says that they are gone; what they list stays accepted until "
+                        "a callout says otherwise. Deleted, moved out of base, or hidden from our account?",
                         now("Unseen"), report_.unseen_total));
         for (std::size_t i = 0; i < few(report_.unseen); ++i)
-            line("  {} ({}: {})", printable(report_.unseen[i].address),
+            line("  {} ({}: {})",
+                 report_.unseen[i].address.empty() ? "no address seen yet"
+                                                   : printable(report_.unseen[i].address),
                  printable(report_.unseen[i].directory), printable(report_.unseen[i].object));
         more(report_.unseen_total, few(report_.unseen));
     }

@@ -14,6 +14,29 @@ namespace {
 // system mailbox, arbitration, mailbox plan, discovery, monitoring.
 constexpr std::array<std::int64_t, 6> kSystemKinds{8192, 16384, 8388608, 16777216, 536870912, 549755813888};
 
+// Kinds that say that it is no recipient: user, contact, groups without mail, disabled and linked user, role
+// group, computer.
+constexpr std::array<std::int64_t, 9> kNoRecipientKinds{65536,   131072,   262144,     524288,    1048576,
+                                                        2097152, 33554432, 1073741824, 4294967296};
+
+template <std::size_t Count>
+bool is_kind(const DirectoryObject& object, const std::array<std::int64_t, Count>& kinds) {
+    return object.recipient_type_details &&
+           std::find(kinds.begin(), kinds.end(), *object.recipient_type_details) != kinds.end();
+}
+
+// Where an object that shows no proxyAddresses may have addresses after all. Exchange writes proxyAddresses
+// on all that is its own. `mail` alone is weaker: that one the operator may have declared the whole truth.
+std::optional<std::string> doubts_of(const DirectoryObject& object, const ListingPolicy& policy) {
+    const bool exchange =
+        object.mailbox || (object.recipient_type_details && !is_kind(object, kNoRecipientKinds));
+    if (exchange) return std::string{};
+    if (policy.plain == PlainAddresses::alone) return std::nullopt;
+    for (const std::string& value : object.mail)
+        if (const auto address = mail::Address::from_internal(value)) return std::string(address->domain());
+    return std::nullopt;
+}
+
 // "smtp:" in any case; SMTP: is the primary address, smtp: the others, and both receive.
 bool is_smtp(std::string_view value) {
     return mail::fold(value.substr(0, 5)) == "smtp:";
@@ -26,9 +49,7 @@ Listing judge(const DirectoryObject& object, const ListingPolicy& policy) {
     listing.guid = object.guid;
     listing.dn = printable(object.dn, 1000);
     listing.closed = object.requires_authentication;
-    if (object.recipient_type_details && std::find(kSystemKinds.begin(), kSystemKinds.end(),
-                                                   *object.recipient_type_details) != kSystemKinds.end())
-        return listing;
+    if (is_kind(object, kSystemKinds)) return listing;
 
     const auto add = [&listing](std::string_view text) {
         const auto address = mail::Address::from_internal(text);
@@ -42,6 +63,14 @@ Listing judge(const DirectoryObject& object, const ListingPolicy& policy) {
     if (policy.plain == PlainAddresses::counted ||
         (policy.plain == PlainAddresses::alone && object.proxy_addresses.empty()))
         for (const std::string& value : object.mail) add(value);
+    const bool no_proxies = object.proxy_addresses.empty();
+    if (policy.plain == PlainAddresses::counted) {
+        listing.bare = no_proxies && object.mail.empty();
+    } else if (no_proxies) {
+        listing.doubts = doubts_of(object, policy);
+        listing.plain = !listing.addresses.empty();
+        listing.bare = listing.doubts.has_value() || !object.mail.empty();
+    }
 
     std::sort(listing.addresses.begin(), listing.addresses.end());
     listing.addresses.erase(std::unique(listing.addresses.begin(), listing.addresses.end()),

@@ -19,6 +19,7 @@ struct DirectoryObject {
     std::vector<std::string> proxy_addresses;  // "SMTP:a@b", "smtp:c@d", "X500:/o=…"
     std::vector<std::string> mail;  // plain addresses: AD's `mail`, OpenLDAP's configured attributes
     std::optional<std::int64_t> recipient_type_details;
+    bool mailbox = false;                  // shows an attribute that Exchange writes on mailboxes alone
     bool requires_authentication = false;  // msExchRequireAuthToSendTo
 };
 
@@ -37,8 +38,15 @@ struct Listing {
     std::string guid;
     std::string dn;                        // printable
     bool closed = false;                   // refuses outside senders
+    bool plain = false;                    // its addresses are plain ones, in place of proxyAddresses
     std::vector<mail::Address> addresses;  // sorted, each once
-    std::size_t invalid = 0;               // SMTP values that are no valid address
+    // It shows none of the attributes that addresses are read from. If it listed some before, we may have
+    // lost the right to see them; nobody can tell.
+    bool bare = false;
+    // Bare, though it is a mailbox by its other attributes: it has addresses, and hides them from us.
+    // Whatever is concluded from what the directory does not list is doubtful: in this domain; empty: in all.
+    std::optional<std::string> doubts;
+    std::size_t invalid = 0;  // SMTP values that are no valid address
     // Of addresses, kind and closed: what a change of answers can come from. A password change leaves it as
     // it was.
     std::uint64_t digest() const;

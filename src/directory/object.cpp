@@ -81,37 +81,17 @@ std::vector<std::string>* values_for(const Settings& settings, std::string_view 
     return wanted ? &object.mail : nullptr;
 }
 
-struct DnPtr {
-    LDAPDN dn = nullptr;
-    explicit DnPtr(std::string_view text) {
-        if (ldap_str2dn(std::string(text).c_str(), &dn, LDAP_DN_FORMAT_LDAPV3) != LDAP_SUCCESS) dn = nullptr;
-    }
-    ~DnPtr() { ldap_dnfree(dn); }
-    DnPtr(const DnPtr&) = delete;
-    DnPtr& operator=(const DnPtr&) = delete;
-    std::size_t size() const {
-        std::size_t count = 0;
-        while (dn != nullptr && dn[count] != nullptr) ++count;
-        return count;
-    }
-};
-
-bool same_rdn(const LDAPRDN a, const LDAPRDN b) {
-    for (std::size_t i = 0;; ++i) {
-        if (a[i] == nullptr || b[i] == nullptr) return a[i] == b[i];
-        const auto view = [](const berval& value) { return std::string_view(value.bv_val, value.bv_len); };
-        if (!same_name(view(a[i]->la_attr), view(b[i]->la_attr)) ||
-            !same_name(view(a[i]->la_value), view(b[i]->la_value)))
-            return false;
-    }
-}
-
 }  // namespace
 
 std::vector<std::string> wanted_attributes(const Settings& settings) {
     if (settings.flavour == Flavour::ad)
-        return {"objectGUID", "proxyAddresses", "mail", "msExchRecipientTypeDetails",
-                "msExchRequireAuthToSendTo"};
+        return {"objectGUID",
+                "proxyAddresses",
+                "mail",
+                "msExchRecipientTypeDetails",
+                "msExchRequireAuthToSendTo",
+                "msExchMailboxGuid",
+                "homeMDB"};
     std::vector<std::string> wanted{"entryUUID", "modifyTimestamp"};
     wanted.insert(wanted.end(), settings.attributes.begin(), settings.attributes.end());
     return wanted;
@@ -120,7 +100,14 @@ std::vector<std::string> wanted_attributes(const Settings& settings) {
 std::string recipients_filter(const Settings& settings) {
     if (settings.flavour == Flavour::ad)
         return settings.use_mail ? "(|(proxyAddresses=*)(mail=*))" : "(proxyAddresses=*)";
-    return settings.filter;
+    std::string any;
+    for (const std::string& attribute : settings.attributes) any += fmt::format("({}=*)", attribute);
+    return fmt::format("(&{}(|{}))", settings.filter, any);
+}
+
+std::string objects_filter(const Settings& settings) {
+    if (settings.flavour == Flavour::ldap) return settings.filter;
+    return "(|(proxyAddresses=*)(mail=*)(msExchMailboxGuid=*)(homeMDB=*)(msExchRecipientTypeDetails=*))";
 }
 
 std::string key_attribute(Flavour flavour) {
@@ -160,6 +147,8 @@ Result<Decoded> decode(const Settings& settings, const Entry& entry) {
             if (name.next) decoded.rests.push_back({std::string(name.base), *name.next});
         } else if (attribute.values.empty()) {
             continue;
+        } else if (same_name(name.base, "msExchMailboxGuid") || same_name(name.base, "homeMDB")) {
+            object.mailbox = true;
         } else if (same_name(name.base, "msExchRequireAuthToSendTo")) {
             object.requires_authentication = is_true(attribute.values.front());
         } else if (same_name(name.base, "msExchRecipientTypeDetails")) {
@@ -203,18 +192,6 @@ Result<void> complete(Session& session, Decoded& decoded) {
     }
     decoded.rests.clear();
     return {};
-}
-
-bool lies_below(std::string_view dn, std::string_view base) {
-    const DnPtr inner(dn);
-    const DnPtr outer(base);
-    const std::size_t size = inner.size();
-    const std::size_t depth = outer.size();
-    if (inner.dn == nullptr || size < depth) return false;
-    if (outer.dn == nullptr) return true;  // the root of all
-    for (std::size_t i = 1; i <= depth; ++i)
-        if (!same_rdn(inner.dn[size - i], outer.dn[depth - i])) return false;
-    return true;
 }
 
 }  // namespace postcensus::directory

@@ -15,8 +15,10 @@ namespace postcensus::directory {
 // What a reading asks for of each object.
 std::vector<std::string> wanted_attributes(const Settings& settings);
 
-// Which objects may list recipients.
+// Which objects show recipients; and which may have some, whether they show them or not: an attribute that an
+// account may not read matches no filter.
 std::string recipients_filter(const Settings& settings);
+std::string objects_filter(const Settings& settings);
 
 // The attribute of the key that survives renames and moves: objectGUID or entryUUID.
 std::string key_attribute(Flavour flavour);
@@ -41,8 +43,5 @@ Result<Decoded> decode(const Settings& settings, const Entry& entry);
 // Fetches the rest of the attributes that came in part. A part is never the whole: if it cannot be had, the
 // reading is void.
 Result<void> complete(Session& session, Decoded& decoded);
-
-// Whether a DN is `base` or lies below it.
-bool lies_below(std::string_view dn, std::string_view base);
 
 }  // namespace postcensus::directory

@@ -12,6 +12,7 @@
 
 #include "base/printable.h"
 #include "directory/catalogue.h"
+#include "directory/dn.h"
 #include "directory/object.h"
 #include "directory/servers.h"
 
@@ -99,7 +100,8 @@ Result<void> Reader::identify() {
             for (const Attribute& attribute : entry.attributes)
                 if (attribute.name == "namingContexts")
                     for (const std::string_view context : attribute.values)
-                        if (context.size() > root_.size() && lies_below(settings_.base, context))
+                        if (context.size() > root_.size() &&
+                            place_of(settings_.base, context) == Place::below)
                             root_ = context;
             return {};
         });
@@ -161,7 +163,7 @@ std::string Reader::describe(const std::string& position) const {
 
 Search Reader::recipients() const {
     return {.base = settings_.base,
-            .filter = recipients_filter(settings_),
+            .filter = objects_filter(settings_),
             .attributes = wanted_attributes(settings_)};
 }
 
@@ -223,7 +225,7 @@ Result<ReadSummary> Reader::read_usn_changes(std::int64_t after, const TakeObjec
     const std::string position = make_position(settings_, std::to_string(usn_));
     if (usn_ == after) return ReadSummary{0, 0, position};
     Search changed = recipients();
-    changed.filter = fmt::format(kChangedFilter, after + 1, recipients_filter(settings_));
+    changed.filter = fmt::format(kChangedFilter, after + 1, objects_filter(settings_));
     auto summary = read_objects(changed, take, progress);
     if (!summary) return summary;
     summary->position = position;
@@ -293,7 +295,7 @@ Result<ReadSummary> Reader::read_keys(const TakeKey& take, const Progress& progr
 
 Result<bool> Reader::sees_deletions() {
     // Whoever moves out of a base below the root just disappears.
-    if (settings_.flavour == Flavour::ldap || !lies_below(root_, settings_.base)) return false;
+    if (settings_.flavour == Flavour::ldap || place_of(root_, settings_.base) != Place::below) return false;
     return shows_tombstones();
 }
 
@@ -341,10 +343,12 @@ Result<void> Reader::find(const std::vector<std::string>& guids, const TakeFate&
             const census::DirectoryObject& object = decoded->object;
             if (present.contains(object.guid)) return {};
             // A tombstone may show its key alone; its name says where it lies.
+            const Place place = place_of(object.dn, settings_.base);
             if (entry.value("isDeleted") == "TRUE" ||
-                (ad && lies_below(object.dn, "CN=Deleted Objects," + root_)) ||
-                !lies_below(object.dn, settings_.base))
+                (ad && place_of(object.dn, "CN=Deleted Objects," + root_) == Place::below) ||
+                place == Place::elsewhere)
                 return take(object.guid, Fate::gone, object);
+            if (place == Place::unknown) return {};
             // It does not match the operator's filter now. An attribute that is hidden from us looks the
             // same.
             if (!ad) return {};
@@ -368,8 +372,8 @@ Result<void> Reader::look_up(const std::vector<mail::Address>& addresses, const 
             for (const std::string& form : addresses[i].forms()) {
                 const std::string value = escape_filter(form);
                 if (settings_.flavour == Flavour::ad) {
-                    any += fmt::format("(proxyAddresses=smtp\\3a{})", value);
-                    if (settings_.use_mail) any += fmt::format("(mail={})", value);
+                    // By `mail` too: whose addresses are hidden is found by nothing else.
+                    any += fmt::format("(proxyAddresses=smtp\\3a{0})(mail={0})", value);
                     continue;
                 }
                 for (const std::string& attribute : settings_.attributes)
@@ -377,7 +381,8 @@ Result<void> Reader::look_up(const std::vector<mail::Address>& addresses, const 
                                        mail::fold(attribute) == "proxyaddresses" ? "smtp\\3a" : "", value);
             }
         Search matching = recipients();
-        matching.filter = fmt::format("(&{}{}))", recipients_filter(settings_), any);
+        matching.filter =
+            settings_.flavour == Flavour::ad ? any + ")" : fmt::format("(&{}{}))", settings_.filter, any);
         auto read = read_objects(matching, take, {});
         if (!read) return fail(read.error());
     }

@@ -35,8 +35,10 @@ struct View {
     std::size_t recipients = 0;  // objects with recipients, counted up to a thousand
     std::size_t hidden = 0;      // mailboxes whose address attribute this account does not see
     std::string hidden_example;  // one of them
-    bool tombstones = false;     // AD: the container of deleted objects can be read
-    bool at_root = true;         // base is the whole domain
+    std::size_t mail_only = 0;   // objects with `mail` and no addresses, which may be no mailboxes
+    std::string mail_only_example;
+    bool tombstones = false;  // AD: the container of deleted objects can be read
+    bool at_root = true;      // base is the whole domain
     std::string root;
 };
 
@@ -70,7 +72,7 @@ class Reader {
     Result<ReadSummary> read_changes(const std::string& position, const TakeObject& take,
                                      const TakeKey& take_gone, const Progress& progress);
 
-    // The keys of all objects with recipients: finds what is gone where tombstones cannot be read.
+    // The keys of all objects that show addresses: finds what is gone where tombstones cannot be read.
     Result<ReadSummary> read_keys(const TakeKey& take, const Progress& progress);
 
     // Whether read_changes() sees all deletions and moves by itself, so that no sweep is needed.
@@ -83,7 +85,7 @@ class Reader {
     // For a test: asks for a page or two, and changes nothing.
     Result<View> view();
 
-    // The objects that list one of these addresses now.
+    // The objects that list one of these addresses now, or show it in `mail` and hide what they list.
     Result<void> look_up(const std::vector<mail::Address>& addresses, const TakeObject& take);
 
   private:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 
+#include "directory/dn.h"
 #include "directory/object.h"
 #include "directory/reader.h"
 #include "mail/address.h"
@@ -41,7 +42,7 @@ Result<View> Reader::view() {
     if (!found) return fail(found.error());
     const bool ad = settings_.flavour == Flavour::ad;
     if (ad) {
-        view.at_root = lies_below(root_, settings_.base);
+        view.at_root = place_of(root_, settings_.base) == Place::below;
         auto shown = shows_tombstones();
         if (!shown) return fail(shown.error());
         view.tombstones = *shown;
@@ -51,8 +52,10 @@ Result<View> Reader::view() {
              .filter = "(mail=*)",
              .attributes = {"proxyAddresses", "msExchMailboxGuid", "msExchRecipientTypeDetails", "homeMDB"}},
             [&](const Entry& entry) -> Result<void> {
-                if (is_mailbox(entry) && !has(entry, "proxyAddresses") && view.hidden++ == 0)
-                    view.hidden_example = entry.dn;
+                const bool mailbox = is_mailbox(entry);
+                std::size_t& count = mailbox ? view.hidden : view.mail_only;
+                if (!has(entry, "proxyAddresses") && count++ == 0)
+                    (mailbox ? view.hidden_example : view.mail_only_example) = entry.dn;
                 return ++seen < kEnough ? Result<void>{} : enough();
             });
         if (!searched && seen < kEnough) return fail(searched.error());

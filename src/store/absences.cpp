@@ -8,8 +8,8 @@ bool directories_doubtful(SQLite::Database& db, const std::string& domain) {
         db,
         "SELECT EXISTS (SELECT 1 FROM directory WHERE full_good = 0) OR EXISTS (SELECT 1 FROM object JOIN "
         "listing ON object_id = object.id JOIN address ON address.id = address_id WHERE unseen_seq IS NOT "
-        "NULL AND domain = ?)");
-    doubt.bind(1, domain);
+        "NULL AND domain = :domain) OR EXISTS (SELECT 1 FROM object WHERE doubts = '' OR doubts = :domain)");
+    doubt.bind(":domain", domain);
     doubt.executeStep();
     return doubt.getColumn(0).getInt() != 0;
 }

@@ -11,7 +11,7 @@
 namespace postcensus::store {
 
 // Whether something stands against a conclusion from what the directories do not list: an object of this
-// domain that is not seen any more, or a last full reading that failed.
+// domain that is not seen any more or hides its addresses, or a last full reading that failed.
 bool directories_doubtful(SQLite::Database& db, const std::string& domain);
 
 // A live lookup found `control` and not this address. True if it confirms another one, at least `interval`

@@ -31,7 +31,7 @@ std::string blob_of(const SQLite::Column& column) {
 
 KnownObjects::KnownObjects(SQLite::Database& db, const std::string& directory)
     : find_(db,
-            "SELECT id, digest, gone, unseen_seq IS NOT NULL FROM object WHERE directory_id = "
+            "SELECT id, digest, gone, unseen_seq IS NOT NULL, plain, doubts FROM object WHERE directory_id = "
             "(SELECT id FROM directory WHERE name = ?) AND guid = ?") {
     find_.bind(1, directory);
 }
@@ -40,9 +40,11 @@ std::optional<KnownObject> KnownObjects::find(const std::string& guid) {
     find_.reset();
     bind_blob(find_, 2, guid);
     if (!find_.executeStep()) return std::nullopt;
-    const KnownObject object{find_.getColumn(0).getInt64(),
-                             static_cast<std::uint64_t>(find_.getColumn(1).getInt64()),
-                             find_.getColumn(2).getInt() != 0, find_.getColumn(3).getInt() != 0};
+    KnownObject object{
+        find_.getColumn(0).getInt64(),    static_cast<std::uint64_t>(find_.getColumn(1).getInt64()),
+        find_.getColumn(2).getInt() != 0, find_.getColumn(3).getInt() != 0,
+        find_.getColumn(4).getInt() != 0, {}};
+    if (const auto doubts = find_.getColumn(5); !doubts.isNull()) object.doubts = doubts.getString();
     find_.reset();
     return object;
 }

@@ -24,9 +24,11 @@ std::string blob_of(const SQLite::Column& column);
 
 struct KnownObject {
     std::int64_t id = 0;
-    std::uint64_t digest = 0;
+    std::uint64_t digest = 0;  // 0: it lists nothing
     bool gone = false;
     bool unseen = false;
+    bool plain = false;
+    std::optional<std::string> doubts;  // as in Listing
 };
 
 // Finds objects by their key, with its statement kept prepared.

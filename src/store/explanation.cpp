@@ -46,11 +46,12 @@ void add_listings(SQLite::Database& db, AddressId id, Lines& out) {
         const std::string server = text(listings, "server");
         out.push_back(
             {"listing",
-             fmt::format(
-                 "listed in directory {} by {}{}{}{}; last read", text(listings, "name"),
-                 text(listings, "dn"), server.empty() ? "" : ", as " + server + " showed it",
-                 closed ? ", which refuses outside senders" : "",
-                 unseen ? ", which readings do not find any more (deleted, moved, or hidden from us)" : ""),
+             fmt::format("listed in directory {} by {}{}{}{}; last read", text(listings, "name"),
+                         text(listings, "dn"), server.empty() ? "" : ", as " + server + " showed it",
+                         closed ? ", which refuses outside senders" : "",
+                         unseen ? ", which readings do not find any more (deleted, moved, or hidden from us, "
+                                  "or its addresses are)"
+                                : ""),
              time(listings, "read"),
              {{"directory", text(listings, "name")},
               {"dn", text(listings, "dn")},

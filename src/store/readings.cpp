@@ -60,14 +60,20 @@ ReadingWriter::ReadingWriter(Writer& writer, const Reading& reading, ListedAnswe
       }()),
       book_(writer),
       find_(writer.db,
-            "SELECT id, read_seq, gone, unseen_seq IS NOT NULL FROM object WHERE directory_id = ? AND guid = "
-            "?"),
-      insert_(writer.db,
-              "INSERT INTO object (directory_id, guid, dn, digest, read_seq) VALUES (?, ?, ?, ?, ?)"),
+            "SELECT id, read_seq, gone, unseen_seq IS NOT NULL, EXISTS (SELECT 1 FROM listing WHERE "
+            "object_id = "
+            "object.id), doubts FROM object WHERE directory_id = ? AND guid = ?"),
+      insert_(
+          writer.db,
+          "INSERT INTO object (directory_id, guid, dn, digest, read_seq, plain) VALUES (?, ?, ?, ?, ?, ?)"),
       update_(writer.db,
-              "UPDATE object SET dn = ?, digest = ?, read_seq = ?, gone = ?, unseen_seq = NULL WHERE id = ?"),
-      end_(writer.db, "UPDATE object SET digest = 0, read_seq = ?, gone = 1, unseen_seq = NULL WHERE id = ?"),
-      unseen_(writer.db, "UPDATE object SET unseen_seq = ? WHERE id = ?"),
+              "UPDATE object SET dn = ?, digest = ?, read_seq = ?, gone = ?, plain = ?, unseen_seq = NULL, "
+              "doubts = NULL WHERE id = ?"),
+      end_(
+          writer.db,
+          "UPDATE object SET digest = 0, read_seq = ?, gone = 1, unseen_seq = NULL, doubts = NULL WHERE id = "
+          "?"),
+      unseen_(writer.db, "UPDATE object SET gone = 0, unseen_seq = ?, doubts = ? WHERE id = ?"),
       listed_(writer.db, "SELECT address_id FROM listing WHERE object_id = ?"),
       clear_(writer.db, "DELETE FROM listing WHERE object_id = ?"),
       list_(writer.db, "INSERT INTO listing (address_id, object_id, closed) VALUES (?, ?, ?)"),
@@ -88,8 +94,9 @@ std::optional<ReadingWriter::Row> ReadingWriter::find(const std::string& guid) {
     find_.bind(1, directory_);
     bind_blob(find_, 2, guid);
     if (!find_.executeStep()) return std::nullopt;
-    const Row row{find_.getColumn(0).getInt64(), find_.getColumn(1).getInt64(),
-                  find_.getColumn(2).getInt() != 0, find_.getColumn(3).getInt() != 0};
+    Row row{find_.getColumn(0).getInt64(), find_.getColumn(1).getInt64(), find_.getColumn(2).getInt() != 0,
+            find_.getColumn(3).getInt() != 0, find_.getColumn(4).getInt() != 0};
+    if (const auto doubts = find_.getColumn(5); !doubts.isNull()) row.doubts = doubts.getString();
     find_.reset();
     return row;
 }
@@ -147,17 +154,11 @@ void ReadingWriter::put(const census::Listing& listing) {
         update_.bind(2, gone ? 0 : static_cast<std::int64_t>(listing.digest()));
         update_.bind(3, reading_.began_seq);
         update_.bind(4, gone ? 1 : 0);
-        update_.bind(5, row->id);
+        update_.bind(5, listing.plain ? 1 : 0);
+        update_.bind(6, row->id);
         update_.exec();
     } else {
-        insert_.reset();
-        insert_.bind(1, directory_);
-        bind_blob(insert_, 2, listing.guid);
-        insert_.bind(3, listing.dn);
-        insert_.bind(4, static_cast<std::int64_t>(listing.digest()));
-        insert_.bind(5, reading_.began_seq);
-        insert_.exec();
-        row = Row{writer_.db.getLastInsertRowid()};
+        row = Row{insert(listing)};
     }
     for (const mail::Address& address : listing.addresses) {
         if (arrivals_) {
@@ -175,6 +176,38 @@ void ReadingWriter::put(const census::Listing& listing) {
         list_.bind(3, listing.closed ? 1 : 0);
         list_.exec();
     }
+    // What it shows counts; it has more.
+    if (!listing.doubts) return;
+    doubted_ = true;
+    ++applied_.hidden;
+    set_unseen(row->id, writer_.seq, listing.doubts);
+}
+
+std::int64_t ReadingWriter::insert(const census::Listing& listing) {
+    insert_.reset();
+    insert_.bind(1, directory_);
+    bind_blob(insert_, 2, listing.guid);
+    insert_.bind(3, listing.dn);
+    insert_.bind(4, listing.addresses.empty() ? 0 : static_cast<std::int64_t>(listing.digest()));
+    insert_.bind(5, reading_.began_seq);
+    insert_.bind(6, listing.plain ? 1 : 0);
+    insert_.exec();
+    return writer_.db.getLastInsertRowid();
+}
+
+// What it listed stays. One that has listed nothing so far is kept for the doubt alone.
+void ReadingWriter::hide(const census::Listing& listing) {
+    auto row = find(listing.guid);
+    if (outdated(row ? row->read_seq : 0)) return;
+    if (!row) {
+        if (!listing.doubts) return;
+        row = Row{insert({.guid = listing.guid, .dn = listing.dn})};
+    }
+    const bool unseen = row->lists || listing.doubts == "";
+    if (row->unseen == unseen && row->doubts == listing.doubts && !row->gone) return;
+    if (unseen && !row->unseen) ++applied_.hidden;
+    doubted_ = true;
+    set_unseen(row->id, unseen ? std::optional(writer_.seq) : std::nullopt, listing.doubts);
 }
 
 void ReadingWriter::end(const std::string& guid) {
@@ -189,24 +222,33 @@ void ReadingWriter::end(const std::string& guid) {
 
 void ReadingWriter::mark_unseen(const std::string& guid) {
     const auto row = find(guid);
-    if (!row || row->gone || row->unseen || outdated(row->read_seq)) return;
+    if (!row || row->gone || outdated(row->read_seq)) return;
+    // There is nothing that could be lost, and nothing to be asked about.
+    if (!row->lists) return end(guid);
+    if (row->unseen) return;
     ++applied_.unseen;
-    set_unseen(row->id, writer_.seq);
+    doubted_ = true;
+    set_unseen(row->id, writer_.seq, row->doubts);
 }
 
 void ReadingWriter::mark_seen(const std::string& guid) {
     const auto row = find(guid);
-    if (!row || !row->unseen) return;
-    set_unseen(row->id, {});
+    if (!row || row->gone || (!row->unseen && !row->doubts)) return;
+    set_unseen(row->id, {}, {});
 }
 
-void ReadingWriter::set_unseen(std::int64_t object, std::optional<Seq> since) {
+void ReadingWriter::set_unseen(std::int64_t object, std::optional<Seq> since,
+                               const std::optional<std::string>& doubts) {
     unseen_.reset();
     if (since)
         unseen_.bind(1, *since);
     else
         unseen_.bind(1);
-    unseen_.bind(2, object);
+    if (doubts)
+        unseen_.bind(2, *doubts);
+    else
+        unseen_.bind(2);
+    unseen_.bind(3, object);
     unseen_.exec();
     listed_.reset();
     listed_.bind(1, object);
@@ -256,7 +298,7 @@ Applied ReadingWriter::finish() {
     const std::int64_t arrived = arrivals_ ? arrivals_->finish() : 0;
     applied_.added += arrived;
     settle_touched(arrived);
-    if (applied_.unseen > 0) reconsider_absences(writer_);
+    if (doubted_) reconsider_absences(writer_);
     if (reading_.kind == ReadingKind::full && reading_.began_seq > full_seq_) {
         SQLite::Statement note(writer_.db,
                                "UPDATE directory SET full_seq = ?, full_at = ?, full_good = 1 WHERE id = ?");

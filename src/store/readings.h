@@ -38,6 +38,7 @@ struct Applied {
     std::int64_t added = 0;    // addresses that are listed now and were not
     std::int64_t removed = 0;  // addresses that no object lists any more
     std::int64_t unseen = 0;   // objects that are not found any more, newly
+    std::int64_t hidden = 0;   // objects that hide their addresses, newly
     std::int64_t listed = 0;   // addresses listed by this directory now
 };
 
@@ -53,8 +54,9 @@ class ReadingWriter {
     // `answer`: for what the first reading of a directory brings.
     ReadingWriter(Writer& writer, const Reading& reading, ListedAnswer answer = {});
 
-    void put(const census::Listing& listing);  // what an object lists now, if anything
-    void end(const std::string& guid);         // the object is gone
+    void put(const census::Listing& listing);   // what an object lists now, if anything
+    void end(const std::string& guid);          // the object is gone
+    void hide(const census::Listing& listing);  // the object is there; what it lists is not shown
     void mark_unseen(const std::string& guid);
     void mark_seen(const std::string& guid);
 
@@ -67,6 +69,8 @@ class ReadingWriter {
         Seq read_seq = 0;
         bool gone = false;
         bool unseen = false;
+        bool lists = false;
+        std::optional<std::string> doubts = {};
     };
     std::optional<Row> find(const std::string& guid);
     bool outdated(Seq read_seq) const { return reading_.began_seq <= std::max(read_seq, full_seq_); }
@@ -74,7 +78,8 @@ class ReadingWriter {
     void touch(AddressId id, std::int64_t listed_before, std::int64_t listed_here_before);
     void count_and_touch(AddressId id);
     void note_listed(AddressId id, std::optional<std::int64_t> object);
-    void set_unseen(std::int64_t object, std::optional<Seq> since);
+    void set_unseen(std::int64_t object, std::optional<Seq> since, const std::optional<std::string>& doubts);
+    std::int64_t insert(const census::Listing& listing);
     void settle_touched(std::int64_t arrived);
 
     Writer& writer_;
@@ -89,6 +94,7 @@ class ReadingWriter {
     };
     std::optional<Arrivals> arrivals_;  // in the first full reading of a directory
     std::vector<Touched> touched_;      // an address may stand here more than once; the first counts
+    bool doubted_ = false;              // something stands against absences now
     bool unlisted_ = false;  // something ended; else what is new is listed, and need not be counted
     Applied applied_;
 };

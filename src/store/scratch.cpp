@@ -88,19 +88,33 @@ class Records {
 
 std::int64_t Scratch::count(Kind kind) const {
     if (kind == Kind::end) return ends_;
+    if (kind == Kind::hide) return hidden_;
     if (kind == Kind::unseen) return unseen_;
     if (kind == Kind::seen) return seen_;
-    return count_ - ends_ - unseen_ - seen_;
+    return count_ - ends_ - hidden_ - unseen_ - seen_;
 }
 
 Result<void> Scratch::put(const census::Listing& listing) {
-    buffer_ += static_cast<char>(Kind::put);
+    append(Kind::put, listing);
+    return grown();
+}
+
+Result<void> Scratch::hide(const census::Listing& listing) {
+    append(Kind::hide, listing);
+    ++hidden_;
+    return grown();
+}
+
+void Scratch::append(Kind kind, const census::Listing& listing) {
+    buffer_ += static_cast<char>(kind);
     append_text(buffer_, listing.guid);
     append_text(buffer_, listing.dn);
     buffer_ += listing.closed ? '1' : '0';
+    buffer_ += listing.plain ? '1' : '0';
+    buffer_ += listing.doubts ? '1' : '0';
+    append_text(buffer_, listing.doubts.value_or(""));
     append_number(buffer_, static_cast<std::uint32_t>(listing.addresses.size()));
     for (const mail::Address& address : listing.addresses) append_text(buffer_, address.text());
-    return grown();
 }
 
 Result<void> Scratch::add(Kind kind, const std::string& guid) {
@@ -138,9 +152,13 @@ Result<void> Scratch::for_each(const std::function<void(const Change&)>& take) {
         Change change;
         change.kind = static_cast<Kind>(records.byte());
         change.listing.guid = records.text();
-        if (change.kind == Kind::put) {
+        if (change.kind == Kind::put || change.kind == Kind::hide) {
             change.listing.dn = records.text();
             change.listing.closed = records.byte() == '1';
+            change.listing.plain = records.byte() == '1';
+            const bool doubtful = records.byte() == '1';
+            std::string doubts = records.text();
+            if (doubtful) change.listing.doubts = std::move(doubts);
             const std::uint32_t addresses = records.number();
             for (std::uint32_t i = 0; i < addresses; ++i) {
                 auto address = mail::Address::from_internal(records.text());

@@ -17,16 +17,17 @@ namespace postcensus::store {
 
 class Scratch {
   public:
-    enum class Kind : char { put = 'p', end = 'e', unseen = 'u', seen = 's' };
+    enum class Kind : char { put = 'p', end = 'e', hide = 'h', unseen = 'u', seen = 's' };
     struct Change {
         Kind kind = Kind::put;
-        census::Listing listing;  // of all but `put`, only the guid
+        census::Listing listing;  // of all but `put` and `hide`, only the guid
     };
 
     // `folder`: the state's; a file is made there only if the changes grow large.
     explicit Scratch(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
     Result<void> put(const census::Listing& listing);
+    Result<void> hide(const census::Listing& listing);
     Result<void> add(Kind kind, const std::string& guid);
 
     std::int64_t size() const { return count_; }
@@ -36,12 +37,13 @@ class Scratch {
     Result<void> for_each(const std::function<void(const Change&)>& take);
 
   private:
+    void append(Kind kind, const census::Listing& listing);
     Result<void> grown();
 
     std::filesystem::path folder_;
     std::string buffer_;
     UniqueFd file_;
-    std::int64_t count_ = 0, ends_ = 0, unseen_ = 0, seen_ = 0;
+    std::int64_t count_ = 0, ends_ = 0, hidden_ = 0, unseen_ = 0, seen_ = 0;
 };
 
 }  // namespace postcensus::store

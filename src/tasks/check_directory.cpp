@@ -178,8 +178,27 @@ class DirectoryCheck {
                             "addresses look as if they were gone",
                             view.hidden, printable(view.hidden_example)),
                 grant_remedy(settings_, view.root)));
+        tell_mail_only(uri, view);
         tell_clock(uri, view);
         tell_tombstones(view);
+    }
+
+    // Nobody can tell whether their addresses are hidden, so nothing is concluded from what is not listed.
+    void tell_mail_only(const std::string& uri, const directory::View& view) {
+        const auto& routes = scene_.configuration.routes;
+        const bool complete = std::any_of(routes.begin(), routes.end(), [](const config::Route& route) {
+            return route.policy.directory_complete;
+        });
+        if (view.mail_only == 0 || settings_.use_mail || !complete) return;
+        tell_(Finding::warn(
+            kDirectoryArea, subject(uri),
+            fmt::format(
+                "{} objects have `mail` and show no proxyAddresses, for example {}: directory-complete "
+                "refuses nobody in the domains of their `mail`",
+                view.mail_only, printable(view.mail_only_example)),
+            grant_remedy(settings_, view.root) +
+                fmt::format("\n# or, where `mail` is all that they have: [directory.{}] use-mail = yes",
+                            settings_.name)));
     }
 
     void tell_clock(const std::string& uri, const directory::View& view) {

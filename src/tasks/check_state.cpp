@@ -121,9 +121,11 @@ void check_backlog(const CheckScene& scene, const store::StateHealth& health, co
     if (health.unseen > 0)
         tell(Finding::warn(
             kStateArea, "unseen objects",
-            fmt::format("{} objects are not found any more, and nothing says that they are gone",
+            fmt::format("{} objects are not found any more, or show no addresses though they are mailboxes; "
+                        "nothing says that they are gone",
                         health.unseen),
-            "postcensus report\n# let the account read Deleted Objects: docs/directory.md"));
+            "postcensus report\n# let the account read Deleted Objects and proxyAddresses: "
+            "docs/directory.md"));
     if (health.undecided > kMuchUndecided)
         tell(Finding::warn(
             kStateArea, "undecided", fmt::format("{} addresses wait to be decided", health.undecided),

@@ -55,18 +55,12 @@ Result<void> Comparison::compare_batch() {
         for (const census::Listing& listing : batch_) {
             const auto object = known.find(listing.guid);
             if (object) note_met(*object);
-            const bool lists = !listing.addresses.empty();
-            const bool listed = object && !object->gone;
-            if (!lists && !listed) continue;
-            if (lists && listed && object->digest == listing.digest()) {
-                if (object->unseen) keep(changes_.add(store::Scratch::Kind::seen, listing.guid));
-                continue;
-            }
-            keep(changes_.put(listing));
+            keep(compare(listing, object));
         }
         for (const std::string& guid : keys_) {
             const auto object = known.find(guid);
-            if (!object) continue;
+            // One that hid its addresses is looked at with its values, by find_missing().
+            if (!object || object->doubts) continue;
             note_met(*object);
             if (object->unseen) keep(changes_.add(store::Scratch::Kind::seen, guid));
         }
@@ -76,6 +70,27 @@ Result<void> Comparison::compare_batch() {
     if (!compared) return compared;
     if (failure) return fail(*failure);
     return {};
+}
+
+Result<void> Comparison::compare(const census::Listing& listing,
+                                 const std::optional<store::KnownObject>& object) {
+    const bool lists = !listing.addresses.empty();
+    const bool there = object && !object->gone;
+    const bool listed = there && object->digest != 0;
+    // Of the addresses that it listed none is shown now, or only a plain one in their place.
+    const bool whole = listing.plain && (object && (object->plain || object->digest == listing.digest()));
+    const bool lost = listing.bare && listed && !whole;
+    if (lost || (listing.doubts && !lists)) {
+        const bool known = there && object->doubts == listing.doubts &&
+                           (object->unseen || (listing.doubts && !listing.doubts->empty()));
+        return known ? Result<void>{} : changes_.hide(listing);
+    }
+    if (!lists && !there) return {};
+    if (lists && listed && object->digest == listing.digest() && object->plain == listing.plain) {
+        if (object->doubts == listing.doubts && (object->unseen == listing.doubts.has_value())) return {};
+        if (!listing.doubts) return changes_.add(store::Scratch::Kind::seen, listing.guid);
+    }
+    return changes_.put(listing);
 }
 
 Result<void> Comparison::finish() {

@@ -41,6 +41,7 @@ class Comparison {
 
   private:
     Result<void> compare_batch();
+    Result<void> compare(const census::Listing& listing, const std::optional<store::KnownObject>& object);
 
     store::Database& state_;
     std::string directory_;

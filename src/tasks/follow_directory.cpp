@@ -53,8 +53,7 @@ AddressFinder::AddressFinder(std::vector<directory::Settings> directories, store
         directories_.push_back({with_timeout(std::move(settings), kLookupTimeout), std::nullopt, {}});
 }
 
-Result<std::vector<mail::Address>> AddressFinder::find_in(Directory& directory,
-                                                          const std::vector<mail::Address>& addresses) {
+Result<LookedUp> AddressFinder::find_in(Directory& directory, const std::vector<mail::Address>& addresses) {
     for (const bool kept : {directory.reader.has_value(), false}) {
         if (!directory.reader) {
             auto opened = open_for_questions(state_, directory.settings, &interrupt_);
@@ -66,7 +65,7 @@ Result<std::vector<mail::Address>> AddressFinder::find_in(Directory& directory,
         directory.reader.reset();
         if (!kept || interrupt_.interrupted()) return found;
     }
-    return std::vector<mail::Address>{};
+    return LookedUp{};
 }
 
 AddressFinder::Answer AddressFinder::find(const Request& request) {
@@ -94,7 +93,8 @@ AddressFinder::Answer AddressFinder::find(const Request& request) {
             continue;
         }
         answer.server = directory::short_name(directory.reader->uri());
-        for (const mail::Address& address : *found) {
+        answer.doubtful.insert(answer.doubtful.end(), found->doubtful.begin(), found->doubtful.end());
+        for (const mail::Address& address : found->found) {
             const bool asked = std::find(request.addresses.begin(), request.addresses.end(), address) !=
                                request.addresses.end();
             (asked ? answer.found : answer.controls).push_back(address);

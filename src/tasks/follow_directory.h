@@ -46,6 +46,7 @@ class AddressFinder {
     };
     struct Answer {
         std::vector<mail::Address> found;
+        std::vector<mail::Address> doubtful;  // an object that hides its addresses may have it
         bool complete = false;                // every directory answered
         std::vector<mail::Address> controls;  // those that were found
         store::Seq began = 0;                 // the seq that was current before the first search
@@ -62,8 +63,7 @@ class AddressFinder {
         std::optional<directory::Reader> reader;
         std::chrono::steady_clock::time_point pause_until{};  // it did not answer a moment ago
     };
-    Result<std::vector<mail::Address>> find_in(Directory& directory,
-                                               const std::vector<mail::Address>& addresses);
+    Result<LookedUp> find_in(Directory& directory, const std::vector<mail::Address>& addresses);
 
     std::vector<Directory> directories_;
     store::Database state_;

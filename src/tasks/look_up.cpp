@@ -99,10 +99,12 @@ void Lookups::take_absence(store::Writer& writer, const store::Question& questio
         if (!route.asks()) again(retry_pause(question.attempts));
         return;
     }
+    const bool doubtful =
+        std::find(answer.doubtful.begin(), answer.doubtful.end(), question.address) != answer.doubtful.end();
     const auto control = std::find_if(
         answer.controls.begin(), answer.controls.end(),
         [&](const mail::Address& address) { return address.domain() == question.address.domain(); });
-    if (!route.policy.directory_complete || control == answer.controls.end()) {
+    if (!route.policy.directory_complete || doubtful || control == answer.controls.end()) {
         if (!route.asks()) store::end_question(writer, question.id);
         return;
     }

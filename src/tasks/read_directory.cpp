@@ -84,6 +84,14 @@ class DirectoryReading {
     // Finds what is gone by looking at every key.
     Result<void> sweep() {
         reading_.kind = store::ReadingKind::sweep;
+        // Of an object that may list its `mail` alone the key says too little: it may have lost the rest.
+        if (settings_.use_mail) {
+            auto read =
+                reader_.read_all([this](const auto& object) { return compare_.meet(object); }, progress_);
+            if (!read) return fail(read.error());
+            if (is_empty()) return empty();
+            return find_missing();
+        }
         std::int64_t met = 0;
         auto read = reader_.read_keys(
             [&](const std::string& guid) {
@@ -96,10 +104,12 @@ class DirectoryReading {
         return find_missing();
     }
 
-    Result<void> look_up(const std::vector<mail::Address>& addresses) {
+    Result<void> look_up(const std::vector<mail::Address>& addresses,
+                         const std::function<void(const census::DirectoryObject&)>& note) {
         reading_.kind = store::ReadingKind::lookup;
-        return reader_.look_up(addresses, [this](const auto& object) {
+        return reader_.look_up(addresses, [&](const auto& object) {
             ++reading_.objects;
+            note(object);
             return compare_.meet(object);
         });
     }
@@ -130,6 +140,8 @@ class DirectoryReading {
                 switch (change.kind) {
                     case store::Scratch::Kind::put:
                         return out.put(change.listing);
+                    case store::Scratch::Kind::hide:
+                        return out.hide(change.listing);
                     case store::Scratch::Kind::end:
                         return out.end(change.listing.guid);
                     case store::Scratch::Kind::unseen:
@@ -194,6 +206,7 @@ Result<void> describe_difference(store::Database& state, const std::string& dire
         std::map<std::string, int> balance;  // how many objects more (or fewer) list it
         replayed = changes.for_each([&](const store::Scratch::Change& change) {
             if (change.kind == store::Scratch::Kind::unseen) ++read.unseen;
+            if (change.kind == store::Scratch::Kind::hide) ++read.hidden;
             if (change.kind != store::Scratch::Kind::put && change.kind != store::Scratch::Kind::end) return;
             for (const std::string& address : store::addresses_of(db, directory, change.listing.guid))
                 --balance[address];
@@ -215,8 +228,15 @@ Result<void> describe_difference(store::Database& state, const std::string& dire
     return replayed;
 }
 
-std::string unseen_words(std::int64_t unseen) {
-    return unseen == 0 ? "" : fmt::format("; {} objects are not found any more (see `report`)", unseen);
+std::string unseen_words(std::int64_t unseen, std::int64_t hidden) {
+    std::string words;
+    if (unseen > 0) words += fmt::format("; {} objects are not found any more (see `report`)", unseen);
+    if (hidden > 0)
+        words += fmt::format(
+            "; {} objects show no addresses to this account, though they are mailboxes (see "
+            "`report`)",
+            hidden);
+    return words;
 }
 
 std::vector<std::string> domains_without_callouts(const config::Configuration& configuration) {
@@ -264,8 +284,9 @@ Result<DirectoryRead> read_with(store::Database& state, const directory::Setting
         if (auto finished = reading.compared().finish(); !finished) return fail(finished.error());
         auto described = describe_difference(state, settings.name, reading.compared().changes(), read);
         if (!described) return fail(described.error());
-        read.summary = fmt::format("{}: {} at {}: {} would be added, {} removed{}", settings.name, what,
-                                   server, read.added.size(), read.removed.size(), unseen_words(read.unseen));
+        read.summary =
+            fmt::format("{}: {} at {}: {} would be added, {} removed{}", settings.name, what, server,
+                        read.added.size(), read.removed.size(), unseen_words(read.unseen, read.hidden));
         return read;
     }
     const bool first = configuration != nullptr && !facts->full_at;
@@ -274,9 +295,10 @@ Result<DirectoryRead> read_with(store::Database& state, const directory::Setting
     auto applied = reading.apply(first ? configuration : nullptr);
     if (!applied) return fail(applied.error());
     read.unseen = applied->unseen;
-    read.summary =
-        fmt::format("{}: {} at {}: {} added, {} removed; {} listed{}", settings.name, what, server,
-                    applied->added, applied->removed, applied->listed, unseen_words(applied->unseen));
+    read.hidden = applied->hidden;
+    read.summary = fmt::format("{}: {} at {}: {} added, {} removed; {} listed{}", settings.name, what, server,
+                               applied->added, applied->removed, applied->listed,
+                               unseen_words(applied->unseen, applied->hidden));
     return read;
 }
 
@@ -335,34 +357,53 @@ Result<Poll> read_changes(store::Database& state, const directory::Settings& set
     if (auto read = reading.read_changes(); !read) return fail(read.error());
     auto applied = reading.apply();
     if (!applied) return fail(applied.error());
-    return Poll{true, true,
-                fmt::format("{}: changes from {} at {}: {} added, {} removed; {} listed", settings.name,
-                            reader.describe(from), directory::short_name(reader.uri()), applied->added,
-                            applied->removed, applied->listed)};
+    return Poll{
+        true, true,
+        fmt::format("{}: changes from {} at {}: {} added, {} removed; {} listed{}", settings.name,
+                    reader.describe(from), directory::short_name(reader.uri()), applied->added,
+                    applied->removed, applied->listed, unseen_words(applied->unseen, applied->hidden))};
 }
 
-Result<std::vector<mail::Address>> look_up(store::Database& state, const directory::Settings& settings,
-                                           directory::Reader& reader,
-                                           const std::vector<mail::Address>& addresses) {
+namespace {
+
+// What one object says about the addresses that were asked for.
+void note_looked_up(const census::DirectoryObject& object, const census::Listing& listing,
+                    const std::vector<mail::Address>& asked, LookedUp& out) {
+    const auto note = [&](const mail::Address& address, std::vector<mail::Address>& where) {
+        if (std::find(asked.begin(), asked.end(), address) != asked.end() &&
+            std::find(where.begin(), where.end(), address) == where.end())
+            where.push_back(address);
+    };
+    for (const mail::Address& listed : listing.addresses) note(listed, out.found);
+    if (!listing.doubts) return;
+    for (const std::string& value : object.mail)
+        if (const auto address = mail::Address::from_internal(value)) note(*address, out.doubtful);
+}
+
+}  // namespace
+
+Result<LookedUp> look_up(store::Database& state, const directory::Settings& settings,
+                         directory::Reader& reader, const std::vector<mail::Address>& addresses) {
     // A look without a place in the order of readings: mostly nothing is found.
-    std::vector<mail::Address> found;
-    auto looked = reader.look_up(addresses, [&](const census::DirectoryObject& object) -> Result<void> {
-        for (const mail::Address& listed : census::judge(object, policy_for(settings)).addresses)
-            if (std::find(addresses.begin(), addresses.end(), listed) != addresses.end() &&
-                std::find(found.begin(), found.end(), listed) == found.end())
-                found.push_back(listed);
-        return {};
-    });
-    if (!looked) return fail(looked.error());
-    if (found.empty()) return found;
+    LookedUp looked;
+    const directory::Reader::Progress quiet;
+    const auto read = [&](store::Seq began, DirectoryReading& reading) -> Result<void> {
+        looked = {};
+        reading.start(began, {});
+        auto done = reading.look_up(addresses, [&](const auto& object) {
+            note_looked_up(object, census::judge(object, policy_for(settings)), addresses, looked);
+        });
+        return done ? reading.compared().finish() : done;
+    };
+    DirectoryReading look(state, settings, reader, quiet);
+    if (auto done = read(0, look); !done) return fail(done.error());
+    if (looked.found.empty() && look.compared().changes().size() == 0) return looked;
     auto began = begin(state);
     if (!began) return fail(began.error());
-    const directory::Reader::Progress quiet;
     DirectoryReading reading(state, settings, reader, quiet);
-    reading.start(*began, {});
-    if (auto read = reading.look_up(found); !read) return fail(read.error());
+    if (auto done = read(*began, reading); !done) return fail(done.error());
     if (auto applied = reading.apply(); !applied) return fail(applied.error());
-    return found;
+    return looked;
 }
 
 namespace {

@@ -25,6 +25,7 @@ struct DirectoryRead {
     std::vector<std::string> added;  // only of a dry run: sorted
     std::vector<std::string> removed;
     std::int64_t unseen = 0;  // objects that were not found any more, newly
+    std::int64_t hidden = 0;  // objects that are mailboxes and show no addresses, newly
 };
 
 // A reading that fails, or one in full that is good but empty, leaves the state as it was, with a note of it.
@@ -43,11 +44,14 @@ struct Poll {
 Result<Poll> read_changes(store::Database& state, const directory::Settings& settings,
                           directory::Reader& reader);
 
-// Looks a few addresses up, live: what lists one of them now is applied like any other reading. Returns those
-// that are listed, in the spelling of the question. A Failure is "don't know" for all of them.
-Result<std::vector<mail::Address>> look_up(store::Database& state, const directory::Settings& settings,
-                                           directory::Reader& reader,
-                                           const std::vector<mail::Address>& addresses);
+// Looks a few addresses up, live: what lists one of them now, or hides what it lists, is applied like any
+// other reading. In the spelling of the question. A Failure is "don't know" for all of them.
+struct LookedUp {
+    std::vector<mail::Address> found;
+    std::vector<mail::Address> doubtful;  // not found; but an object that hides its addresses may have them
+};
+Result<LookedUp> look_up(store::Database& state, const directory::Settings& settings,
+                         directory::Reader& reader, const std::vector<mail::Address>& addresses);
 
 // After every directory of the configuration was read whole, by readings that began after `began`, and only
 // then: directories that the configuration no longer has list nothing any more (nobody could withdraw what

@@ -75,7 +75,7 @@ def test_changes_are_read_with_tombstones(census, samba):
     assert "full read at dc1: 3 added" in sync(census)
     dn = samba.add_mailbox("carl", "carl@corp.example")
     assert "incremental from USN" in sync(census) and "carl@corp.example" in accepted(census)
-    samba.set_addresses(dn, "")
+    samba.modify(dn, proxyAddresses=[], mail=[])
     assert "0 added, 1 removed" in sync(census)
     samba.modify(f"CN=ben,{STAFF}", description="no news")
     samba.set_addresses(f"CN=anna,{STAFF}", "anna@corp.example", ["asmith@corp.example"])
@@ -161,6 +161,71 @@ def test_a_complete_directory_refuses_what_it_does_not_list(census, gateway, sam
     census.run("sync", "--full")
     wait_for(lambda: answer(gateway, "nobody@corp.example") == "450 4.1.1", "the rejection withdrawn", 10)
     assert census.stop() == 0
+
+
+def test_addresses_that_are_hidden_have_not_left(census, gateway, samba):
+    """The right to read proxyAddresses is lost on single objects: read in full, as changes, and looked up."""
+    samba.allow_tombstones()
+    census.set("directory.corp", poll_interval="0")
+    census.set("route.corp", directory_complete="yes", confirmation_interval="1s")
+    carl = samba.add_mailbox("carl", "carl@corp.example", ["c.smith@corp.example"])
+    dora = samba.add_mailbox("dora", "", proxyAddresses=["SMTP:dora@corp.example"], msExchRecipientTypeDetails="1")
+    sync(census)
+    samba.hide_addresses(f"CN=ben,{STAFF}")
+    samba.hide_addresses(dora)
+    done = census.run("sync", "--full")
+    assert done.returncode == 1 and "0 removed" in done.stdout, done.stdout + done.stderr
+    assert "2 objects show no addresses to this account" in done.stdout
+    samba.hide_addresses(carl)
+    samba.modify(carl, description="and its USN moves")
+    done = census.run("sync")
+    assert "incremental" in done.stdout and "0 removed" in done.stdout and "1 objects show no" in done.stdout, done.stdout
+    assert accepted(census) == {"anna@corp.example", "anna.smith@corp.example", "ben@corp.example", "carl@corp.example",
+                                "c.smith@corp.example", "dora@corp.example"}
+    report = census.run("report").stdout
+    assert "Unseen: 3 objects" in report and "ben@corp.example (corp: CN=ben," in report, report
+    for dn in (f"CN=ben,{STAFF}", carl, dora):
+        samba.allow(dn)
+    assert "0 removed" in sync(census, "--full")
+    assert "Unseen" not in census.run("report").stdout
+    census.watch()
+    assert answer(gateway, "nobody@corp.example") == "450 4.1.1"
+    wait_for(lambda: answer(gateway, "nobody@corp.example") == "550 5.1.1", "nobody refused", 10)
+    # One that no reading has met: the lookup finds its `mail`, and from then on nothing is refused.
+    samba.hide_addresses(samba.add_mailbox("erna", "erna@corp.example", ["e.smith@corp.example"]))
+    assert gateway.dialogue("erna@corp.example", client_ip="198.51.100.7").code == "450 4.1.1"
+    wait_for(lambda: answer(gateway, "nobody@corp.example") == "450 4.1.1", "the rejection withdrawn", 10)
+    for rcpt in ("erna@corp.example", "e.smith@corp.example"):
+        assert answer(gateway, rcpt) == "450 4.1.1"
+    # Who truly has none any more has left.
+    samba.modify(dora, proxyAddresses=[], msExchRecipientTypeDetails=[])
+    census.stop()
+    assert "1 removed" in sync(census)
+
+
+def test_a_mail_that_is_left_over_is_no_whole_listing(census, samba):
+    census.set("directory.corp", use_mail="yes")
+    samba.add_mailbox("dora", "", mail="dora@corp.example")
+    assert "4 added" in sync(census)
+    samba.hide_addresses(f"CN=anna,{STAFF}")
+    done = census.run("sync", "--full")
+    assert "0 removed" in done.stdout and "1 objects show no" in done.stdout, done.stdout + done.stderr
+    assert {"anna@corp.example", "anna.smith@corp.example", "dora@corp.example"} <= accepted(census)
+
+
+def test_an_ou_is_found_in_any_spelling(census, samba):
+    """The server spells names in its own way: in Unicode, without case."""
+    umlaut = samba.add(f"OU=München,{STAFF}", "organizationalUnit")
+    samba.add_mailbox("carl", "carl@corp.example", ou=umlaut)
+    samba.add_mailbox("dora", "dora@corp.example", ou=umlaut)
+    samba.add_mailbox("emil", "emil@corp.example", ou=umlaut)
+    census.set("directory.corp", base=f"ou=MÜNCHEN,{STAFF.lower()}", sweep_interval="1ms")
+    assert "3 added" in sync(census)
+    samba.rename(f"CN=dora,{umlaut}", f"CN=dora,{SERVICES}")
+    samba.modify(f"CN=carl,{umlaut}", proxyAddresses=[])  # looked for by its key, and found below base
+    done = census.run("sync")
+    assert "1 removed" in done.stdout and "1 objects show no" in done.stdout, done.stdout + done.stderr
+    assert accepted(census) == {"carl@corp.example", "emil@corp.example"}
 
 
 @pytest.mark.parametrize("how", ["starttls", "gssapi"])

@@ -150,14 +150,23 @@ class ScriptedAD {
         }
         if (!below(object.dn, search.base)) return false;
         if (filter.starts_with("(&(uSNChanged>=")) return object.usn >= least();
-        if (object.attributes.empty()) return false;
-        if (!filter.starts_with("(&(proxyAddresses=*)(|")) return true;
-        for (const std::string& value : object.attributes.front().values) {
-            std::string escaped;
-            for (const char byte : value.substr(5))
-                escaped += (byte >= 'a' && byte <= 'z') ? std::string(1, byte) : byte == '@' ? "@" : ".";
-            if (filter.find("=smtp:" + escaped + ")") != std::string::npos) return true;
+        if (filter.find("proxyAddresses=smtp") == std::string::npos) {
+            // By presence: "(proxyAddresses=*)", or one of several.
+            return std::any_of(
+                object.attributes.begin(), object.attributes.end(), [&](const auto& attribute) {
+                    const std::string name = attribute.name.substr(0, attribute.name.find(';'));
+                    return filter.find("(" + name + "=*)") != std::string::npos;
+                });
         }
+        for (const LdapAttribute& attribute : object.attributes)
+            for (const std::string& value : attribute.values) {
+                std::string escaped;
+                for (const char byte : attribute.name == "mail" ? value : value.substr(5))
+                    escaped += (byte >= 'a' && byte <= 'z') ? std::string(1, byte) : byte == '@' ? "@" : ".";
+                if (filter.find((attribute.name == "mail" ? "(mail=" : "=smtp:") + escaped + ")") !=
+                    std::string::npos)
+                    return true;
+            }
         return false;
     }
 
