@@ -15,6 +15,7 @@
 #include "base/notify.h"
 #include "base/privileges.h"
 #include "cmd/command.h"
+#include "directory/session.h"
 
 namespace postcensus::cmd {
 namespace {
@@ -171,6 +172,7 @@ int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN);  // a pipe or a server that has gone is an error like any other
     // A large table's memory goes back to the system when it is out; by itself malloc keeps more each time.
     ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);  // NOLINT(concurrency-mt-unsafe): before any thread
+    postcensus::directory::set_up_library();
     try {
         const auto ended = postcensus::cmd::run({argv + 1, argv + argc});
         std::cout.flush();

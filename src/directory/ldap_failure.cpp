@@ -4,31 +4,98 @@
 #include <fmt/format.h>
 #include <ldap.h>
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 
 #include "base/printable.h"
 #include "directory/session.h"
+#include "mail/address.h"
 
 namespace postcensus::directory {
 namespace {
 
 constexpr const char* kCredentials = "result 49";
 
-// The `data NNN` of AD's result 49, for the operator.
-std::string_view explain_login(const std::string& diagnostic) {
-    static constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kCodes{
-        {{"525", "there is no such user: check bind-dn"},
-         {"52e", "wrong password: check password-file"},
-         {"530", "the account may not log on at this time"},
-         {"531", "the account may not log on from this machine"},
-         {"532", "the password has expired"},
-         {"533", "the account is disabled"},
-         {"701", "the account has expired"},
-         {"773", "the password must be changed first"},
-         {"775", "the account is locked"}}};
-    for (const auto& [code, words] : kCodes)
-        if (diagnostic.find(fmt::format("data {}", code)) != std::string::npos) return words;
-    return "check bind-dn and password-file";
+// What AD says behind `data` in its result 49: a Windows error, in hexadecimal.
+struct LoginCode {
+    std::string_view code;
+    bool credentials;  // of the account and its secret: to try them again brings the account nearer to its
+                       // lock
+    std::string_view words;
+};
+constexpr std::array<LoginCode, 23> kLoginCodes{{
+    {"52e", true, "wrong password: check password-file"},
+    {"56", true, "wrong password: check password-file"},
+    {"8009030c", true, "wrong account or password: check bind-dn and password-file"},
+    {"532", true, "the password has expired"},
+    {"533", true, "the account is disabled"},
+    {"701", true, "the account has expired"},
+    {"773", true, "the password must be changed first"},
+    {"775", true, "the account is locked"},
+    {"525", false, "there is no such user: check bind-dn"},
+    {"52f", false,
+     "a restriction of the account forbids this kind of login (a member of Protected Users, an "
+     "authentication policy, an "
+     "empty password)"},
+    {"530", false, "the account may not log on at this time: check its logon hours"},
+    {"531", false,
+     "the account may not log on from this machine: check the workstations that it is limited to"},
+    {"534", false,
+     "the account was not granted this type of login at the domain controller: check its user rights"},
+    {"569", false,
+     "the account was not granted this type of login at the domain controller: check its user rights"},
+    {"568", false,
+     "the account is a member of too many groups (too many context identifiers): take it out of them, it "
+     "needs none"},
+    {"51f", false,
+     "the server finds no domain controller that could check the login: look at its replication and DNS"},
+    {"5", false, "access denied: the server forbids this login by a policy"},
+    {"80090346", false,
+     "channel binding: the server wants the login bound to the TLS connection, and this one was not, or "
+     "something between "
+     "us and it takes TLS apart. Name the server itself in uri; with bind = gssapi use ldap://, which "
+     "Kerberos seals"},
+    {"80090308", false, "the server could not read the login; does it support this way to log in (bind)?"},
+    {"80090302", false, "the server does not support this way to log in (bind)"},
+    {"80090311", false,
+     "the server finds no authority that could check the login: look at its replication and DNS"},
+    {"80090322", false,
+     "the ticket is for another server: name it in uri as its account does, with its full name"},
+    {"80090324", false, "the clocks of this machine and the server are too far apart"},
+}};
+
+// "52e" of "80090308: LdapErr: DSID-0C090439, comment: AcceptSecurityContext error, data 52e, v4563"; empty
+// if there is none.
+std::string login_code(const std::string& diagnostic) {
+    static constexpr std::string_view kData = "data ";
+    const std::size_t found = diagnostic.rfind(kData);
+    if (found == std::string::npos ||
+        (found > 0 && std::isalnum(static_cast<unsigned char>(diagnostic[found - 1]))))
+        return {};
+    std::string code = mail::fold(std::string_view(diagnostic).substr(found + kData.size()));
+    if (code.starts_with("0x")) code.erase(0, 2);
+    code.resize(std::min(code.find_first_not_of("0123456789abcdef"), code.size()));
+    code.erase(0, std::min(code.find_first_not_of('0'), code.size()));
+    return code;
+}
+
+// Result 49. Without a code that says what it is, it is taken for a wrong password.
+Failure describe_login(const std::string& server, const std::string& diagnostic) {
+    const std::string code = login_code(diagnostic);
+    const auto known = std::find_if(kLoginCodes.begin(), kLoginCodes.end(),
+                                    [&](const LoginCode& one) { return one.code == code; });
+    const std::string said =
+        diagnostic.empty() ? "" : fmt::format(" (the server says: {})", printable(diagnostic, 200));
+    if (known == kLoginCodes.end() && code.empty())
+        return refused(server, "check bind-dn and password-file" + said, diagnostic);
+    const std::string why =
+        (known == kLoginCodes.end() ? "for a reason of its own, which is no wrong password"
+                                    : std::string(known->words)) +
+        said;
+    if (known != kLoginCodes.end() && known->credentials) return refused(server, why, diagnostic);
+    return {ExitCode::unavailable, fmt::format("{} refused the login: {}", server, why),
+            fmt::format("login refused, data {}: {}", code, diagnostic)};
 }
 
 std::string_view remedy_for(int result, const std::string& diagnostic) {
@@ -80,7 +147,7 @@ Failure describe(ldap* handle, const std::string& server, std::string_view what,
         if (text != nullptr) diagnostic = printable(text);
         ldap_memfree(text);
     }
-    if (result == LDAP_INVALID_CREDENTIALS) return refused(server, explain_login(diagnostic), diagnostic);
+    if (result == LDAP_INVALID_CREDENTIALS) return describe_login(server, diagnostic);
     return {ExitCode::unavailable,
             fmt::format("{} {}: {}{}", server, what, ldap_err2string(result), remedy_for(result, diagnostic)),
             fmt::format("result {}: {}", result, diagnostic)};

@@ -22,6 +22,8 @@
 namespace postcensus::directory {
 namespace {
 
+// Of an entry: AD sends at most 1,500 values of 1,123 characters at once.
+constexpr ber_len_t kLargestMessage = 16UL * 1024 * 1024;
 constexpr const char* kSystemAuthorities = "/etc/ssl/certs/ca-certificates.crt";
 
 timeval to_timeval(std::chrono::seconds seconds) {
@@ -80,6 +82,9 @@ void tell(int fd) {
 }
 
 int socket_opened(LDAP*, Sockbuf* buffer, LDAPURLDesc*, sockaddr*, ldap_conncb*) {
+    // A message claims its length before it comes: libldap would take any into memory.
+    ber_len_t most = kLargestMessage;
+    ber_sockbuf_ctrl(buffer, LBER_SB_OPT_SET_MAX_INCOMING, &most);
     int fd = -1;
     if (ber_sockbuf_ctrl(buffer, LBER_SB_OPT_GET_FD, &fd) == 1) tell(fd);
     return 0;

@@ -15,7 +15,9 @@ namespace postcensus::directory {
 namespace {
 
 constexpr std::size_t kKeySize = 16;
-constexpr std::size_t kMostValues = 100'000;  // of one attribute; a server that never ends is at fault
+// Of one attribute; a server that never ends is at fault.
+constexpr std::int64_t kMostValues = 100'000;
+constexpr std::size_t kMostValueBytes = 32UL * 1024 * 1024;
 
 bool same_name(std::string_view a, std::string_view b) {
     return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
@@ -24,27 +26,50 @@ bool same_name(std::string_view a, std::string_view b) {
            });
 }
 
-// A long attribute comes in ranges: "proxyAddresses;range=0-1499". Returns where the next range begins;
-// nothing for a whole one. Microsoft: "Searching Using Range Retrieval".
+// A long attribute comes in ranges: "proxyAddresses;range=0-1499", the last one "…;range=1500-*". Microsoft:
+// "Searching Using Range Retrieval".
 struct AttributeName {
     std::string_view base;
     bool ranged = false;
-    std::optional<int> next;  // of a range that is not the last
+    bool sound = true;  // the range can be read
+    std::int64_t first = 0;
+    std::optional<std::int64_t> last;  // of a range that is not the last
 };
+
+std::optional<std::int64_t> index_of(std::string_view text) {
+    std::int64_t number = -1;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{} || end != text.data() + text.size() || number < 0 || number > kMostValues)
+        return std::nullopt;
+    return number;
+}
 
 AttributeName parse_name(std::string_view name) {
     const std::size_t semicolon = name.find(';');
-    AttributeName parsed{name.substr(0, semicolon), false, {}};
+    AttributeName parsed;
+    parsed.base = name.substr(0, semicolon);
     if (semicolon == std::string_view::npos) return parsed;
-    const std::size_t range = mail::fold(name).find(";range=");
-    if (range == std::string::npos) return parsed;
+    static constexpr std::string_view kRange = ";range=";
+    const std::size_t option = mail::fold(name).find(kRange);
+    if (option == std::string::npos) return parsed;
+    std::string_view range = name.substr(option + kRange.size());
+    range = range.substr(0, range.find(';'));
+    const std::size_t dash = range.find('-');
     parsed.ranged = true;
-    const std::size_t dash = name.find('-', range);
-    int last = 0;
-    if (dash != std::string_view::npos &&
-        std::from_chars(name.data() + dash + 1, name.data() + name.size(), last).ec == std::errc{})
-        parsed.next = last + 1;
+    parsed.sound = dash != std::string_view::npos;
+    if (!parsed.sound) return parsed;
+    const auto first = index_of(range.substr(0, dash));
+    parsed.last = index_of(range.substr(dash + 1));
+    parsed.sound = first && (range.substr(dash + 1) == "*" || (parsed.last && *parsed.last >= *first));
+    parsed.first = first.value_or(0);
     return parsed;
+}
+
+// Whether these values are what the range in the name says, beginning at `from`. What does not add up would
+// be a part that looks like the whole, or a reading without an end.
+bool adds_up(const AttributeName& name, const Attribute& attribute, std::int64_t from) {
+    if (!name.sound || name.first != from) return false;
+    return !name.last || static_cast<std::int64_t>(attribute.values.size()) == *name.last - name.first + 1;
 }
 
 bool is_true(std::string_view value) {
@@ -143,8 +168,12 @@ Result<Decoded> decode(const Settings& settings, const Entry& entry) {
     for (const Attribute& attribute : entry.attributes) {
         const AttributeName name = parse_name(attribute.name);
         if (std::vector<std::string>* values = values_for(settings, name.base, object)) {
+            if (name.ranged && !adds_up(name, attribute, 0))
+                return fail(ExitCode::unavailable,
+                            fmt::format("{} of {} is no range of values that can be read",
+                                        printable(attribute.name), printable(entry.dn)));
             values->insert(values->end(), attribute.values.begin(), attribute.values.end());
-            if (name.next) decoded.rests.push_back({std::string(name.base), *name.next});
+            if (name.last) decoded.rests.push_back({std::string(name.base), *name.last + 1});
         } else if (attribute.values.empty()) {
             continue;
         } else if (same_name(name.base, "msExchMailboxGuid") || same_name(name.base, "homeMDB")) {
@@ -166,8 +195,9 @@ Result<void> complete(Session& session, Decoded& decoded) {
         std::vector<std::string>& values = same_name(rest.attribute, "proxyAddresses")
                                                ? decoded.object.proxy_addresses
                                                : decoded.object.mail;
-        for (std::optional<int> next = rest.next; next;) {
-            const int from = *next;
+        std::size_t bytes = 0;
+        for (std::optional<std::int64_t> next = rest.next; next;) {
+            const std::int64_t from = *next;
             bool moved_on = false;
             auto found = session.read({.base = decoded.object.dn,
                                        .attributes = {fmt::format("{};range={}-*", rest.attribute, from)}},
@@ -176,15 +206,19 @@ Result<void> complete(Session& session, Decoded& decoded) {
                                               const AttributeName name = parse_name(attribute.name);
                                               if (!name.ranged || !same_name(name.base, rest.attribute))
                                                   continue;
-                                              moved_on = !name.next || *name.next > from;
-                                              next = name.next;
+                                              moved_on = !moved_on && adds_up(name, attribute, from);
+                                              if (!moved_on) return {};
+                                              next = name.last ? std::optional(*name.last + 1) : std::nullopt;
+                                              for (const std::string_view value : attribute.values)
+                                                  bytes += value.size();
                                               values.insert(values.end(), attribute.values.begin(),
                                                             attribute.values.end());
                                           }
                                           return {};
                                       });
             if (!found) return fail(found.error());
-            if (!moved_on || values.size() > kMostValues)
+            if (!moved_on || bytes > kMostValueBytes ||
+                static_cast<std::int64_t>(values.size()) > kMostValues)
                 return fail(ExitCode::unavailable,
                             fmt::format("{} gave only a part of {} of {}", session.uri(), rest.attribute,
                                         printable(decoded.object.dn)));

@@ -2,6 +2,7 @@
 // From an LDAP entry to the values that matter, for each flavour of directory.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,7 +30,7 @@ std::string key_of(Flavour flavour, const Entry& entry);
 // An attribute with more values than the server sends at once (AD: MaxValRange).
 struct Rest {
     std::string attribute;
-    int next = 0;  // the first value that is missing
+    std::int64_t next = 0;  // the first value that is missing
 };
 
 struct Decoded {

@@ -57,6 +57,9 @@ class Reader {
     const std::string& server_id() const { return server_id_; }
     const std::string& uri() const { return session_.uri(); }
 
+    // A piece of work begins, on a connection that was kept: Settings::whole_timeout is its time.
+    void begin_work() { session_.begin_work(); }
+
     // Looks where the server's changes stand now. Before every reading: what changes during it is read again.
     Result<void> refresh();
 

@@ -3,13 +3,19 @@
 
 #include <fmt/format.h>
 #include <ldap.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <memory>
 #include <sstream>
 
+#include "base/printable.h"
+#include "mail/address.h"
+
 namespace postcensus::directory {
 namespace {
+
+constexpr std::size_t kLongestList = 200;
 
 struct Url {
     LDAPURLDesc* parts = nullptr;
@@ -40,7 +46,48 @@ std::string uri_of(const Settings& settings, const std::string& host) {
     return "ldaps://" + host.substr(0, host.rfind(':'));
 }
 
+// "dc1.corp.example" of "dc1.corp.example:389"; empty if it holds what a URI would read in another way ("/"
+// and
+// "@" are allowed in DNS).
+std::string name_of_host(const std::string& host) {
+    std::string name = mail::fold(host.substr(0, host.rfind(':')));
+    if (name.ends_with('.')) name.pop_back();
+    const bool plain = std::all_of(name.begin(), name.end(), [](char byte) {
+        return (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') || byte == '-' || byte == '_' ||
+               byte == '.';
+    });
+    return plain ? name : std::string{};
+}
+
+bool lies_in(const std::string& name, std::string domain) {
+    domain = mail::fold(domain);
+    if (domain.ends_with('.')) domain.pop_back();
+    return !name.empty() && !domain.empty() && (name == domain || name.ends_with("." + domain));
+}
+
 }  // namespace
+
+Result<std::vector<std::string>> uris_of(const Settings& settings, const std::vector<std::string>& hosts) {
+    std::vector<std::string> uris;
+    std::string others;
+    for (const std::string& host : hosts) {
+        // Kerberos proves the server to us, and sends no secret.
+        const std::string name = name_of_host(host);
+        if (!name.empty() && (settings.bind == Bind::gssapi || lies_in(name, settings.domain)))
+            uris.push_back(uri_of(settings, name + host.substr(std::min(host.rfind(':'), host.size()))));
+        else if (others.size() < kLongestList)
+            others += (others.empty() ? "" : ", ") + printable(host);
+    }
+    if (others.empty()) return uris;
+    const std::string what = fmt::format(
+        "DNS names servers outside of {}: {}. Whoever answers DNS would get the password, so they are not "
+        "asked; if "
+        "they are right, write them in uri instead of domain",
+        settings.domain, others);
+    if (uris.empty()) return fail(ExitCode::unavailable, what);
+    spdlog::warn("{}: {}", settings.name, what);
+    return uris;
+}
 
 Result<std::vector<std::string>> candidates(const Settings& settings) {
     if (settings.domain.empty()) return settings.uris;
@@ -53,10 +100,7 @@ Result<std::vector<std::string>> candidates(const Settings& settings) {
                     fmt::format("DNS names no server for _ldap._tcp.{}; is /etc/resolv.conf right? Or write "
                                 "uri instead of domain",
                                 settings.domain));
-    std::vector<std::string> uris;
-    uris.reserve(hosts.size());
-    for (const std::string& host : hosts) uris.push_back(uri_of(settings, host));
-    return uris;
+    return uris_of(settings, hosts);
 }
 
 std::string short_name(const std::string& uri) {

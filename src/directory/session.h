@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // One bound LDAP connection to one directory server. Blocks; belongs to one thread at a time.
 //
-// Every step has a deadline of ours (libldap waits for ever by default). Referrals are never followed:
-// libldap would follow them anonymously and silently end a paged search. Certificates are always verified.
+// Every step has a deadline of ours (libldap waits for ever by default), and so has all of a piece of work.
+// What a server sends is bounded: a message, a page, and pages that bring nothing new. Referrals are never
+// followed: libldap would follow them anonymously and silently end a paged search. Certificates are always
+// verified.
 #pragma once
 
 #include <functional>
@@ -66,6 +68,10 @@ class Session {
     Session& operator=(Session&&) noexcept;
     ~Session();
 
+    // A piece of work begins: whatever the server sends, it ends after Settings::whole_timeout. open() begins
+    // one.
+    void begin_work();
+
     using Take = std::function<Result<void>(const Entry&)>;
 
     // A paged search of the whole tree below `base`: `take` gets the entries of a page while the server
@@ -86,19 +92,31 @@ class Session {
     };
     struct Page;
     using Handle = std::unique_ptr<ldap, Unbind>;
-    Session(Handle handle, std::string uri, std::chrono::seconds timeout);
+    class Progress;
+    Session(Handle handle, std::string uri, const Settings& settings);
     Result<int> send(const Search& search, int scope, const std::string* cookie);
-    Result<Page> receive(int message_id);
-    Result<void> take_entries(ldapmsg* chain, const Take& take);
+    Result<Page> receive(int message_id, std::size_t most);
+    Result<void> keep(ldapmsg* message, std::size_t most, Page& page);
+    void read_result(ldapmsg* message, Page& page);
+    Result<void> take_entries(const Page& page, const Take& take);
+    Result<void> take_entry(ldapmsg* message, Entry& entry, const Take& take);
+    tl::unexpected<Failure> faulty(std::string_view what) const;
 
     Handle handle_;
     std::string uri_;
     std::chrono::seconds timeout_;
+    std::chrono::seconds whole_;
+    std::chrono::steady_clock::time_point deadline_;
 };
 
 // True if the directory refused the credentials themselves (result 49): to try them again may lock the
 // account.
 bool credentials_refused(const Failure& failure);
+
+// Once, before there is any thread: libldap sets itself up at its first call, and two at once race in that.
+// It would also read ./ldaprc, ~/.ldaprc, ldap.conf and LDAP… variables, as root; our settings are complete
+// without them.
+void set_up_library();
 
 // A value in a search filter (RFC 4515): every byte that is not a letter or a digit is escaped.
 std::string escape_filter(std::string_view value);

@@ -33,6 +33,8 @@ struct Settings {
     std::chrono::milliseconds sweep_interval{3600'000};  // 0: no sweeps
     std::chrono::seconds connect_timeout{10};
     std::chrono::seconds answer_timeout{120};  // AD's own MaxQueryDuration
+    // For all of a reading, whatever the server sends meanwhile. A directory of millions is read in an hour.
+    std::chrono::seconds whole_timeout{std::chrono::hours{6}};
 };
 
 // What decides which objects and addresses a reading finds, in one text: with another text, a position in the

@@ -140,6 +140,7 @@ class DirectoryCheck {
         // A login may take twice that.
         hurried.connect_timeout = std::clamp<std::chrono::seconds>(left / 4, 1s, 3s);
         hurried.answer_timeout = std::clamp<std::chrono::seconds>(left / 3, 1s, 4s);
+        hurried.whole_timeout = std::chrono::duration_cast<std::chrono::seconds>(left);
         auto reader = open_server(state_ ? &*state_ : nullptr, hurried, uri, nullptr);
         if (!reader) return note_failure(uri, reader.error());
         auto view = reader->view();

@@ -15,12 +15,16 @@ using namespace std::chrono_literals;
 
 // A poll waits less than a full reading: the next one comes soon.
 constexpr auto kPollTimeout = 30s;
+constexpr auto kWholePoll = 2min;
 // A sender waits behind a lookup, and the callout behind it.
 constexpr auto kLookupTimeout = 5s;
+constexpr auto kWholeLookup = 10s;
 constexpr auto kPauseAfterTrouble = 30s;
 
-directory::Settings with_timeout(directory::Settings settings, std::chrono::seconds timeout) {
+directory::Settings with_timeout(directory::Settings settings, std::chrono::seconds timeout,
+                                 std::chrono::seconds whole) {
     settings.answer_timeout = timeout;
+    settings.whole_timeout = whole;
     settings.connect_timeout = std::min(settings.connect_timeout, timeout);
     return settings;
 }
@@ -28,7 +32,7 @@ directory::Settings with_timeout(directory::Settings settings, std::chrono::seco
 }  // namespace
 
 ChangeFollower::ChangeFollower(directory::Settings settings, store::Database state)
-    : settings_(with_timeout(std::move(settings), kPollTimeout)), state_(std::move(state)) {}
+    : settings_(with_timeout(std::move(settings), kPollTimeout, kWholePoll)), state_(std::move(state)) {}
 
 Result<Poll> ChangeFollower::poll() {
     // A connection that was kept may have been closed by the server meanwhile: that alone is no trouble.
@@ -38,6 +42,7 @@ Result<Poll> ChangeFollower::poll() {
             if (!opened) return fail(opened.error());
             reader_.emplace(*std::move(opened));
         }
+        reader_->begin_work();
         auto poll = read_changes(state_, settings_, *reader_);
         if (poll) return poll;
         const bool of_state = poll.error().code != ExitCode::unavailable;
@@ -50,7 +55,8 @@ Result<Poll> ChangeFollower::poll() {
 AddressFinder::AddressFinder(std::vector<directory::Settings> directories, store::Database state)
     : state_(std::move(state)) {
     for (directory::Settings& settings : directories)
-        directories_.push_back({with_timeout(std::move(settings), kLookupTimeout), std::nullopt, {}});
+        directories_.push_back(
+            {with_timeout(std::move(settings), kLookupTimeout, kWholeLookup), std::nullopt, {}});
 }
 
 Result<LookedUp> AddressFinder::find_in(Directory& directory, const std::vector<mail::Address>& addresses) {
@@ -60,6 +66,7 @@ Result<LookedUp> AddressFinder::find_in(Directory& directory, const std::vector<
             if (!opened) return fail(opened.error());
             directory.reader.emplace(*std::move(opened));
         }
+        directory.reader->begin_work();
         auto found = look_up(state_, directory.settings, *directory.reader, addresses);
         if (found) return found;
         directory.reader.reset();

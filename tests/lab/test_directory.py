@@ -260,6 +260,33 @@ def test_servers_that_dns_names(census, samba, dns):
     assert done.returncode == 69 and "DNS names no server" in done.stderr
 
 
+@pytest.mark.parametrize("how", ["ldaps", "starttls"])
+def test_dns_cannot_send_the_password_elsewhere(census, samba, dns, how):
+    """dc1's certificate is good for corp.example too: what is refused is the name that DNS gave, before any connection."""
+    dns.srv("_ldap._tcp.example", ("dc1.corp.example", 389, 0))
+    dns.srv("_ldap._tcp.hq.corp.example", ("dc1.corp.example", 389, 0))
+    dns.srv("_ldap._tcp.corp.example", ("dc1.evil.example", 389, 0), ("dc1.corp.example", 389, 10))
+    dns.start()
+    census.set("directory.corp", uri="", domain="corp.example", starttls="yes" if how == "starttls" else "no")
+    done = census.run("sync")
+    assert done.returncode == 0 and "full read at dc1" in done.stdout, done.stderr
+    assert "outside of corp.example: dc1.evil.example" in done.stderr, done.stderr
+    assert "A dc1.evil.example" not in dns.asked()
+    census.set("directory.corp", domain="hq.corp.example")
+    done = census.run("sync", "--full")
+    assert done.returncode == 69 and "write them in uri instead of domain" in done.stderr, done.stderr
+    census.set("directory.corp", domain="example")
+    assert "full read at dc1" in sync(census, "--full")
+
+
+def test_no_configuration_of_the_library_is_read(census, samba, folder, monkeypatch):
+    """libldap would take any of these from where root happens to stand."""
+    (folder / "ldaprc").write_text("TLS_CIPHER_SUITE NONE\nURI ldap://127.0.0.1:1\nTIMEOUT 1\n")
+    folder.chmod(0o755)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("LDAPTLS_CIPHER_SUITE", "NONE")
+    assert "3 added" in sync(census)
+
 def test_a_global_catalogue(census, samba):
     census.set("directory.corp", uri="ldaps://dc1.corp.example:3269")
     assert "full read at dc1: 3 added" in sync(census)
