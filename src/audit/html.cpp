@@ -177,6 +177,7 @@ std::string nothing_of(const census::Report& report) {
         {report.learned.count <= 0, "recipients learned after a miss"},
         {!report.directories.empty() && report.gaps.empty(), "gaps in the directory"},
         {!report.directories.empty() && report.unseen.empty(), "unseen objects"},
+        {!report.directories.empty() && report.mistyped.empty(), "mistyped addresses"},
         {!report.directories.empty() && report.readings.empty() && report.lookups == 0, "readings"},
         {report.targets.empty() && report.callouts.empty(), "callouts"},
         {report.breakers.empty() && report.stops.empty(), "stopped callouts"},

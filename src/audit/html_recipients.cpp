@@ -170,11 +170,23 @@ std::string unseen(const census::Report& report) {
                        table.html(total_of(report.unseen_total, report.unseen), "first"));
 }
 
+std::string mistyped(const census::Report& report) {
+    if (report.mistyped.empty()) return {};
+    Table table("Values in the directories that are no valid address",
+                {{"value", Column::Kind::name}, {"why"}, {"directory", Column::Kind::word}, {"object"}},
+                Narrow::stacked);
+    for (const census::MistypedLine& line : report.mistyped)
+        if (!table.add({text(line.value), text(line.why), text(line.directory), text(line.object)})) break;
+    return section("Mistyped addresses" + as_of_now(report),
+                   note("They were left out; what was meant is not guessed.") +
+                       table.html(total_of(report.mistyped_total, report.mistyped), "first"));
+}
+
 }  // namespace
 
 std::string recipient_sections(const census::Report& report) {
     return waiting(report) + held(report) + conflicts(report) + bounces(report) + learned(report) +
-           gaps(report) + unseen(report);
+           gaps(report) + unseen(report) + mistyped(report);
 }
 
 std::string change_sections(const census::Report& report) {

@@ -121,6 +121,12 @@ void add_doubts(const census::Report& report, Json& json) {
                     {"dn", json_text(one.object)},
                     {"address", json_text(one.address)}};
     });
+    json["mistyped"] = counted(report.mistyped_total, report.mistyped, [](const census::MistypedLine& one) {
+        return Json{{"directory", json_text(one.directory)},
+                    {"dn", json_text(one.object)},
+                    {"value", json_text(one.value)},
+                    {"why", json_text(one.why)}};
+    });
 }
 
 void add_work(const census::Report& report, Json& json) {

@@ -201,6 +201,7 @@ class TextReport {
             }
             more(report_.held_total, few(report_.held));
         }
+        add_mistyped();
         if (report_.unseen_total == 0) return;
         title(
             fmt::format("{}: {} objects are not found any more, or show no addresses though they are "
@@ -213,6 +214,18 @@ class TextReport {
                                                    : printable(report_.unseen[i].address),
                  printable(report_.unseen[i].directory), printable(report_.unseen[i].object));
         more(report_.unseen_total, few(report_.unseen));
+    }
+
+    void add_mistyped() {
+        if (report_.mistyped_total == 0) return;
+        title(fmt::format("{}: {} values in the directories are no valid address, and were left out",
+                          now("Mistyped"), report_.mistyped_total));
+        for (std::size_t i = 0; i < few(report_.mistyped); ++i) {
+            const census::MistypedLine& one = report_.mistyped[i];
+            line("  '{}': {} ({}: {})", printable(one.value), printable(one.why), printable(one.directory),
+                 printable(one.object));
+        }
+        more(report_.mistyped_total, few(report_.mistyped));
     }
 
     void add_reading() {

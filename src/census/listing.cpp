@@ -10,6 +10,9 @@
 namespace postcensus::census {
 namespace {
 
+constexpr std::size_t kMostMistyped = 10;  // of one object
+constexpr std::size_t kLongestMistyped = 200;
+
 // msExchRecipientTypeDetails of objects that are Exchange's own, never somebody's mailbox: system attendant,
 // system mailbox, arbitration, mailbox plan, discovery, monitoring.
 constexpr std::array<std::int64_t, 6> kSystemKinds{8192, 16384, 8388608, 16777216, 536870912, 549755813888};
@@ -51,18 +54,29 @@ Listing judge(const DirectoryObject& object, const ListingPolicy& policy) {
     listing.closed = object.requires_authentication;
     if (is_kind(object, kSystemKinds)) return listing;
 
-    const auto add = [&listing](std::string_view text) {
-        const auto address = mail::Address::from_internal(text);
-        if (address && address->fits_table())
-            listing.addresses.push_back(*address);
-        else
-            ++listing.invalid;
+    const auto leave_out = [&listing](std::string_view value, std::string_view why) {
+        if (++listing.invalid > kMostMistyped) return;
+        listing.mistyped.push_back(
+            {listing.guid, listing.dn, printable(value, kLongestMistyped), std::string(why)});
     };
-    for (const std::string& value : object.proxy_addresses)
-        if (is_smtp(value)) add(std::string_view(value).substr(5));
+    const auto add = [&](std::string_view value, std::string_view text) {
+        text = trim_blanks(text);
+        const std::string_view flaw = flaw_of_address(text);
+        if (flaw.empty())
+            listing.addresses.push_back(*mail::Address::from_internal(text));
+        else
+            leave_out(value, flaw);
+    };
+    for (const std::string& raw : object.proxy_addresses) {
+        const std::string_view value = trim_blanks(raw);
+        if (is_smtp(value))
+            add(raw, value.substr(5));
+        else if (const std::string_view flaw = flaw_of_type(value); !flaw.empty())
+            leave_out(raw, flaw);
+    }
     if (policy.plain == PlainAddresses::counted ||
         (policy.plain == PlainAddresses::alone && object.proxy_addresses.empty()))
-        for (const std::string& value : object.mail) add(value);
+        for (const std::string& value : object.mail) add(value, value);
     const bool no_proxies = object.proxy_addresses.empty();
     if (policy.plain == PlainAddresses::counted) {
         listing.bare = no_proxies && object.mail.empty();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "census/evidence.h"
+#include "census/mistyped.h"
 
 namespace postcensus::census {
 
@@ -46,7 +47,8 @@ struct Listing {
     // Bare, though it is a mailbox by its other attributes: it has addresses, and hides them from us.
     // Whatever is concluded from what the directory does not list is doubtful: in this domain; empty: in all.
     std::optional<std::string> doubts;
-    std::size_t invalid = 0;  // SMTP values that are no valid address
+    std::size_t invalid = 0;         // values that should be addresses and are none
+    std::vector<Mistyped> mistyped;  // the first of these
     // Of addresses, kind and closed: what a change of answers can come from. A password change leaves it as
     // it was.
     std::uint64_t digest() const;

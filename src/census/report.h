@@ -99,6 +99,11 @@ struct UnseenLine {
     std::string directory, object, address;  // one of its addresses
 };
 
+// A value that was meant for an address, and is none.
+struct MistypedLine {
+    std::string directory, object, value, why;
+};
+
 struct DirectoryLine {
     std::string name;
     std::int64_t listed = 0;
@@ -210,6 +215,8 @@ struct Report {
     std::int64_t held_total = 0;
     std::vector<UnseenLine> unseen;
     std::int64_t unseen_total = 0;
+    std::vector<MistypedLine> mistyped;
+    std::int64_t mistyped_total = 0;
 
     std::vector<DirectoryLine> directories;
     std::vector<ReadingLine> readings;  // the newest ones, without good lookups of single addresses

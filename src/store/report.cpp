@@ -80,6 +80,7 @@ census::Report load_report(SQLite::Database& db, const Scope& scope) {
     // These are not kept by domain.
     if (scope.domain.empty()) {
         load_counters(db, scope, report);
+        load_mistyped(db, scope, report);
         load_sizes(db, scope, report);
     }
     load_servers(db, scope, report);

@@ -24,6 +24,9 @@ void load_bounces(SQLite::Database& db, const Scope& scope, census::Report& repo
 void load_held(SQLite::Database& db, const Scope& scope, census::Report& report);
 void load_unseen(SQLite::Database& db, const Scope& scope, census::Report& report);
 
+// --- mistyped.cpp
+void load_mistyped(SQLite::Database& db, const Scope& scope, census::Report& report);
+
 // --- report_work.cpp: what was read, asked and published
 void load_directories(SQLite::Database& db, const Scope& scope, census::Report& report);
 void load_servers(SQLite::Database& db, const Scope& scope, census::Report& report);

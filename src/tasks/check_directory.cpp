@@ -9,6 +9,7 @@
 #include "base/printable.h"
 #include "directory/servers.h"
 #include "store/health.h"
+#include "store/mistyped.h"
 #include "tasks/check_parts.h"
 #include "tasks/directory_login.h"
 
@@ -95,6 +96,7 @@ class DirectoryCheck {
         }
         for (const std::string& uri : *uris)
             if (!check_server(uri)) break;
+        tell_mistyped();
         // One server that answers is enough; the others should be mended before that one fails.
         for (Finding& failure : failures_) {
             if (answered_) failure.level = Level::warn;
@@ -182,6 +184,20 @@ class DirectoryCheck {
         tell_mail_only(uri, view);
         tell_clock(uri, view);
         tell_tombstones(view);
+    }
+
+    // As the last readings met them.
+    void tell_mistyped() {
+        if (!state_) return;
+        auto known =
+            state_->read([&](SQLite::Database& db) { return store::load_mistyped(db, settings_.name); });
+        if (!known || known->empty()) return;
+        const census::Mistyped& one = known->front();
+        tell_(Finding::warn(
+            kDirectoryArea, settings_.name + " addresses",
+            fmt::format("{} values are no valid address and are left out, for example '{}' of {}: {}",
+                        known->size(), printable(one.value), printable(one.dn), one.why),
+            "postcensus report\n# mend them where they stand"));
     }
 
     // Nobody can tell whether their addresses are hidden, so nothing is concluded from what is not listed.

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "store/mistyped.h"
+
 namespace postcensus::tasks {
 namespace {
 
@@ -23,8 +25,10 @@ Comparison::Comparison(store::Database& state, const directory::Settings& settin
 
 Result<void> Comparison::meet(const census::DirectoryObject& object) {
     census::Listing listing = census::judge(object, policy_);
-    if (listing.invalid > 0 && invalid_values_ == 0) invalid_example_ = listing.dn;
     invalid_values_ += listing.invalid;
+    for (census::Mistyped& one : listing.mistyped)
+        if (mistyped_.size() < store::kMostMistyped) mistyped_.push_back(std::move(one));
+    listing.mistyped.clear();
     if (!listing.addresses.empty()) ++with_addresses_;
     batch_.push_back(std::move(listing));
     return batch_.size() < kBatch ? Result<void>{} : compare_batch();
@@ -52,9 +56,11 @@ Result<void> Comparison::compare_batch() {
     };
     auto compared = state_.read([&](SQLite::Database& db) {
         store::KnownObjects known(db, directory_);
+        if (!once_mistyped_) once_mistyped_ = store::mistyped_objects(db, directory_);
         for (const census::Listing& listing : batch_) {
             const auto object = known.find(listing.guid);
             if (object) note_met(*object);
+            if (once_mistyped_->erase(listing.guid) > 0) looked_at_again_.push_back(listing.guid);
             keep(compare(listing, object));
         }
         for (const std::string& guid : keys_) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -35,9 +36,11 @@ class Comparison {
 
     store::Scratch& changes() { return changes_; }
     std::int64_t with_addresses() const { return with_addresses_; }
-    // Values that should be addresses and are not, and whose they are, for example.
+    // Values that should be addresses and are not; the first of them; and the objects that had some before
+    // and were met.
     std::size_t invalid_values() const { return invalid_values_; }
-    const std::string& invalid_example() const { return invalid_example_; }
+    const std::vector<census::Mistyped>& mistyped() const { return mistyped_; }
+    const std::vector<std::string>& looked_at_again() const { return looked_at_again_; }
 
   private:
     Result<void> compare_batch();
@@ -52,7 +55,9 @@ class Comparison {
     std::vector<bool> met_;  // by the object's id in the state
     std::int64_t with_addresses_ = 0;
     std::size_t invalid_values_ = 0;
-    std::string invalid_example_;
+    std::vector<census::Mistyped> mistyped_;
+    std::optional<std::set<std::string>> once_mistyped_;
+    std::vector<std::string> looked_at_again_;
 };
 
 }  // namespace postcensus::tasks

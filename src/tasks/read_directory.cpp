@@ -9,6 +9,7 @@
 
 #include "directory/servers.h"
 #include "store/leavers.h"
+#include "store/mistyped.h"
 #include "store/publications.h"
 #include "store/readings.h"
 #include "tasks/compare.h"
@@ -22,6 +23,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kFullInterval = 24h;
+constexpr std::size_t kFewMistyped = 10;  // in the log
 // A poll that found nothing to apply moves the position only so often: each time is a write.
 constexpr auto kPositionInterval = 1min;
 
@@ -154,6 +156,8 @@ class DirectoryReading {
             const store::Applied sum = out.finish();
             if (reading_.kind == store::ReadingKind::full || reading_.kind == store::ReadingKind::sweep)
                 store::note_swept(writer, settings_.name, reading_.ended);
+            store::note_mistyped(writer, settings_.name, reading_.kind == store::ReadingKind::full,
+                                 compare_.looked_at_again(), compare_.mistyped());
             move_position(writer);
             return sum;
         });
@@ -183,9 +187,13 @@ class DirectoryReading {
     }
 
     void warn_of_invalid() const {
-        if (compare_.invalid_values() > 0)
-            spdlog::warn("{}: {} values are no valid address and were left out, for example of {}",
-                         settings_.name, compare_.invalid_values(), compare_.invalid_example());
+        if (compare_.invalid_values() == 0) return;
+        spdlog::warn("{}: {} values are no valid address and were left out (see `report`)", settings_.name,
+                     compare_.invalid_values());
+        for (std::size_t i = 0; i < std::min(compare_.mistyped().size(), kFewMistyped); ++i) {
+            const census::Mistyped& one = compare_.mistyped()[i];
+            spdlog::warn("{}: {}: '{}': {}", settings_.name, one.dn, one.value, one.why);
+        }
     }
 
     store::Database& state_;

@@ -70,6 +70,24 @@ def test_values_of_every_sort(census, samba):
     assert "full read" in sync(census) and "dora@corp.example" in accepted(census)
 
 
+def test_mistyped_addresses_are_named_with_their_object(census, samba):
+    carl = samba.add_mailbox("carl", "carl@corp.example", ["smtp: c2@corp.example", "smtp:c3@@corp.example", "mailto:c4@corp.example"])
+    dora = samba.add_mailbox("dora", "dora@corp.example", ["smtp:d2@corp.example\u200b"])
+    done = census.run("sync")
+    assert done.returncode == 0 and "3 values are no valid address" in done.stderr, done.stderr
+    assert "CN=carl" in done.stderr and "'smtp:c3@@corp.example': there are two @" in done.stderr
+    assert "c2@corp.example" in accepted(census) and len(accepted(census)) == 6
+    report = census.run("report").stdout
+    assert "Mistyped: 3 values" in report and "'mailto:c4@corp.example'" in report and "CN=dora" in report, report
+    assert "3 values are no valid address" in census.run("check").stdout
+    samba.set_addresses(carl, "carl@corp.example", ["c3@corp.example"])  # mended: by the changes
+    sync(census)
+    assert "Mistyped: 1 values" in census.run("report").stdout
+    samba.set_addresses(dora, "dora@corp.example")
+    sync(census, "--full")
+    assert "Mistyped" not in census.run("report").stdout
+
+
 def test_changes_are_read_with_tombstones(census, samba):
     samba.allow_tombstones()
     assert "full read at dc1: 3 added" in sync(census)

@@ -119,6 +119,9 @@ inline census::Report ordinary_report() {
     report.held_total = 2;
     report.unseen = {{"corp", "CN=Room 12,OU=Rooms,DC=corp,DC=example", "room12@corp.example"}};
     report.unseen_total = 1;
+    report.mistyped = {
+        {"corp", "CN=Ben,OU=Staff,DC=corp,DC=example", "smtp:ben@@corp.example", "there are two @ in a row"}};
+    report.mistyped_total = 1;
     report.directories = {
         {"corp", 12'231, before(2min), before(20h), {}, {}, "3 added, 0 removed"},
         {"subsidiary", 640, before(19h), before(43h), before(19h), "the read found no recipient at all",
@@ -219,6 +222,7 @@ inline census::Report hostile_report(int lines = 40) {
         report.bounces.push_back({evil(), evil(), evil(), at, at, i, evil()});
         report.held.push_back({i, evil(), evil(), evil(), evil(), at});
         report.unseen.push_back({evil(), evil(), evil()});
+        report.mistyped.push_back({evil(), evil(), evil(), evil()});
         report.directories.push_back({evil(), i, at, {}, {}, evil(), evil()});
         report.readings.push_back({evil(), evil(), evil(), evil(), at, at, i, -i, i, i % 2 == 0});
         report.targets.push_back({evil(), {{evil(), i}, {"unknown", i}}, i, 5s, i, i});
@@ -282,12 +286,14 @@ inline census::Report large_report(int lines = 200) {
     report.bounces.push_back(report.bounces[0]);
     report.conflicts.push_back(report.conflicts[0]);
     report.unseen.push_back(report.unseen[0]);
+    report.mistyped.push_back(report.mistyped[0]);
     grow(report.waiting);
     grow(report.gaps);
     grow(report.conflicts);
     grow(report.bounces);
     grow(report.held);
     grow(report.unseen);
+    grow(report.mistyped);
     grow(report.readings);
     grow(report.changes);
     grow(report.commands);
