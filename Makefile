@@ -87,7 +87,7 @@ unit:
 # For a minute; FUZZ_SECONDS=3600 for longer.
 fuzz: deps-fuzz
 	@cmake --preset fuzz > /dev/null
-	@cmake --build --preset fuzz -j $(JOBS) --target dialogue_fuzz log_line_fuzz parsers_fuzz rotation_fuzz > build-fuzz/build.log 2>&1 || { cat build-fuzz/build.log; exit 1; }
+	@cmake --build --preset fuzz -j $(JOBS) --target dialogue_fuzz ldap_object_fuzz log_line_fuzz parsers_fuzz rotation_fuzz > build-fuzz/build.log 2>&1 || { cat build-fuzz/build.log; exit 1; }
 	@tests/fuzz/run build-fuzz
 
 # Real servers in a private network namespace; without root a visible skip (77), which is a failure in CI.
