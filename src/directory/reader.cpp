@@ -22,7 +22,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kKeysPerSearch = 50;
-constexpr std::size_t kAddressesPerSearch = 20;
 
 // Entries that were written at the same time may become visible in another order, and a replica's come late:
 // so far back is read again. What is read twice changes nothing.
@@ -361,30 +360,6 @@ Result<void> Reader::find(const std::vector<std::string>& guids, const TakeFate&
             if (auto completed = complete(session_, decoded); !completed) return completed;
             if (auto taken = take(decoded.object.guid, Fate::present, decoded.object); !taken) return taken;
         }
-    }
-    return {};
-}
-
-Result<void> Reader::look_up(const std::vector<mail::Address>& addresses, const TakeObject& take) {
-    for (std::size_t start = 0; start < addresses.size(); start += kAddressesPerSearch) {
-        std::string any = "(|";
-        for (std::size_t i = start; i < std::min(addresses.size(), start + kAddressesPerSearch); ++i)
-            for (const std::string& form : addresses[i].forms()) {
-                const std::string value = escape_filter(form);
-                if (settings_.flavour == Flavour::ad) {
-                    // By `mail` too: whose addresses are hidden is found by nothing else.
-                    any += fmt::format("(proxyAddresses=smtp\\3a{0})(mail={0})", value);
-                    continue;
-                }
-                for (const std::string& attribute : settings_.attributes)
-                    any += fmt::format("({}={}{})", attribute,
-                                       mail::fold(attribute) == "proxyaddresses" ? "smtp\\3a" : "", value);
-            }
-        Search matching = recipients();
-        matching.filter =
-            settings_.flavour == Flavour::ad ? any + ")" : fmt::format("(&{}{}))", settings_.filter, any);
-        auto read = read_objects(matching, take, {});
-        if (!read) return fail(read.error());
     }
     return {};
 }

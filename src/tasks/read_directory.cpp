@@ -9,13 +9,12 @@
 
 #include "directory/servers.h"
 #include "store/leavers.h"
-#include "store/mistyped.h"
 #include "store/publications.h"
 #include "store/readings.h"
-#include "tasks/compare.h"
 #include "tasks/decide.h"
 #include "tasks/decider.h"
 #include "tasks/directory_login.h"
+#include "tasks/directory_reading.h"
 
 namespace postcensus::tasks {
 namespace {
@@ -23,13 +22,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kFullInterval = 24h;
-constexpr std::size_t kFewMistyped = 10;  // in the log
 // A poll that found nothing to apply moves the position only so often: each time is a write.
 constexpr auto kPositionInterval = 1min;
-
-Result<store::Seq> begin(store::Database& state) {
-    return state.write([](store::Writer& writer) { return store::begin_reading(writer); });
-}
 
 Result<store::DirectoryFacts> load_facts(store::Database& state, const std::string& directory) {
     return state.read([&](SQLite::Database& db) { return store::load_directory(db, directory); });
@@ -48,163 +42,6 @@ void note_failure(store::Database& state, store::Reading reading, const std::str
     auto noted = state.write([&](store::Writer& writer) { store::note_failed(writer, reading); });
     if (!noted) spdlog::warn("cannot note the failed reading: {}", noted.error().message);
 }
-
-// One reading, from its first search to its one transaction.
-class DirectoryReading {
-  public:
-    DirectoryReading(store::Database& state, const directory::Settings& settings, directory::Reader& reader,
-                     const directory::Reader::Progress& progress)
-        : state_(state),
-          settings_(settings),
-          reader_(reader),
-          progress_(progress),
-          compare_(state, settings) {
-        reading_.directory = settings.name;
-        reading_.server = reader.uri();
-        reading_.began = now();
-    }
-
-    // `began`: taken before refresh() of the reader.
-    void start(store::Seq began, std::string from) {
-        reading_.began_seq = began;
-        from_ = std::move(from);
-    }
-
-    Result<void> read_all() {
-        reading_.kind = store::ReadingKind::full;
-        return take(
-            reader_.read_all([this](const auto& object) { return compare_.meet(object); }, progress_));
-    }
-
-    Result<void> read_changes() {
-        reading_.kind = store::ReadingKind::changes;
-        return take(reader_.read_changes(
-            from_, [this](const auto& object) { return compare_.meet(object); },
-            [this](const std::string& guid) { return compare_.end(guid); }, progress_));
-    }
-
-    // Finds what is gone by looking at every key.
-    Result<void> sweep() {
-        reading_.kind = store::ReadingKind::sweep;
-        // Of an object that may list its `mail` alone the key says too little: it may have lost the rest.
-        if (settings_.use_mail) {
-            auto read =
-                reader_.read_all([this](const auto& object) { return compare_.meet(object); }, progress_);
-            if (!read) return fail(read.error());
-            if (is_empty()) return empty();
-            return find_missing();
-        }
-        std::int64_t met = 0;
-        auto read = reader_.read_keys(
-            [&](const std::string& guid) {
-                ++met;
-                return compare_.meet_key(guid);
-            },
-            progress_);
-        if (!read) return fail(read.error());
-        if (met == 0) return empty();
-        return find_missing();
-    }
-
-    Result<void> look_up(const std::vector<mail::Address>& addresses,
-                         const std::function<void(const census::DirectoryObject&)>& note) {
-        reading_.kind = store::ReadingKind::lookup;
-        return reader_.look_up(addresses, [&](const auto& object) {
-            ++reading_.objects;
-            note(object);
-            return compare_.meet(object);
-        });
-    }
-
-    Result<void> find_missing() { return compare_.find_missing(reader_, reading_.began_seq); }
-
-    // Success with nothing in it is what a lost read permission looks like.
-    tl::unexpected<Failure> empty() const {
-        return fail(ExitCode::finding,
-                    "the read found no recipient at all: has the account lost the right to read, or is base "
-                    "wrong?");
-    }
-    bool is_empty() const { return compare_.with_addresses() == 0; }
-
-    Result<store::Applied> apply(const config::Configuration* configuration = nullptr) {
-        if (auto finished = compare_.finish(); !finished) return fail(finished.error());
-        warn_of_invalid();
-        reading_.ended = now();
-        const auto begun = std::chrono::steady_clock::now();
-        auto applied = state_.write([&](store::Writer& writer) {
-            store::ListedAnswer answer;
-            if (configuration != nullptr)
-                answer = [&](const std::string& domain, bool closed) {
-                    return answer_listed(*configuration, writer.db, domain, closed, reading_.ended);
-                };
-            store::ReadingWriter out(writer, reading_, std::move(answer));
-            auto replayed = compare_.changes().for_each([&out](const store::Scratch::Change& change) {
-                switch (change.kind) {
-                    case store::Scratch::Kind::put:
-                        return out.put(change.listing);
-                    case store::Scratch::Kind::hide:
-                        return out.hide(change.listing);
-                    case store::Scratch::Kind::end:
-                        return out.end(change.listing.guid);
-                    case store::Scratch::Kind::unseen:
-                        return out.mark_unseen(change.listing.guid);
-                    case store::Scratch::Kind::seen:
-                        return out.mark_seen(change.listing.guid);
-                }
-            });
-            if (!replayed) throw store::Abort{replayed.error()};
-            const store::Applied sum = out.finish();
-            if (reading_.kind == store::ReadingKind::full || reading_.kind == store::ReadingKind::sweep)
-                store::note_swept(writer, settings_.name, reading_.ended);
-            store::note_mistyped(writer, settings_.name, reading_.kind == store::ReadingKind::full,
-                                 compare_.looked_at_again(), compare_.mistyped());
-            move_position(writer);
-            return sum;
-        });
-        const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begun;
-        if (applied)
-            spdlog::info("{}: applied {} differences in {:.0f} ms", settings_.name, compare_.changes().size(),
-                         took.count());
-        return applied;
-    }
-
-    void move_position(store::Writer& writer) {
-        if (position_.empty()) return;
-        store::move_position(writer, settings_.name, {reader_.server_id(), reader_.uri(), position_, now()},
-                             from_);
-    }
-
-    store::Reading& reading() { return reading_; }
-    Comparison& compared() { return compare_; }
-    const std::string& position() const { return position_; }
-
-  private:
-    Result<void> take(Result<directory::ReadSummary> summary) {
-        if (!summary) return fail(summary.error());
-        reading_.objects = static_cast<std::int64_t>(summary->objects);
-        position_ = summary->position;
-        return {};
-    }
-
-    void warn_of_invalid() const {
-        if (compare_.invalid_values() == 0) return;
-        spdlog::warn("{}: {} values are no valid address and were left out (see `report`)", settings_.name,
-                     compare_.invalid_values());
-        for (std::size_t i = 0; i < std::min(compare_.mistyped().size(), kFewMistyped); ++i) {
-            const census::Mistyped& one = compare_.mistyped()[i];
-            spdlog::warn("{}: {}: '{}': {}", settings_.name, one.dn, one.value, one.why);
-        }
-    }
-
-    store::Database& state_;
-    const directory::Settings& settings_;
-    directory::Reader& reader_;
-    const directory::Reader::Progress& progress_;
-    Comparison compare_;
-    store::Reading reading_;
-    std::string from_;      // the position where it starts
-    std::string position_;  // where the next one starts
-};
 
 // The exact difference in addresses: those that no object lists any more, and those that none listed before.
 Result<void> describe_difference(store::Database& state, const std::string& directory,
@@ -260,7 +97,7 @@ Result<DirectoryRead> read_with(store::Database& state, const directory::Setting
     const bool dry_run = mode == ReadMode::dry_run;
     auto facts = load_facts(state, settings.name);
     if (!facts) return fail(facts.error());
-    auto began = dry_run ? state.current_seq() : begin(state);
+    auto began = dry_run ? state.current_seq() : begin_reading(state);
     if (!began) return fail(began.error());
     if (auto refreshed = reader.refresh(); !refreshed) return fail(refreshed.error());
     const std::string from = position_at(*facts, reader.server_id());
@@ -357,7 +194,7 @@ Result<Poll> read_changes(store::Database& state, const directory::Settings& set
             return Poll{true, false, {}};
         }
     }
-    auto began = begin(state);
+    auto began = begin_reading(state);
     if (!began) return fail(began.error());
     if (auto refreshed = reader.refresh(); !refreshed) return fail(refreshed.error());
     DirectoryReading reading(state, settings, reader, quiet);
@@ -406,7 +243,7 @@ Result<LookedUp> look_up(store::Database& state, const directory::Settings& sett
     DirectoryReading look(state, settings, reader, quiet);
     if (auto done = read(0, look); !done) return fail(done.error());
     if (looked.found.empty() && look.compared().changes().size() == 0) return looked;
-    auto began = begin(state);
+    auto began = begin_reading(state);
     if (!began) return fail(began.error());
     DirectoryReading reading(state, settings, reader, quiet);
     if (auto done = read(*began, reading); !done) return fail(done.error());

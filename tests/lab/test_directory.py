@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import sqlite3
+import ssl
+import threading
 
 import pytest
 
@@ -295,6 +298,49 @@ def test_dns_cannot_send_the_password_elsewhere(census, samba, dns, how):
     assert done.returncode == 69 and "write them in uri instead of domain" in done.stderr, done.stderr
     census.set("directory.corp", domain="example")
     assert "full read at dc1" in sync(census, "--full")
+
+
+def test_a_server_that_stops_within_a_tls_record_is_given_up(census, authority, folder):
+    """Behind the login, where nothing but our own clock ends the wait."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.issue("stuck", ["dc1.corp.example"]))
+    listener = socket.create_server(("127.0.0.1", 6360))
+    held = []  # open until the test is over
+
+    def serve() -> None:
+        while True:
+            try:
+                plain, _ = listener.accept()
+            except OSError:
+                return
+            incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            tls = context.wrap_bio(incoming, outgoing, server_side=True)
+            held.append(plain)
+            step, said = tls.do_handshake, False
+            while True:
+                try:
+                    got = step()
+                    if step == tls.read and got and said:  # the search: the beginning of an answer
+                        plain.sendall(b"\x17\x03\x03\x01\x00half")
+                        break
+                    if step == tls.read and got:
+                        tls.write(b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00")  # bound
+                        said = True
+                    step = tls.read
+                except ssl.SSLWantReadError:
+                    plain.sendall(outgoing.read())
+                    incoming.write(plain.recv(65536))
+                plain.sendall(outgoing.read())
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        census.set("directory.corp", uri="ldaps://dc1.corp.example:6360", ca_file=authority.ca_file)
+        done = census.run("check", seconds=30)
+        assert "broke off the search: Timed out" in done.stdout, done.stdout + done.stderr
+    finally:
+        listener.close()
+        for one in held:
+            one.close()
 
 
 def test_no_configuration_of_the_library_is_read(census, samba, folder, monkeypatch):
