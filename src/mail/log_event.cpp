@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "base/printable.h"
+#include "mail/log_beginning.h"
+#include "mail/log_json.h"
 #include "mail/scanner.h"
 
 namespace postcensus::mail {
@@ -25,49 +27,10 @@ constexpr std::string_view kFrom = "; from=<";
 // recipient or a sender can place the cut behind a whole forged tail, so no message that may have been cut
 // counts. Real ones have 250.
 constexpr std::size_t kLongestMessage = 960;
+constexpr std::size_t kLongestRepeated = 780;  // rsyslog's own limit, and some
+constexpr std::size_t kMostRepetitionDigits = 6;
 constexpr std::size_t kLongestSender = 320;  // RFC 5321: 64 + 1 + 255
 constexpr std::size_t kLongestReply = 512;   // RFC 5321, 4.5.3.1.5
-
-enum class Daemon { smtpd, client };
-
-// "postfix/smtpd", "postfix-out/smtpd", "postfix/submission/smtpd"; the clients are smtp(8) and lmtp(8).
-std::optional<Daemon> daemon_of(std::string_view tag, const std::vector<std::string>& names) {
-    const std::size_t slash = tag.rfind('/');
-    if (slash == std::string_view::npos) return std::nullopt;
-    const std::string_view program = tag.substr(slash + 1);
-    std::optional<Daemon> daemon;
-    if (program == "smtpd") daemon = Daemon::smtpd;
-    if (program == "smtp" || program == "lmtp") daemon = Daemon::client;
-    tag = tag.substr(0, slash);
-    const bool ours = std::any_of(names.begin(), names.end(), [tag](const std::string& name) {
-        return tag == name || (tag.starts_with(name) && (tag[name.size()] == '-' || tag[name.size()] == '/'));
-    });
-    return ours ? daemon : std::nullopt;
-}
-
-struct Prefix {
-    LogTime at;
-    Daemon daemon = Daemon::smtpd;
-};
-
-// Time, host and program; what is left is Postfix's own message.
-std::optional<Prefix> take_prefix(Scanner& in, const std::vector<std::string>& names) {
-    const auto at = take_log_time(in.text);
-    if (!at) return std::nullopt;
-    const auto host = in.take_while([](char byte) { return byte != ' '; });
-    if (host.empty() || !in.take(" ")) return std::nullopt;
-    const auto take_tag = [&in] {
-        return in.take_while([](char byte) { return byte != ' ' && byte != '[' && byte != ':'; });
-    };
-    auto tag = take_tag();
-    // syslogd of BusyBox writes "mail.info" before it.
-    if (tag.starts_with("mail.") && in.take(" ")) tag = take_tag();
-    const auto daemon = daemon_of(tag, names);
-    if (!daemon) return std::nullopt;
-    if (in.take("[") && (in.take_while(is_digit).empty() || !in.take("]"))) return std::nullopt;
-    if (!in.take(": ")) return std::nullopt;
-    return Prefix{*at, *daemon};
-}
 
 LineResult drop(Dropped why) {
     return {std::nullopt, why};
@@ -144,8 +107,10 @@ std::optional<Address> sole_recipient_of(std::string_view quoted) {
     return quoted.find('?') != std::string_view::npos ? std::nullopt : recipient_of(quoted);
 }
 
-// " proto=ESMTP helo=<h>" to the end of the line, with the sasl_ fields of Postfix 3.10. A client that never
-// said HELO has no helo=, and cannot speak ESMTP.
+constexpr auto kFieldName = [](char byte) { return is_alnum(byte) || byte == '_'; };
+
+// " proto=ESMTP helo=<h>" to the end of the line, with the sasl_ fields of Postfix 3.10, and those that a
+// later one may have. A client that never said HELO has no helo=, and cannot speak ESMTP.
 std::optional<Dropped> read_tail(Scanner in) {
     if (!in.take(" proto=")) return in.text.size() < 7 ? Dropped::cut : Dropped::hostile;
     const std::string_view protocol = in.take_while(is_alnum);
@@ -156,7 +121,9 @@ std::optional<Dropped> read_tail(Scanner in) {
     if (in.text.empty()) return Dropped::cut;
     if (!in.take(">")) return Dropped::hostile;
     if (in.text.empty()) return std::nullopt;
-    if (!in.take(" sasl_") || in.text.find_first_of("<>") != std::string_view::npos) return Dropped::hostile;
+    if (!in.take(" ") || in.take_while(kFieldName).empty() || !in.take("=") ||
+        in.text.find_first_of("<>") != std::string_view::npos)
+        return Dropped::hostile;
     return std::nullopt;
 }
 
@@ -164,7 +131,8 @@ std::optional<Dropped> read_tail(Scanner in) {
 // behind them.
 std::optional<EventKind> kind_of(std::string_view words, int code) {
     if (words == kUnknownRecipient) return EventKind::asked;
-    if ((words == kMissed || words == kRelayTable) && (code == 450 || code == 550)) return EventKind::miss;
+    // unknown_relay_recipient_reject_code may be any that refuses.
+    if ((words == kMissed || words == kRelayTable) && code >= 400 && code < 600) return EventKind::miss;
     return std::nullopt;  // another table, or another reason
 }
 
@@ -255,8 +223,29 @@ class ByteSet {
   private:
     std::array<bool, 256> has_{};
 };
-constexpr ByteSet kHostBytes(".-_[]:/");
-constexpr ByteSet kFieldBytes("._/=, ");
+constexpr ByteSet kHostBytes(".-_[]:/%");
+// Of the fields behind it: all that is printable but ( and what a stranger's address brings.
+constexpr ByteSet kFieldBytes(" !#$%&'*+,-./:;=?@[\\]^_`{|}~)");
+
+// What stands between relay= and the text of the status: conn_use=, delay=, delays=, tls=, dsn=, and what a
+// later Postfix adds. No stranger has a word in it, so the first status is Postfix's. Its word; or why there
+// is none.
+tl::expected<std::string_view, Dropped> take_status(Scanner& in) {
+    const std::string_view text = in.text;
+    do {
+        kFieldBytes.take(in);
+        const std::string_view fields = text.substr(0, text.size() - in.text.size());
+        const std::size_t mark = fields.rfind(kDeliveryMark);
+        if (mark == std::string_view::npos) continue;
+        if (in.text.empty()) return tl::make_unexpected(Dropped::cut);
+        const std::string_view status = fields.substr(mark + kDeliveryMark.size());
+        if (!in.take("(") || status.size() < 2 || status.find(' ') != status.size() - 1)
+            return tl::make_unexpected(Dropped::strange);
+        return status.substr(0, status.size() - 1);
+    } while (in.take("("));
+    // A stranger's text, or the end.
+    return tl::make_unexpected(in.text.empty() ? Dropped::cut : Dropped::hostile);
+}
 
 // From behind "QID: to=<". A delivery that was sent is known before the server's words begin; the end of one
 // that bounced has to be there.
@@ -271,23 +260,21 @@ LineResult read_delivery(Scanner in, std::size_t message_size, const LogTime& at
     }
     if (!in.take(", relay=")) return drop(in.text.size() < 8 ? Dropped::cut : Dropped::hostile);
     const std::string_view host = kHostBytes.take(in);
-    // conn_use=, delay=, delays=, dsn=: numbers alone. So the status is the last word before its text.
-    const std::string_view fields = kFieldBytes.take(in);
-    const std::size_t last = fields.rfind(kDeliveryMark);
-    const std::string_view status =
-        last == std::string_view::npos || !in.text.starts_with('(') || !fields.ends_with(' ')
-            ? std::string_view{}
-            : fields.substr(last + kDeliveryMark.size(), fields.size() - last - kDeliveryMark.size() - 1);
-    in.take("(");
-    if (status.empty()) return drop(in.text.empty() ? Dropped::cut : Dropped::hostile);
-    if (status != "sent" && status != "bounced") return {};
+    const auto status = take_status(in);
+    if (!status) return drop(status.error());
+    // With soft_bounce = yes a bounce stays in the queue; what the server said is the same.
+    const bool bounced = *status == "bounced" || *status == "SOFTBOUNCE";
+    if (*status == "deferred" || *status == "deliverable" || *status == "undeliverable" ||
+        *status == "expired")
+        return {};
+    if (*status != "sent" && !bounced) return drop(Dropped::strange);
     auto address = sole_recipient_of(*recipient);
     if (!address) return drop(Dropped::invalid);
     LineResult result;
     LogEvent& event = result.event.emplace(EventKind::delivered, *std::move(address), at);
     event.original = std::move(original);
     event.host = host;
-    if (status == "sent") return result;
+    if (!bounced) return result;
     if (message_size >= kLongestMessage) return drop(Dropped::cut);
     const auto refusal = refusal_in(in.text);
     if (!refusal) return {};
@@ -296,6 +283,73 @@ LineResult read_delivery(Scanner in, std::size_t message_size, const LogTime& at
     event.kind = EventKind::bounced;
     event.code = *code;
     event.reply = printable(*refusal, kLongestReply);
+    return result;
+}
+
+// "message repeated 3 times: [ QID: …]": rsyslog's word for lines that are all the same. It cuts what it
+// repeats at 800 bytes.
+std::optional<int> take_repetition(std::string_view& message) {
+    Scanner in{message};
+    if (!in.take("message repeated ")) return std::nullopt;
+    const std::string_view digits = in.take_while(is_digit);
+    if (digits.empty() || digits.size() > kMostRepetitionDigits || !in.take(" times: [") ||
+        !in.text.ends_with(']'))
+        return std::nullopt;
+    in.take(" ");
+    message = in.text.substr(0, in.text.size() - 1);
+    return Scanner{digits}.take_number(digits.size());
+}
+
+// Postfix's own message.
+LineResult read_message(std::string_view message, Writer writer, const LogTime& at) {
+    const auto times = take_repetition(message);
+    Scanner in{message};
+    const std::size_t size = times ? message.size() + kLongestMessage - kLongestRepeated : message.size();
+    if (in.take_while(is_alnum).empty()) return {};  // queue ID or NOQUEUE
+    LineResult result;
+    if (writer != Writer::smtpd && in.take(": to=<")) {
+        result = read_delivery(in, size, at);
+        // Under the name of the unit local(8) and its kin write too; their relays are no hosts.
+        if (writer == Writer::unit && result.event && result.event->host.find('[') == std::string::npos)
+            return {};
+    } else if (writer != Writer::client &&
+               (in.take(": reject: RCPT from ") || in.take(": reject_warning: RCPT from "))) {
+        result = read_reject(in, size, at);
+    }
+    if (result.event && times) result.event->times = std::max(*times, 1);
+    return result;
+}
+
+// Of a line whose form is not known: whether it says what an event says.
+LineResult read_strange(std::string_view line) {
+    const std::size_t status = line.find(kDeliveryMark);
+    const bool says = line.find(kRejectMark) != std::string_view::npos
+                          ? line.find("RCPT from ") != std::string_view::npos
+                          : status != std::string_view::npos &&
+                                line.substr(0, status).find("to=") != std::string_view::npos;
+    return says ? drop(Dropped::strange) : LineResult{};
+}
+
+LineResult read_text(std::string_view line, const std::vector<std::string>& names) {
+    // What a sender of syslog, or Windows, left at the end.
+    while (line.ends_with("#012") || line.ends_with("#015")) line.remove_suffix(4);
+    while (line.ends_with('\r')) line.remove_suffix(1);
+    std::string_view message = line;
+    const Beginning beginning = take_beginning(message, names);
+    switch (beginning.writer) {
+        case Writer::other:
+            return {};
+        case Writer::not_known:
+            return read_strange(line);
+        case Writer::namesake:
+            return read_strange(line).dropped ? drop(Dropped::namesake) : LineResult{};
+        case Writer::smtpd:
+        case Writer::client:
+        case Writer::unit:
+            break;
+    }
+    LineResult result = read_message(message, beginning.writer, beginning.at);
+    if (beginning.in_pieces && result.event) return drop(Dropped::cut);
     return result;
 }
 
@@ -324,17 +378,15 @@ LineResult read_line(std::string_view line, const std::vector<std::string>& sysl
 }
 
 LineResult read_marked_line(std::string_view line, const std::vector<std::string>& syslog_names) {
-    // A newline that a sender of syslog left at the end.
-    if (line.ends_with("#012")) line.remove_suffix(4);
-    Scanner in{line};
-    const auto prefix = take_prefix(in, syslog_names);
-    if (!prefix) return {};
-    const std::size_t message_size = in.text.size();
-    if (in.take_while(is_alnum).empty()) return {};  // queue ID or NOQUEUE
-    if (prefix->daemon == Daemon::client)
-        return in.take(": to=<") ? read_delivery(in, message_size, prefix->at) : LineResult{};
-    if (!in.take(": reject: RCPT from ") && !in.take(": reject_warning: RCPT from ")) return {};
-    return read_reject(in, message_size, prefix->at);
+    if (!line.starts_with('{')) return read_text(line, syslog_names);
+    const JsonLine json = read_json_line(line);
+    if (!json.line.empty()) return read_text(json.line, syslog_names);
+    if (!json.at) return read_strange(line);
+    const Writer writer = writer_of(json.tag, syslog_names);
+    if (writer == Writer::other) return {};
+    if (writer == Writer::namesake)
+        return read_strange(line).dropped ? drop(Dropped::namesake) : LineResult{};
+    return read_message(json.message, writer, *json.at);
 }
 
 }  // namespace postcensus::mail

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Reads one line of a Postfix log. Pure: no I/O, no clock.
+// Reads one line of a Postfix log: as a syslog daemon, journalctl(1) or a container writes it
+// (log_beginning.h), or in JSON. Pure: no I/O, no clock.
 //
 // Every address, name and text in such a line was chosen by a stranger; Postfix's own words are the only
 // anchors. The parser reads from the left, minds quotes, compares what is said twice, and takes a doubtful
@@ -41,14 +42,17 @@ struct LogEvent {
     std::optional<Address> original;  // bounced, delivered: what the recipient was before Postfix rewrote it
     std::string host;                 // bounced, delivered: "ex1.corp.example[192.0.2.10]:2525"
     int code = 0;                     // of the reply; delivered: 0
+    int times = 1;                    // more where syslog says that the message was repeated
     std::string reply;                // bounced: what the server said; asked, miss: Postfix's words; bounded
 };
 
 // Why a line that looked like an event was not taken for one: counted, never guessed at.
 enum class Dropped {
-    hostile,  // a stranger's text is in a place where Postfix puts none
-    cut,      // its end is missing
-    invalid,  // the recipient is no valid address
+    hostile,   // a stranger's text is in a place where Postfix puts none
+    cut,       // its end is missing
+    invalid,   // the recipient is no valid address
+    strange,   // it looks like one of Postfix's, and its form is not known: that has to be said
+    namesake,  // a Postfix under a syslog name that is not ours wrote it
 };
 
 struct LineResult {

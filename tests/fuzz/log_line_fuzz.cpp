@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 // libFuzzer target: no bytes make the line parser fail, and nothing that a stranger can put into a session
-// makes an event for another recipient. The first byte chooses: a raw line, or one as Postfix writes it
-// around a stranger's words.
+// makes an event for another recipient, or one out of another program's words, whatever stands before the
+// message. The first byte chooses: a raw line; one as Postfix writes it around a stranger's words, behind one
+// of the beginnings; the same in JSON; or a stranger's words in the message of another program.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/printable.h"
+#include "mail/log_beginning.h"
 #include "mail/log_event.h"
 
 using namespace postcensus;
@@ -17,6 +20,48 @@ using namespace postcensus;
 namespace {
 
 const std::vector<std::string> kNames{"postfix"};
+
+// What stands before a program's name, and behind it.
+struct Frame {
+    const char* before;
+    const char* behind;
+};
+constexpr Frame kFrames[] = {
+    {"Nov 24 03:58:39 gw ", "[7]: "},
+    {"Nov 4 03:58:39.123456 gw ", "[7] "},
+    {"Nov  4 03:58:39 ", "[7]: "},
+    {"\xEF\xBB\xBF<22>Nov  4 03:58:39 gw ", ": "},
+    {"<22>1 2026-11-24T03:58:39.123456+00:00 gw ", " 7 - - "},
+    {"2026-11-24T03:58:39Z gw ", " 7 ID47 [meta sequenceId=\"7\"][a b=\"\\]\"] \xEF\xBB\xBF"},
+    {"Tue 2026-11-24 03:58:39 CET gw ", "[7]: "},
+    {"2026 Nov 24 03:58:39 gw mail.info ", "[7]: "},
+    {"1795492719.123456 <mail.info> gw ", "[7]: [ID 197553 mail.info] "},
+    {"Nov 24 03:58:39 [", "] "},
+    {"24.11.2026 03:58:39 relay Nov 24 03:58:39 gw ", "[7]: "},
+    {"postfix-1  | Nov 24 03:58:39 gw ", "[7]: "},
+    {"[pod/mail-0/mta] 2026-11-24T03:58:39.123456789Z Nov 24 03:58:39 gw ", "[7]: "},
+    {"2026-11-24T03:58:39.123456789Z stdout F Nov 24 03:58:39 gw ", "[7]: "},
+    {"M\xC3\xA4r 24 03:58:39 gw ", "[7]: "},
+};
+constexpr const char* kOthers[] = {"dovecot",       "web",     "postfix/cleanup", "postfix/postscreen",
+                                   "postfix/local", "mx/smtpd"};
+
+std::string framed(const Frame& frame, const char* program, const std::string& message) {
+    return frame.before + std::string(program) + frame.behind + message;
+}
+
+// As encoders of JSON write them: bytes that are not UTF-8 are none of theirs.
+std::string escaped(const std::string& text) {
+    std::string out;
+    for (const char byte : text) {
+        char code[8];
+        std::snprintf(code, sizeof code, "\\u%04x", static_cast<unsigned char>(byte));
+        const bool special = static_cast<unsigned char>(byte) < ' ' ||
+                             std::string_view("\"\\<>&").find(byte) != std::string_view::npos;
+        out += special ? std::string(code) : std::string(1, byte);
+    }
+    return out;
+}
 
 [[noreturn]] void report(const char* what, const std::string& line) {
     std::fprintf(stderr, "%s: %s\n", what, printable(line, 4000).c_str());
@@ -87,7 +132,29 @@ void check_truth(const std::string& line, const std::string& local) {
         report("an event for another recipient", line);
 }
 
-void reject(Words words, std::size_t cut) {
+// The line of a daemon of Postfix, in a form that is chosen by `form`.
+void check_forms(const std::string& daemon, const std::string& message, const std::string& local,
+                 std::size_t form) {
+    const std::size_t forms = std::size(kFrames);
+    if (form % (forms + 2) < forms)
+        return check_truth(framed(kFrames[form % (forms + 2)], daemon.c_str(), message), local);
+    if (form % (forms + 2) == forms)
+        return check_truth("{\"MESSAGE\":\"" + escaped(message) + "\",\"SYSLOG_IDENTIFIER\":\"" + daemon +
+                               "\",\"__REALTIME_TIMESTAMP\":\"1795492719000000\"}",
+                           local);
+    check_truth("{\"log\":\"" + escaped("Nov 24 03:58:39 gw " + daemon + "[7]: " + message) + "\\n\"}",
+                local);
+}
+
+// Another program says what a stranger wants it to say.
+void elsewhere(const std::string& message, std::size_t form) {
+    const Frame& frame = kFrames[form % std::size(kFrames)];
+    const char* program = kOthers[form / std::size(kFrames) % std::size(kOthers)];
+    const std::string line = framed(frame, program, masked(message, '?'));
+    if (mail::read_line(line, kNames).event) report("an event out of another program's words", line);
+}
+
+void reject(Words words, std::size_t cut, std::size_t form) {
     const std::string local = words.take();
     const std::string sender = words.take();
     const std::string helo = words.take();
@@ -96,22 +163,19 @@ void reject(Words words, std::size_t cut) {
                        ">: Recipient address rejected: User unknown in relay recipient table; from=<" +
                        masked(quoted(sender), '?') + "@b.test> to=<" + masked(quoted(local), '?') +
                        "@corp.example> proto=ESMTP helo=<" + neuter(helo) + ">";
-    check_truth("Nov 24 03:58:39 gw postfix/smtpd[7]: " + line.substr(0, std::min<std::size_t>(2000, cut)),
-                local);
+    check_forms("postfix/smtpd", line.substr(0, std::min<std::size_t>(2000, cut)), local, form);
 }
 
-void deliver(Words words, std::size_t cut) {
+void deliver(Words words, std::size_t cut, std::size_t form) {
     const std::string local = words.take();
     const std::string original = words.take();
-    std::string line =
-        "4ZnLqk1x2Qz9rTb: to=<" + masked(quoted(local), '?') + "@corp.example>, orig_to=<" +
-        masked(quoted(original), '?') +
-        "@corp.example>, relay=ex1[192.0.2.10]:25, delay=0.1, delays=0/0/0.1/0, dsn=5.1.1, status=bounced "
-        "(host ex1[192.0.2.10] said: 550 5.1.1 <" +
-        masked(local, '?') + "@corp.example> unknown (in reply to RCPT TO command))";
-    check_truth(
-        "Nov 24 03:58:39 gw postfix/relay/smtp[7]: " + line.substr(0, std::min<std::size_t>(2000, cut)),
-        local);
+    std::string line = "4ZnLqk1x2Qz9rTb: to=<" + masked(quoted(local), '?') + "@corp.example>, orig_to=<" +
+                       masked(quoted(original), '?') +
+                       "@corp.example>, relay=ex1[192.0.2.10]:25, delay=0.1, delays=0/0/0.1/0, tls=may:none, "
+                       "dsn=5.1.1, status=bounced "
+                       "(host ex1[192.0.2.10] said: 550 5.1.1 <" +
+                       masked(local, '?') + "@corp.example> unknown (in reply to RCPT TO command))";
+    check_forms("postfix/relay/smtp", line.substr(0, std::min<std::size_t>(2000, cut)), local, form);
 }
 
 }  // namespace
@@ -121,13 +185,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view input(reinterpret_cast<const char*>(data) + 3, size - 3);
     // Lines that are cut where a stranger wants it, or not at all.
     const std::size_t cut = data[1] == 0 ? 4000 : static_cast<std::size_t>(data[1]) * 8 + data[2] % 8;
-    if (data[0] % 3 == 1) {
-        reject({input}, cut);
-    } else if (data[0] % 3 == 2) {
-        deliver({input}, cut);
+    const std::size_t form = data[0] / 4;
+    if (data[0] % 4 == 1) {
+        reject({input}, cut, form);
+    } else if (data[0] % 4 == 2) {
+        deliver({input}, cut, form);
+    } else if (data[0] % 4 == 3) {
+        elsewhere(std::string(input), form + data[1]);
     } else {
         const std::string line(input);
         if (const auto result = mail::read_line(line, kNames); result.event) check(*result.event, line);
+        static_cast<void>(mail::time_of_line(line));
     }
     return 0;
 }

@@ -25,6 +25,15 @@ const std::vector<Prefix> kPrefixes{
     {"2026-11-04T01:02:03 gateway ", "postfix-in", "postfix"},
     {"Nov 14 01:02:03 gateway ", "mx-in", "mx-in"},
     {"Nov  4 01:02:03 gateway mail.info ", "postfix", "postfix"},
+    {"Nov 4 01:02:03.123456 ", "postfix", "postfix"},
+    {"<22>Nov  4 01:02:03 gateway ", "postfix", "postfix"},
+    {"\xEF\xBB\xBF"
+     "2026 Nov  4 01:02:03 gateway ",
+     "postfix", "postfix"},
+    {"Wed 2026-11-04 01:02:03 CET gateway ", "postfix", "postfix"},
+    {"postfix-1  | 2026-11-04T01:02:03.123456789Z Nov  4 01:02:03 gateway ", "postfix", "postfix"},
+    {"2026-11-04T01:02:03.123456789Z stdout F Nov  4 01:02:03 gateway ", "postfix", "postfix"},
+    {"10 Mär 2026 01:02:03 gateway ", "postfix", "postfix"},
 };
 
 std::vector<std::string> lines_of(const std::string& name) {
@@ -42,7 +51,7 @@ std::vector<std::string> lines_of(const std::string& name) {
 
 // "12 miss anna@corp.example", "13 hostile"; nothing for a line that is no event.
 std::vector<std::string> outcomes(const std::vector<std::string>& lines, const std::string& syslog_name) {
-    constexpr const char* kDropped[] = {"hostile", "cut", "invalid"};
+    constexpr const char* kDropped[] = {"hostile", "cut", "invalid", "strange", "namesake"};
     std::vector<std::string> found;
     for (std::size_t i = 0; i < lines.size(); ++i) {
         const auto result = mail::read_line(lines[i], {syslog_name});
