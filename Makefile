@@ -6,7 +6,7 @@ LAB    := tests/lab/run $(PYTHON)
 
 BUILD_PACKAGES := g++ cmake ninja-build make pkg-config ccache libboost1.81-dev libboost-program-options1.81-dev \
 	libldap-dev libsqlite3-dev libsqlitecpp-dev libspdlog-dev libfmt-dev libexpected-dev nlohmann-json3-dev \
-	libidn2-dev libunistring-dev libkrb5-dev libsasl2-dev libsystemd-dev libssl-dev zlib1g-dev catch2 scdoc
+	libidn2-dev libunistring-dev libkrb5-dev libsasl2-dev libsystemd-dev libssl-dev zlib1g-dev catch2 scdoc xz-utils bzip2 zstd lz4
 LAB_PACKAGES := postfix postfix-lmdb postfix-cdb postfix-sqlite samba-ad-dc samba-ad-provision samba-dsdb-modules slapd ldap-utils \
 	ldb-tools krb5-user libsasl2-modules-gssapi-mit python3 python3-pytest python3-aiosmtpd iproute2 util-linux mount \
 	openssl ca-certificates procps dnsmasq-base systemd-journal-remote libidn12 libgnutls-dane0 \

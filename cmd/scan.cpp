@@ -88,6 +88,10 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     }
     if (!events)
         std::cout << (format == "json" ? audit::scan_json(scanned.report) : audit::scan_text(scanned.report));
+    else if (const census::ScanReport& report = scanned.report; report.strange > 0)
+        std::cerr << fmt::format(
+            "postcensus: {} lines look like Postfix's and are not understood, for example: {}\n",
+            report.strange, report.strange_line);
     if (scanned.failures.empty()) return ExitCode::done;
     for (std::size_t i = 1; i < scanned.failures.size(); ++i)
         std::cerr << "postcensus: " << scanned.failures[i].message << "\n";

@@ -25,6 +25,13 @@ std::string scan_json(const census::ScanReport& scan) {
                       {"asked", scan.asked},
                       {"bounced", scan.bounced},
                       {"delivered", scan.delivered}};
+    json["codes"] = Json::object();
+    for (const auto& [code, count] : scan.codes) json["codes"][std::to_string(code)] = count;
+    const auto left_out = [](std::int64_t lines, const std::string& example) {
+        return lines == 0 ? Json() : Json{{"lines", lines}, {"example", example}};
+    };
+    json["not_understood"] = left_out(scan.strange, scan.strange_line);
+    json["other_syslog_name"] = left_out(scan.namesakes, scan.namesake_line);
     json["dropped"] = {{"hostile", scan.hostile}, {"cut", scan.cut}, {"invalid", scan.invalid}};
     json["distinct"] = scan.distinct;
     json["distinct_exact"] = scan.distinct_exact;
@@ -48,6 +55,7 @@ std::string event_json(const mail::LogEvent& event, Time at, const std::string& 
     if (!event.client.empty()) json["client"] = event.client;
     if (!event.reply.empty()) json["reply"] = printable(event.reply, 512);
     if (event.code != 0) json["code"] = event.code;
+    if (event.times > 1) json["times"] = event.times;
     if (!event.host.empty()) json["host"] = event.host;
     if (!file.empty()) json["file"] = file;
     json["line"] = line;

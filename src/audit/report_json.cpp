@@ -247,6 +247,12 @@ std::string report_json(const census::Report& report) {
     json["attention"] = list(report.attention, [](const census::Attention& one) {
         return Json{{"what", json_text(one.what)}, {"words", json_text(one.words)}};
     });
+    const auto strange = report.counters.find(census::kStrangeLines);
+    json["not_understood"] =
+        strange == report.counters.end()
+            ? Json()
+            : Json{{"lines", strange->second},
+                   {"example", report.strange_line ? json_text(*report.strange_line) : Json()}};
     json["domains"] = list(report.domains, domain_json);
     json["elsewhere"] = report.domain.empty() ? Json(report.elsewhere) : Json();
     add_doubts(report, json);

@@ -79,6 +79,32 @@ void add_bounces(const census::ScanReport& scan, std::string& out) {
             unknown, recipients, repeated);
 }
 
+// What a code other than 450 (Postcensus) and 550 (Postfix's default) does to senders.
+void add_codes(const census::ScanReport& scan, std::string& out) {
+    for (const auto& [code, count] : scan.codes)
+        if (code != 450 && code != 550)
+            add(out,
+                "\nWrong code: {} misses were answered with {}{}.\n"
+                "  -> unknown_relay_recipient_reject_code = 450 in main.cf\n",
+                count, code, code >= 500 ? ", a refusal for good before anybody was asked" : "");
+}
+
+// No form of a log may look like an empty log.
+void add_not_read(const census::ScanReport& scan, std::string& out) {
+    if (scan.strange > 0)
+        add(out,
+            "\nNot understood: {} lines look like Postfix's, but their beginning or their fields are in no "
+            "form "
+            "that is known, so nothing was learned from them. The first:\n  {}\n"
+            "  -> Of a journal, `journalctl -o short-iso` is understood; of syslog, its usual formats.\n",
+            scan.strange, scan.strange_line);
+    if (scan.namesakes > 0)
+        add(out,
+            "\nLeft out: {} lines are of a Postfix under another syslog name. The first:\n  {}\n"
+            "  -> name it in syslog-name of [log], and run scan with that configuration\n",
+            scan.namesakes, scan.namesake_line);
+}
+
 }  // namespace
 
 std::string scan_text(const census::ScanReport& scan) {
@@ -92,7 +118,9 @@ std::string scan_text(const census::ScanReport& scan) {
     if (scan.hostile + scan.cut + scan.invalid > 0)
         add(out, "left out: {} hostile, {} cut, {} without a valid address\n", scan.hostile, scan.cut,
             scan.invalid);
+    add_not_read(scan, out);
     if (scan.misses > 0) add_misses(scan, out);
+    add_codes(scan, out);
     add_networks(scan, out);
     if (scan.bounced > 0) add_bounces(scan, out);
     if (scan.misses > 0)
@@ -102,7 +130,7 @@ std::string scan_text(const census::ScanReport& scan) {
             "hour.\n",
             about(scan.distinct_exact), scan.distinct,
             std::max<std::int64_t>(0, scan.misses - scan.distinct));
-    if (scan.misses == 0 && scan.bounced == 0)
+    if (scan.misses == 0 && scan.bounced == 0 && scan.strange == 0 && scan.namesakes == 0)
         out +=
             "\nNothing to learn: no recipient was missed, and no delivery was refused.\n"
             "Is this the log of smtpd, and is the syslog name right ([log] syslog-name)?\n";

@@ -191,6 +191,9 @@ struct Attention {
     std::string words;  // for people
 };
 
+// The name of a counter: lines that look like Postfix's, in no form that is known.
+constexpr const char* kStrangeLines = "lines-not-understood";
+
 struct Report {
     Time since, until, made;
     std::string domain;  // empty: all; else domains, waiting, … are this one's alone
@@ -200,6 +203,7 @@ struct Report {
     std::int64_t elsewhere = 0;       // known addresses in domains that no route names
     bool unwatched = false;           // no `watch` runs: nobody follows the log, asks, or renews leases
     std::optional<Time> log_missing;  // since when `watch` does not find the log
+    std::optional<std::string> strange_line;  // the last line of the log that was not understood, ever
 
     std::vector<WaitingLine> waiting;
     std::int64_t waiting_total = 0;

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/printable.h"
+
 namespace postcensus::census {
 namespace {
 
@@ -71,25 +73,26 @@ void Scan::take(const mail::LogEvent& event) {
         others_dropped_ |= make_room(others_, kMostGroups);
         found = others_.emplace(domain, Others{}).first;
     }
-    ++found->second.count;
-    if (event.kind == mail::EventKind::asked) ++found->second.asked;
-    if (event.kind == mail::EventKind::delivered) ++found->second.delivered;
+    found->second.count += event.times;
+    if (event.kind == mail::EventKind::asked) found->second.asked += event.times;
+    if (event.kind == mail::EventKind::delivered) found->second.delivered += event.times;
     if (event.kind != mail::EventKind::bounced) return;
-    ++found->second.bounced;
+    found->second.bounced += event.times;
     const std::string recipient = accepted.external();
     auto bounce = bounced_.find(recipient);
     if (bounce == bounced_.end()) {
         bounced_dropped_ |= make_room(bounced_, kMostRecipients);
         bounce = bounced_.emplace(recipient, Bounced{domain, 0, {}}).first;
     }
-    ++bounce->second.count;
+    bounce->second.count += event.times;
     bounce->second.reply = event.reply;
 }
 
 void Scan::take_miss(const mail::LogEvent& event) {
     const std::string domain(event.recipient.domain());
     if (relayed_ && !relayed_(domain)) return;
-    ++sums_.misses;
+    sums_.misses += event.times;
+    sums_.codes[event.code] += event.times;
     const std::string recipient = event.recipient.external();
     distinct_.add(recipient);
     auto missed = missed_.find(recipient);
@@ -97,7 +100,7 @@ void Scan::take_miss(const mail::LogEvent& event) {
         missed_dropped_ |= make_room(missed_, kMostRecipients);
         missed = missed_.emplace(recipient, Missed{}).first;
     }
-    ++missed->second.count;
+    missed->second.count += event.times;
     missed->second.clients.add(event.client);
     for (auto& [groups, name] :
          {std::pair(&domains_, domain), std::pair(&networks_, network_of(event.client))}) {
@@ -106,15 +109,17 @@ void Scan::take_miss(const mail::LogEvent& event) {
             make_room(*groups, kMostGroups);
             group = groups->emplace(name, Group{}).first;
         }
-        ++group->second.count;
+        group->second.count += event.times;
         group->second.recipients.add(recipient);
     }
 }
 
-void Scan::drop(mail::Dropped why) {
+void Scan::drop(mail::Dropped why, std::string_view line) {
     if (why == mail::Dropped::hostile) ++sums_.hostile;
     if (why == mail::Dropped::cut) ++sums_.cut;
     if (why == mail::Dropped::invalid) ++sums_.invalid;
+    if (why == mail::Dropped::strange && ++sums_.strange == 1) sums_.strange_line = printable(line);
+    if (why == mail::Dropped::namesake && ++sums_.namesakes == 1) sums_.namesake_line = printable(line);
 }
 
 void Scan::saw(Time at) {

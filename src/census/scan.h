@@ -21,6 +21,11 @@ struct ScanReport {
     std::optional<Time> first, last;                                 // of all lines
     std::int64_t misses = 0, asked = 0, bounced = 0, delivered = 0;  // in relayed domains
     std::int64_t hostile = 0, cut = 0, invalid = 0;                  // lines that were dropped
+    // Lines that look like Postfix's, in no form that is known, and those of a Postfix under a syslog name
+    // that is not ours; the first of each, printable and bounded.
+    std::int64_t strange = 0, namesakes = 0;
+    std::string strange_line, namesake_line;
+    std::map<int, std::int64_t> codes;  // of the replies to misses
 
     struct Missed {
         std::string recipient;  // in the quoted form
@@ -62,7 +67,7 @@ class Scan {
     explicit Scan(std::function<bool(std::string_view domain)> relayed = {});
 
     void take(const mail::LogEvent& event);
-    void drop(mail::Dropped why);
+    void drop(mail::Dropped why, std::string_view line = {});
     void saw(Time at);  // a line's time
     void add_file(std::int64_t lines, std::int64_t bytes);
 

@@ -150,8 +150,8 @@ bool time_follows(Scanner in) {
 // taken only under a name of ours, as its text may be anybody's. And a name of ours may stand in a form that
 // is not known. Neither may go unnoticed.
 bool may_be_postfix(Scanner in, const std::vector<std::string>& names) {
-    const std::size_t end = std::min(in.text.find(": "), kReachOfHints);
-    const std::string_view head = in.text.substr(0, end);
+    const std::size_t end = in.text.substr(0, kReachOfHints).find(": ");
+    const std::string_view head = in.text.substr(0, std::min(end, kReachOfHints));
     const bool daemon = std::any_of(std::begin(kDaemons), std::end(kDaemons), [&](std::string_view name) {
         for (std::size_t at = head.find(name); at != std::string_view::npos; at = head.find(name, at + 1))
             if (at + name.size() >= head.size() || !is_alnum(head[at + name.size()])) return true;
@@ -161,7 +161,7 @@ bool may_be_postfix(Scanner in, const std::vector<std::string>& names) {
             return head.find(name) != std::string_view::npos;
         }))
         return true;
-    if (end >= in.text.size()) return false;
+    if (end == std::string_view::npos) return false;
     in.text.remove_prefix(end + 2);
     take_priority(in);
     if (!take_log_time(in.text)) return false;

@@ -313,7 +313,10 @@ int LogCalendar::latest_year(const LogTime& time) {
 Time LogCalendar::place(const LogTime& time) {
     if (time.exact) return *time.exact;
     if (time.year) return local(*time.year, time);
-    const int year = years_.place(time);
+    return place(time, years_.place(time));
+}
+
+Time LogCalendar::place(const LogTime& time, int year) {
     if (!first_year_)
         first_year_ = whole_.last() ? latest_year(*whole_.last()) - whole_.year() : latest_year(time) - year;
     return local(*first_year_ + year, time);

@@ -46,13 +46,16 @@ class LogCalendar {
     explicit LogCalendar(Time newest, const LogYears& whole = {}) : newest_(newest), whole_(whole) {}
 
     Time place(const LogTime& time);
+    // `year`: of a line without one, as LogYears counts it.
+    Time place(const LogTime& time, int year);
 
   private:
     Time local(int year, const LogTime& time);
     int latest_year(const LogTime& time);
 
     Time newest_;
-    LogYears whole_, years_;
+    LogYears whole_;
+    LogYears years_;  // of the lines so far
     std::optional<int> first_year_;
     // The hour that was asked for last: mktime(3) is slow.
     int hour_key_[4] = {0, 0, 0, -1};

@@ -7,8 +7,11 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/file.h"
@@ -18,6 +21,17 @@ namespace {
 
 // Fits into the second cache of most machines.
 constexpr std::size_t kOldBlock = 256UL * 1024;
+constexpr std::string_view kGzip = "\x1f\x8b";
+
+// Bytes that no text has are a tenth of what is packed. Zero bytes are what a crash leaves in a log.
+bool is_text(std::string_view begin) {
+    const auto strange = std::count_if(begin.begin(), begin.end(), [](char byte) {
+        return (static_cast<unsigned char>(byte) < ' ' &&
+                std::string_view("\0\t\n\r\x1b", 5).find(byte) == std::string_view::npos) ||
+               byte == 0x7F;
+    });
+    return static_cast<std::size_t>(strange) * 20 <= begin.size();
+}
 
 }  // namespace
 
@@ -40,7 +54,8 @@ OldLog::~OldLog() = default;
 
 Result<OldLog> OldLog::open(const std::filesystem::path& path) {
     const bool standard_input = path == "-";
-    UniqueFd fd(standard_input ? ::dup(STDIN_FILENO) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    UniqueFd fd(standard_input ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+                               : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
     struct stat facts {};
     if (!fd || ::fstat(fd.get(), &facts) != 0)
         return fail(ExitCode::unavailable, describe_errno("cannot read", path, errno));
@@ -62,6 +77,9 @@ bool OldLog::rewind() {
     first_ = true;
     ended_ = skipping_ = false;
     inflater_.reset();
+    unpacker_.reset();
+    journal_.reset();
+    lines_.clear();
     return true;
 }
 
@@ -75,18 +93,89 @@ Result<std::size_t> OldLog::read_raw(char* into, std::size_t most) {
     }
 }
 
-// At most so many bytes of the log itself; 0 at its end.
-Result<std::size_t> OldLog::fill(char* into, std::size_t most) {
-    if (first_) {
-        first_ = false;
-        auto count = read_raw(into, most);
-        if (!count || *count < 2 || std::memcmp(into, "\x1f\x8b", 2) != 0) return count;
+// As many bytes as it takes to tell what the log is.
+Result<std::size_t> OldLog::read_begin(char* into, std::size_t most) {
+    std::size_t size = 0;
+    while (size < JournalText::kMarkBytes) {
+        const auto count = unpack(into + size, most - size);
+        if (!count) return count;
+        if (*count == 0) break;
+        size += *count;
+    }
+    return size;
+}
+
+// The first bytes of the log as it lies there.
+Result<std::size_t> OldLog::open_text(char* into, std::size_t most) {
+    auto count = read_begin(into, most);
+    if (!count) return count;
+    const std::string_view begin(into, *count);
+    if (begin.starts_with(kGzip)) {
         inflater_ = std::make_unique<Inflater>();
         std::memcpy(inflater_->input.data(), into, *count);
         inflater_->stream.next_in = reinterpret_cast<Bytef*>(inflater_->input.data());
         inflater_->stream.avail_in = static_cast<uInt>(*count);
+    } else if (const Packing* packing = packing_of(begin)) {
+        auto unpacker = Unpacker::start(*packing, name_);
+        if (!unpacker) return fail(unpacker.error());
+        unpacker_ = *std::move(unpacker);
+        unpacker_->put(begin);
     }
-    if (!inflater_) return read_raw(into, most);
+    if (inflater_ || unpacker_) count = read_begin(into, most);
+    if (!count) return count;
+    const std::string_view text(into, *count);
+    if (const Packing* packing = packing_of(text); text.starts_with(kGzip) || packing)
+        return fail(
+            ExitCode::unavailable,
+            fmt::format("{} is packed twice, or holds {}: unpack it, and pipe the log to `postcensus scan -`",
+                        name_, packing == nullptr ? "gzip" : packing->name));
+    if (!is_text(text))
+        return fail(
+            ExitCode::unavailable,
+            name_ +
+                " is no log in plain text, and packed by nothing that is known: unpack it, and pipe the log "
+                "to `postcensus scan -`");
+    if (const auto form = JournalText::form_of(text); form != JournalText::Form::none)
+        journal_ = std::make_unique<JournalText>(form);
+    return count;
+}
+
+Result<std::size_t> OldLog::unpack(char* into, std::size_t most) {
+    if (inflater_) return inflate(into, most);
+    if (unpacker_)
+        return unpacker_->read(into, most, [this](char* to, std::size_t size) { return read_raw(to, size); });
+    return read_raw(into, most);
+}
+
+// Lines of the entries of a journal.
+Result<std::size_t> OldLog::translate(char* into, std::size_t most) {
+    std::vector<char> packed(kOldBlock);
+    while (lines_.empty() && journal_) {
+        const auto count = unpack(packed.data(), packed.size());
+        if (!count) return count;
+        journal_->take({packed.data(), *count}, lines_);
+        if (*count > 0) continue;
+        journal_->end(lines_);
+        journal_.reset();
+    }
+    const std::size_t size = std::min(most, lines_.size());
+    std::memcpy(into, lines_.data(), size);
+    lines_.erase(0, size);
+    return size;
+}
+
+// At most so many bytes of the log itself; 0 at its end.
+Result<std::size_t> OldLog::fill(char* into, std::size_t most) {
+    if (std::exchange(first_, false)) {
+        const auto count = open_text(into, most);
+        if (!count || !journal_) return count;
+        journal_->take({into, *count}, lines_);
+    }
+    return journal_ || !lines_.empty() ? translate(into, most) : unpack(into, most);
+}
+
+// RFC 1952.
+Result<std::size_t> OldLog::inflate(char* into, std::size_t most) {
     z_stream& stream = inflater_->stream;
     stream.next_out = reinterpret_cast<Bytef*>(into);
     stream.avail_out = static_cast<uInt>(most);
@@ -147,6 +236,7 @@ Result<std::string_view> OldLog::next() {
             if (block.empty() || skipping_) {
                 buffer_.reset();
                 inflater_.reset();
+                unpacker_.reset();
                 begin_ = end_ = 0;
                 return std::string_view{};
             }

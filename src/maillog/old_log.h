@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Reads an old log once, from its beginning to its end, in blocks of whole lines: a file, one that gzip(1)
-// made, or standard input. Blocks. Memory is bounded whatever the log holds.
+// Reads an old log once, from its beginning to its end, in blocks of whole lines: a file or standard input,
+// packed or not (unpacker.h), or a journal that was exported (journal_text.h), of which an entry becomes a
+// line. Blocks. Memory is bounded whatever the log holds. What is no text is a Failure, not an empty log.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +14,8 @@
 #include "base/clock.h"
 #include "base/failure.h"
 #include "base/unique_fd.h"
+#include "maillog/journal_text.h"
+#include "maillog/unpacker.h"
 
 namespace postcensus::maillog {
 
@@ -42,6 +45,11 @@ class OldLog {
     struct Inflater;
     OldLog(std::string name, UniqueFd fd);
     Result<std::size_t> read_raw(char* into, std::size_t most);
+    Result<std::size_t> read_begin(char* into, std::size_t most);
+    Result<std::size_t> inflate(char* into, std::size_t most);
+    Result<std::size_t> unpack(char* into, std::size_t most);
+    Result<std::size_t> open_text(char* into, std::size_t most);
+    Result<std::size_t> translate(char* into, std::size_t most);
     Result<std::size_t> fill(char* into, std::size_t most);
 
     std::string name_;
@@ -51,7 +59,10 @@ class OldLog {
     std::unique_ptr<char[]> buffer_;  // NOLINT(cppcoreguidelines-avoid-c-arrays): not to be cleared each time
     std::size_t begin_ = 0, end_ = 0;  // what of the buffer no block has had
     bool first_ = true, ended_ = false, skipping_ = false;
-    std::unique_ptr<Inflater> inflater_;  // of a compressed log
+    std::unique_ptr<Inflater> inflater_;  // of a log that gzip(1) made
+    std::unique_ptr<Unpacker> unpacker_;  // of one that another program made
+    std::unique_ptr<JournalText> journal_;
+    std::string lines_;  // of the journal, not given yet
 };
 
 }  // namespace postcensus::maillog

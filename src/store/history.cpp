@@ -122,6 +122,25 @@ void note_log(Writer& writer, bool present, Time now) {
     note.exec();
 }
 
+void note_strange_line(Writer& writer, const std::string& line, Time now) {
+    SQLite::Statement note(
+        writer.db,
+        "INSERT INTO meta (key, value) VALUES ('log-strange-line', ?1), ('log-strange-at', ?2) "
+        "ON CONFLICT (key) DO UPDATE SET value = excluded.value");
+    note.bind(1, line);
+    note.bind(2, std::to_string(to_unix_ms(now)));
+    note.exec();
+}
+
+std::optional<StrangeLine> load_strange_line(SQLite::Database& db) {
+    SQLite::Statement load(
+        db,
+        "SELECT line.value AS line, CAST(at.value AS INTEGER) AS at FROM meta AS line, meta AS at "
+        "WHERE line.key = 'log-strange-line' AND at.key = 'log-strange-at'");
+    if (!load.executeStep()) return std::nullopt;
+    return StrangeLine{load.getColumn("line").getString(), from_unix_ms(load.getColumn("at").getInt64())};
+}
+
 void note_command(Writer& writer, const CommandRun& run, Time now) {
     SQLite::Statement note(writer.db,
                            "INSERT INTO command (seq, at, name, user, words) VALUES (?, ?, ?, ?, ?)");

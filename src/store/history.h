@@ -32,6 +32,14 @@ void note_size(Writer& writer, Time now);
 // Whether `watch` finds the log of Postfix, for the report: since when it does not.
 void note_log(Writer& writer, bool present, Time now);
 
+// A line of the log that looks like one of Postfix's and is not understood: the last one, as an example.
+void note_strange_line(Writer& writer, const std::string& line, Time now);
+struct StrangeLine {
+    std::string line;  // printable, and bounded
+    Time at;           // when it was met
+};
+std::optional<StrangeLine> load_strange_line(SQLite::Database& db);
+
 // What an operator, failsafe or the decider did beside the flow.
 struct CommandRun {
     std::string name;   // approve, forget, failsafe, decider

@@ -4,6 +4,7 @@
 
 #include "store/callouts.h"
 #include "store/health.h"
+#include "store/history.h"
 #include "store/publications.h"
 #include "store/report_parts.h"
 
@@ -113,6 +114,7 @@ void load_breakers_and_stops(SQLite::Database& db, const Scope& scope, census::R
 void load_log(SQLite::Database& db, census::Report& report) {
     SQLite::Statement missing(db, "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'log-missing'");
     if (missing.executeStep()) report.log_missing = from_unix_ms(missing.getColumn(0).getInt64());
+    if (const auto strange = load_strange_line(db)) report.strange_line = strange->line;
 }
 
 void load_tables(SQLite::Database& db, const Scope& scope, census::Report& report) {

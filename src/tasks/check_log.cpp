@@ -2,15 +2,20 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <deque>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
 
 #include "base/duration.h"
 #include "base/printable.h"
+#include "mail/block_search.h"
+#include "mail/log_event.h"
 #include "maillog/journal_tail.h"
 #include "postfix/check_main_cf.h"
+#include "store/history.h"
 #include "tasks/check_parts.h"
 #include "tasks/follow_log.h"
 
@@ -21,6 +26,7 @@ using namespace std::chrono_literals;
 
 constexpr const char* kLogArea = "log";
 constexpr auto kStaleLog = 24h;
+constexpr auto kStrangePatience = 2000ms;  // of a state that is busy
 
 std::string age_of(Time at, Time now) {
     return spell_duration(std::max(now - at, Milliseconds(0)));
@@ -97,6 +103,70 @@ void check_journal(const std::filesystem::path& folder, const CheckScene& scene,
                          "gateway set RateLimitBurst=0 in /etc/systemd/journald.conf"));
 }
 
+constexpr std::size_t kLookedAtBytes = 1024UL * 1024;  // at the end of the log
+constexpr std::size_t kLookedAtLines =
+    200;  // the last ones that may be events: what was mended counts no more
+
+// The last lines that Postfix may have written, and that are not understood: how many, and one of them.
+struct Strange {
+    std::size_t lines = 0;
+    std::string example;
+};
+
+Strange strange_lines(const std::filesystem::path& path, const std::vector<std::string>& names) {
+    Strange strange;
+    std::ifstream file(path, std::ios::binary | std::ios::ate);
+    const auto size = static_cast<std::streamoff>(file.tellg());
+    if (!file || size <= 0) return strange;
+    const auto from = std::max<std::streamoff>(0, size - static_cast<std::streamoff>(kLookedAtBytes));
+    std::string text(static_cast<std::size_t>(size - from), '\0');
+    file.seekg(from);
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(file.gcount()));
+    // Half a line at the beginning is none, nor is one that is being written.
+    text.resize(text.rfind('\n') + 1);
+    if (from > 0) text.erase(0, text.find('\n') + 1);
+    std::deque<std::string_view> last;
+    mail::find_event_lines(text, [&last](std::string_view line) {
+        last.push_back(line);
+        if (last.size() > kLookedAtLines) last.pop_front();
+    });
+    for (const std::string_view line : last)
+        if (mail::read_marked_line(line, names).dropped == mail::Dropped::strange) {
+            ++strange.lines;
+            strange.example = printable(line);
+        }
+    return strange;
+}
+
+// What `watch` met in the last day, where the end of the log cannot be looked at.
+Strange strange_in_state(const CheckScene& scene) {
+    auto state = store::Database::open(scene.configuration.state.path, store::Database::Mode::read_only,
+                                       kStrangePatience);
+    if (!state) return {};  // check_state says so
+    const auto line = state->read([](SQLite::Database& db) { return store::load_strange_line(db); });
+    if (!line || !*line || scene.now - (*line)->at > kStaleLog) return {};
+    return {1, (*line)->line};
+}
+
+void check_understood(const LogPlace& place, const CheckScene& scene, const Tell& tell) {
+    const bool journal = place.kind == maillog::SourceKind::journal;
+    const Strange strange =
+        journal ? strange_in_state(scene) : strange_lines(place.path, scene.configuration.log.syslog_names);
+    if (strange.lines == 0) return;
+    tell(Finding::fail(
+        kLogArea, name_of(place),
+        fmt::format("{} not understood, so nothing is learned from {}: {}",
+                    journal ? "a line of Postfix was"
+                    : strange.lines == 1
+                        ? "of its last lines one looks like Postfix's and is"
+                        : fmt::format("of its last lines {} look like Postfix's and are", strange.lines),
+                    strange.lines == 1 ? "it" : "them", strange.example),
+        "postconf maillog_file\n# let Postfix or syslog write one of the usual formats (operations.md, What "
+        "the log "
+        "says),\n# or [log] source = journal"));
+}
+
 }  // namespace
 
 void check_log(const CheckScene& scene, const Tell& tell) {
@@ -111,6 +181,7 @@ void check_log(const CheckScene& scene, const Tell& tell) {
         check_journal(place->path, scene, tell);
     else
         check_file(place->path, scene, tell);
+    check_understood(*place, scene, tell);
     if (!snapshot) return;
     if (const std::string file = snapshot->value("maillog_file");
         !file.empty() && (journal || place->path != file))

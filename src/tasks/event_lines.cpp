@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "tasks/event_lines.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "mail/block_search.h"
+#include "mail/log_beginning.h"
 
 namespace postcensus::tasks {
 namespace {
 
 constexpr std::size_t kAhead = 8;  // blocks
+constexpr std::ptrdiff_t kTimesApart = 4096;
+constexpr std::size_t kSmallBlock = 64UL * 1024;  // of such a log every time is looked at
+constexpr std::size_t kTimeBytes = 96;
 
 }  // namespace
 
@@ -24,9 +31,33 @@ EventLineReader::~EventLineReader() {
     thread_.join();
 }
 
+// The times of lines that begin before `end`.
+void EventLineReader::add_times(EventLines& lines, std::string_view block, const char* end) {
+    if (!yearless_) return;
+    const char* const behind = block.data() + block.size();
+    while (next_time_ < end) {
+        const std::string_view rest(next_time_, static_cast<std::size_t>(behind - next_time_));
+        const std::size_t newline = std::min(rest.find('\n'), rest.size() - 1);
+        const std::string_view line = rest.substr(0, std::min(newline, kTimeBytes));
+        lines.lines.push_back(
+            {static_cast<std::uint32_t>(lines.text.size()), static_cast<std::uint32_t>(line.size()), 0});
+        lines.text += line;
+        next_time_ += newline + 1;
+        if (block.size() <= kSmallBlock || behind - next_time_ <= kTimesApart) continue;
+        const char* const apart = next_time_ + kTimesApart;
+        const void* const next = ::memchr(apart, '\n', static_cast<std::size_t>(behind - apart));
+        next_time_ = next == nullptr ? behind : static_cast<const char*>(next) + 1;
+    }
+}
+
 void EventLineReader::fill(EventLines& lines, std::string_view block) {
     lines.text.clear();
     lines.lines.clear();
+    if (newlines_ == 0) {
+        const auto time = mail::time_of_line(block.substr(0, block.find('\n')));
+        yearless_ = time && !time->exact && !time->year;
+    }
+    next_time_ = block.data();
     const char* counted = block.data();
     const std::int64_t before = newlines_;
     // Lines that were left out before this block count as lines all the same.
@@ -36,12 +67,14 @@ void EventLineReader::fill(EventLines& lines, std::string_view block) {
         newlines_ += static_cast<std::int64_t>(
             mail::count_newlines({counted, static_cast<std::size_t>(line.data() - counted)}));
         counted = line.data();
+        add_times(lines, block, counted);
         lines.lines.push_back({static_cast<std::uint32_t>(lines.text.size()),
                                static_cast<std::uint32_t>(line.size()), newlines_ + 1});
         lines.text += line;
     });
     newlines_ += static_cast<std::int64_t>(
         mail::count_newlines({counted, static_cast<std::size_t>(block.data() + block.size() - counted)}));
+    add_times(lines, block, block.data() + block.size());
     lines.newlines = newlines_ - before;
     lines.bytes = static_cast<std::int64_t>(block.size());
     lines.taken = log_.taken();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Reads an old log in a thread of its own, and gives the lines of it that can be events: finding them takes
-// as long as understanding them.
+// as long as understanding them. Of a log whose times have no year it also gives the times of some lines in
+// between, so that no turn of a year is missed.
 #pragma once
 
 #include <condition_variable>
@@ -22,7 +23,7 @@ namespace postcensus::tasks {
 struct EventLines {
     struct Line {
         std::uint32_t start, size;  // in `text`
-        std::int64_t number;        // of the line in the log, from 1 on
+        std::int64_t number;        // of the line in the log, from 1 on; 0: only its time counts
     };
     std::string text;
     std::vector<Line> lines;
@@ -50,10 +51,13 @@ class EventLineReader {
   private:
     void read();
     void fill(EventLines& lines, std::string_view block);
+    void add_times(EventLines& lines, std::string_view block, const char* end);
 
     maillog::OldLog& log_;
     std::int64_t newlines_ = 0;
     std::uint64_t overlong_ = 0;
+    bool yearless_ = false;            // the log's first line has no year
+    const char* next_time_ = nullptr;  // in the block at hand
 
     std::mutex mutex_;
     std::condition_variable changed_;

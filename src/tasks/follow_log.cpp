@@ -4,6 +4,8 @@
 #include <spdlog/spdlog.h>
 #include <system_error>
 
+#include "base/printable.h"
+#include "census/report.h"
 #include "maillog/file_tail.h"
 #include "maillog/journal_tail.h"
 #include "store/history.h"
@@ -23,7 +25,22 @@ constexpr std::size_t kMostUnstored = 20'000;  // lines
 constexpr auto kSameMiss = 10s;                // of one recipient by one client
 constexpr auto kAhead = 1min;                  // clocks differ a little
 constexpr std::size_t kMostStrangeDomains = 100;
+// Strangers' words may stand in what is not understood: so much of it is looked at, and so many forms are
+// said.
+constexpr std::size_t kFormBytes = 32;
+constexpr std::size_t kMostForms = 8;
 constexpr std::size_t kMostHarvests = 100;  // networks that are named, of what is stored together
+
+// Of a line that is not understood: its beginning, without what differs from line to line.
+std::string form_of(const std::string& line) {
+    std::string form;
+    for (const char byte : std::string_view(line).substr(0, kFormBytes)) {
+        const bool letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
+        const char kind = letter ? 'a' : byte >= '0' && byte <= '9' ? '0' : byte;
+        if ((kind != 'a' && kind != '0') || form.empty() || form.back() != kind) form += kind;
+    }
+    return form;
+}
 
 std::optional<Time> last_write(const std::filesystem::path& path) {
     std::error_code error;
@@ -121,7 +138,7 @@ void LogFollower::take_event(const mail::LogEvent& event, Time at, Milliseconds 
     const std::string_view domain = event.recipient.domain();
     const config::Route* route = configuration_.route_of(domain);
     if (event.kind == mail::EventKind::miss) {
-        ++unstored.counts["misses"];
+        unstored.counts["misses"] += static_cast<std::size_t>(event.times);
         if (route == nullptr) {
             ++unstored.counts["misses-without-route"];
             if (strange_domains_.size() < kMostStrangeDomains) strange_domains_.emplace(domain);
@@ -141,20 +158,20 @@ void LogFollower::take_event(const mail::LogEvent& event, Time at, Milliseconds 
             last->second = at;
             unstored.misses.push_back({event.recipient, event.client, at, first, *place, counts});
         } else {
-            ++unstored.counts["misses-suppressed"];
+            unstored.counts["misses-suppressed"] += static_cast<std::size_t>(event.times);
             const std::string network = census::spell_network_of(event.client);
             if (unstored.harvests.size() < kMostHarvests || unstored.harvests.contains(network))
-                ++unstored.harvests[network];
+                unstored.harvests[network] += static_cast<std::size_t>(event.times);
         }
         return;
     }
     if (event.kind == mail::EventKind::bounced) return take_bounce(event, at);
     if (route == nullptr) return;
     if (event.kind == mail::EventKind::asked) {
-        ++unstored.counts["asked"];
+        unstored.counts["asked"] += static_cast<std::size_t>(event.times);
         unstored.asked.insert_or_assign(event.recipient, store::StoredAsk{event.recipient, at});
     } else {
-        ++unstored.counts["deliveries"];
+        unstored.counts["deliveries"] += static_cast<std::size_t>(event.times);
         if (route->asks())
             unstored.deliveries.insert_or_assign(std::pair(event.recipient, host_name(event.host)),
                                                  store::StoredDelivery{event.recipient, host_name(event.host),
@@ -182,6 +199,17 @@ void LogFollower::take_bounce(const mail::LogEvent& event, Time at) {
     spdlog::info("bounced at {}: {}: {}", event.host, event.recipient.external(), event.reply);
 }
 
+// A log that cannot be read must not look like one without misses. Said once for each form, and counted.
+void LogFollower::take_strange(const std::string& line) {
+    ++unstored_->counts[census::kStrangeLines];
+    unstored_->strange_line = printable(line);
+    if (strange_forms_.size() >= kMostForms || !strange_forms_.insert(form_of(line)).second) return;
+    spdlog::warn(
+        "{}: a line looks like one of Postfix's and is not understood, so nothing is learned from it: {} "
+        "(lines of this form are only counted from here on; see operations.md, What the log says)",
+        name_, unstored_->strange_line);
+}
+
 void LogFollower::take_batch(const maillog::Batch& batch, Time now) {
     if (!unstored_) {
         unstored_.emplace();
@@ -198,6 +226,7 @@ void LogFollower::take_batch(const maillog::Batch& batch, Time now) {
         if (result.dropped == mail::Dropped::hostile) ++unstored.counts["lines-hostile"];
         if (result.dropped == mail::Dropped::cut) ++unstored.counts["lines-cut"];
         if (result.dropped == mail::Dropped::invalid) ++unstored.counts["lines-invalid"];
+        if (result.dropped == mail::Dropped::strange) take_strange(line);
         if (!result.event) continue;
         const Time at = calendar.place(result.event->at);
         // Nobody knows how old a line from the future is: of another year, or of a clock that was wrong.
@@ -278,6 +307,7 @@ Result<LogFollower::Step> LogFollower::take_step(store::Database& state, bool al
             store::count(writer, name, time, static_cast<std::int64_t>(number));
         for (const auto& [network, number] : unstored.harvests)
             store::note_harvest(writer, network, time, static_cast<std::int64_t>(number));
+        if (!unstored.strange_line.empty()) store::note_strange_line(writer, unstored.strange_line, time);
         if (!store::move_mark(writer, mark_key_, unstored.mark, saved_mark_))
             spdlog::warn("{}: the mark in the state was moved by somebody else; it stays there", name_);
         return store::record_bounces(writer, unstored.bounces, time);

@@ -76,6 +76,7 @@ class LogFollower {
     void take_event(const mail::LogEvent& event, Time at, Milliseconds age);
     void forget_age();
     void take_bounce(const mail::LogEvent& event, Time at);
+    void take_strange(const std::string& line);
 
     const config::Configuration& configuration_;
     LogPlace place_;
@@ -97,11 +98,13 @@ class LogFollower {
         std::map<mail::Address, store::StoredAsk> asked;
         std::vector<store::StoredBounce> bounces;
         std::map<std::string, std::size_t> counts;    // for the report
+        std::string strange_line;                     // the last one that was not understood
         std::map<std::string, std::size_t> harvests;  // misses that became no question, by network
     };
     std::optional<Unstored> unstored_;
     std::set<std::string, std::less<>> strange_domains_;
-    bool write_failed_ = false;  // nothing more is read before it is stored
+    std::set<std::string> strange_forms_;  // of lines that were not understood, and said
+    bool write_failed_ = false;            // nothing more is read before it is stored
     bool behind_ = false;
     std::chrono::steady_clock::time_point caught_up_at_ = std::chrono::steady_clock::now();
     std::string saved_mark_;

@@ -151,9 +151,11 @@ inline census::Report ordinary_report() {
     report.networks = {{"203.0.113.0/24", 1'980, 741}, {"2001:db8:1::/48", 402, 12}};
     report.questions = 4;
     report.lapsed = 655;
-    report.counters = {{"misses", 14'350}, {"misses-suppressed", 842},
-                       {"lines-cut", 2},   {"deliveries", 96'401},
-                       {"log-gaps", 1},    {"new-counter", 7}};
+    report.counters = {
+        {"misses", 14'350}, {"misses-suppressed", 842}, {"lines-cut", 2},          {"deliveries", 96'401},
+        {"log-gaps", 1},    {"new-counter", 7},         {census::kStrangeLines, 3}};
+    report.strange_line =
+        "[ 12.5] gw postfix/smtpd[1]: NOQUEUE: reject: RCPT from unknown[192.0.2.7]: 450 4.1.1 <b@c>";
     report.tables = {{"directory", 812, 12'243, 290, before(9min), {}},
                      {"unknown", 4'410, 2'977, 1'733, before(1min), kMade + 59min}};
     for (int i = 0; i < 12; ++i)

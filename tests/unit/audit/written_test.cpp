@@ -155,6 +155,7 @@ TEST_CASE("what an operator has to look at", "[audit]") {
     report.conflicts_total = 1;
     report.bounces_total = 3;
     report.counters["log-gaps"] = 1;
+    report.counters[census::kStrangeLines] = 2;
     report.counters["tables-repaired"] = 1;
     report.failsafe_runs = 1;
     report.unpublished = {"learned", "unknown"};
@@ -162,7 +163,7 @@ TEST_CASE("what an operator has to look at", "[audit]") {
     for (const auto& one : census::attention_of(report)) found.push_back(one.what);
     CHECK(found == std::vector<std::string>{"watch", "waiting", "held", "reading", "reading", "reading",
                                             "away", "breaker", "breaker", "accept-all", "conflict", "bounce",
-                                            "log", "failsafe", "table", "lease", "table"});
+                                            "log", "log", "failsafe", "table", "lease", "table"});
 }
 
 TEST_CASE("a period that is over says what is as of now", "[audit]") {

@@ -62,6 +62,28 @@ TEST_CASE("a time without a year is near the lines around it", "[mail][log_time]
     CHECK(place(ahead, "Jan  1 00:00:03 ") == "2027-01-01T00:00:03Z");
 }
 
+TEST_CASE("the years of a whole log are counted back from its end", "[mail][log_time]") {
+    const Zone zone("UTC");
+    const auto places = [](const char* newest, const std::vector<std::string>& lines) {
+        mail::LogYears years;
+        for (const std::string& line : lines) {
+            std::string_view text = line;
+            years.place(mail::take_log_time(text).value());
+        }
+        LogCalendar calendar(at(newest), years);
+        std::string all;
+        for (const std::string& line : lines) all += place(calendar, line).substr(0, 10) + " ";
+        return all;
+    };
+    CHECK(places("2026-06-10T12:00:00Z", {"Jun 10 01:02:03 ", "Dec 31 23:59:59 ", "Jan  1 00:00:00 ",
+                                          "Mar  1 00:00:00 ", "Feb  1 00:00:00 ", "Jun 10 01:02:03 "}) ==
+          "2024-06-10 2024-12-31 2025-01-01 2025-03-01 2026-02-01 2026-06-10 ");
+    CHECK(places("2026-01-02T12:00:00Z",
+                 {"Nov 30 01:02:03 ", "Dec  1 00:00:01 ", "Nov 30 23:59:59 ", "Dec  1 00:00:02 ",
+                  "Jan  1 00:00:01 ", "Dec 31 23:59:59 ", "Jan  1 00:00:02 "}) ==
+          "2025-11-30 2025-12-01 2025-11-30 2025-12-01 2026-01-01 2025-12-31 2026-01-01 ");
+}
+
 TEST_CASE("times without a zone are local", "[mail][log_time]") {
     const Zone zone("Europe/Berlin");
     LogCalendar calendar(at("2026-11-24T12:00:00Z"));

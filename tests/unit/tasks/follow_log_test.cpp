@@ -2,12 +2,16 @@
 #include "tasks/follow_log.h"
 
 #include <spdlog/sinks/null_sink.h>
+#include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <fstream>
+#include <sstream>
 
 #include "store/domains.h"
 #include "store/publications.h"
+#include "store/report.h"
 #include "store/state.h"
 
 using namespace postcensus;
@@ -299,4 +303,66 @@ TEST_CASE("lines without a year that run into the future are old", "[tasks][foll
     CHECK(town.count("misses") == 5);
     CHECK(town.count("misses-old") == 5);
     CHECK_FALSE(town.state.pending("someone@c.example").evidence.missed);
+}
+
+TEST_CASE("a log that cannot be read is said once for each form, counted, and shown", "[tasks][follow_log]") {
+    Town town;
+    std::ostringstream said;
+    spdlog::set_default_logger(
+        std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::ostream_sink_mt>(said)));
+    const auto times_said = [&] {
+        const std::string text = said.str();
+        std::size_t times = 0;
+        for (std::size_t at = text.find("is not understood"); at != std::string::npos;
+             at = text.find("is not understood", at + 1))
+            ++times;
+        return times;
+    };
+    const auto report = [&] {
+        return town.state.read([](SQLite::Database& db) {
+            return load_report(db, {now() - std::chrono::hours(1), now(), now(), "", 50});
+        });
+    };
+    const std::string message = miss("new@c.example").substr(kSmtpd.size());
+    // Another program's words, and a stranger's, are not Postfix's.
+    town.log("Nov 14 22:13:20 gw dovecot: Error: User unknown");
+    town.log("Nov 14 22:13:20 gw web[1]: " + miss("new@c.example"));
+    town.step();
+    CHECK(town.count("lines-not-understood") == 1);  // a container's log driver would write so
+    for (int i = 0; i < 300; ++i) {
+        town.log("[ " + std::to_string(1000 + i) + ".5] gw postfix/smtpd[1]: " + message);
+        town.log("lis 14 22:13:2" + std::to_string(i % 10) + " gw postfix/smtpd[1]: " + message + "\x1b[31m");
+    }
+    while (town.step().more) {
+    }
+    CHECK(town.count("lines-not-understood") == 601);
+    CHECK(town.count("misses") == 0);
+    CHECK(times_said() == 3);
+    CHECK(said.str().find('\x1b') == std::string::npos);
+    const auto shown = report();
+    REQUIRE(shown.strange_line);
+    CHECK(shown.strange_line->starts_with("lis 14"));
+    const auto attention = census::attention_of(shown);
+    CHECK(std::any_of(attention.begin(), attention.end(), [](const census::Attention& one) {
+        return one.what == "log" && one.words.find("601 lines of the log") != std::string::npos &&
+               one.words.find("lis 14") != std::string::npos;
+    }));
+    // After a restart it is said again.
+    town.open();
+    town.log("lis 14 22:13:20 gw postfix/smtpd[1]: " + message);
+    town.step();
+    CHECK(times_said() == 4);
+    // What is understood does not count.
+    town.log("<22>1 2023-11-14T22:13:20.123456+00:00 gw postfix/smtpd 7 - - " + message);
+    town.step();
+    CHECK(town.count("misses") == 1);
+    CHECK(town.count("lines-not-understood") == 602);
+}
+
+TEST_CASE("a message that syslog repeated counts as often", "[tasks][follow_log]") {
+    Town town;
+    town.log(kSmtpd + "message repeated 4 times: [ " + miss("new@c.example").substr(kSmtpd.size()) + "]");
+    CHECK(town.step().stored_questions);
+    CHECK(town.count("misses") == 4);
+    CHECK(town.state.count("SELECT count(*) FROM miss") == 1);
 }
