@@ -32,6 +32,13 @@ constexpr std::size_t kMostRepetitionDigits = 6;
 constexpr std::size_t kLongestSender = 320;  // RFC 5321: 64 + 1 + 255
 constexpr std::size_t kLongestReply = 512;   // RFC 5321, 4.5.3.1.5
 
+// What is known of a message before it is read.
+struct Message {
+    const LogTime& at;
+    std::size_t size;
+    int times;
+};
+
 LineResult drop(Dropped why) {
     return {std::nullopt, why};
 }
@@ -147,7 +154,7 @@ std::optional<int> take_codes(Scanner& in) {
 // From behind "RCPT from ". `kFrom` occurs once in an honest line: a recipient that forges the fields brings
 // a second one, and so does a sender that reaches back. So the first one ends Postfix's own reject text, and
 // what is before and behind is known.
-LineResult read_reject(Scanner in, std::size_t message_size, const LogTime& at) {
+LineResult read_reject(Scanner in, const Message& message) {
     const auto client = take_client(in);
     if (!client) return drop(Dropped::hostile);
     const auto code = take_codes(in);
@@ -162,7 +169,7 @@ LineResult read_reject(Scanner in, std::size_t message_size, const LogTime& at) 
     const auto kind = kind_of(words, *code);
     if (!kind) return {};
     if (in.text.find(kFrom, from + 1) != std::string_view::npos) return drop(Dropped::hostile);
-    if (message_size >= kLongestMessage) return drop(Dropped::cut);
+    if (message.size >= kLongestMessage) return drop(Dropped::cut);
 
     in.text.remove_prefix(from + kFrom.size());
     const auto sender = take_quoted(in);
@@ -177,7 +184,8 @@ LineResult read_reject(Scanner in, std::size_t message_size, const LogTime& at) 
     auto address = recipient_of(*recipient);
     if (!address) return drop(Dropped::invalid);
     LineResult result;
-    LogEvent& event = result.event.emplace(*kind, *std::move(address), at);
+    LogEvent& event = result.event.emplace(*kind, *std::move(address), message.at);
+    event.times = message.times;
     event.client = *client;
     event.sender = printable(*sender, kLongestSender);
     event.code = *code;
@@ -249,7 +257,7 @@ tl::expected<std::string_view, Dropped> take_status(Scanner& in) {
 
 // From behind "QID: to=<". A delivery that was sent is known before the server's words begin; the end of one
 // that bounced has to be there.
-LineResult read_delivery(Scanner in, std::size_t message_size, const LogTime& at) {
+LineResult read_delivery(Scanner in, const Message& message) {
     const auto recipient = take_quoted(in);
     if (!recipient) return drop(recipient.error());
     std::optional<Address> original;
@@ -271,11 +279,12 @@ LineResult read_delivery(Scanner in, std::size_t message_size, const LogTime& at
     auto address = sole_recipient_of(*recipient);
     if (!address) return drop(Dropped::invalid);
     LineResult result;
-    LogEvent& event = result.event.emplace(EventKind::delivered, *std::move(address), at);
+    LogEvent& event = result.event.emplace(EventKind::delivered, *std::move(address), message.at);
+    event.times = message.times;
     event.original = std::move(original);
     event.host = host;
     if (!bounced) return result;
-    if (message_size >= kLongestMessage) return drop(Dropped::cut);
+    if (message.size >= kLongestMessage) return drop(Dropped::cut);
     const auto refusal = refusal_in(in.text);
     if (!refusal) return {};
     const auto code = Scanner{*refusal}.take_number(3);
@@ -302,22 +311,21 @@ std::optional<int> take_repetition(std::string_view& message) {
 
 // Postfix's own message.
 LineResult read_message(std::string_view message, Writer writer, const LogTime& at) {
-    const auto times = take_repetition(message);
+    const auto repeated = take_repetition(message);
     Scanner in{message};
-    const std::size_t size = times ? message.size() + kLongestMessage - kLongestRepeated : message.size();
+    const Message facts{at, repeated ? message.size() + kLongestMessage - kLongestRepeated : message.size(),
+                        std::max(repeated.value_or(1), 1)};
     if (in.take_while(is_alnum).empty()) return {};  // queue ID or NOQUEUE
-    LineResult result;
     if (writer != Writer::smtpd && in.take(": to=<")) {
-        result = read_delivery(in, size, at);
+        if (writer == Writer::client) return read_delivery(in, facts);
         // Under the name of the unit local(8) and its kin write too; their relays are no hosts.
-        if (writer == Writer::unit && result.event && result.event->host.find('[') == std::string::npos)
-            return {};
-    } else if (writer != Writer::client &&
-               (in.take(": reject: RCPT from ") || in.take(": reject_warning: RCPT from "))) {
-        result = read_reject(in, size, at);
+        LineResult result = read_delivery(in, facts);
+        return result.event && result.event->host.find('[') == std::string::npos ? LineResult{} : result;
     }
-    if (result.event && times) result.event->times = std::max(*times, 1);
-    return result;
+    if (writer == Writer::client ||
+        (!in.take(": reject: RCPT from ") && !in.take(": reject_warning: RCPT from ")))
+        return {};
+    return read_reject(in, facts);
 }
 
 // Of a line whose form is not known: whether it says what an event says.
@@ -348,9 +356,8 @@ LineResult read_text(std::string_view line, const std::vector<std::string>& name
         case Writer::unit:
             break;
     }
-    LineResult result = read_message(message, beginning.writer, beginning.at);
-    if (beginning.in_pieces && result.event) return drop(Dropped::cut);
-    return result;
+    if (!beginning.in_pieces) return read_message(message, beginning.writer, beginning.at);
+    return read_message(message, beginning.writer, beginning.at).event ? drop(Dropped::cut) : LineResult{};
 }
 
 }  // namespace

@@ -264,7 +264,9 @@ std::optional<LogTime> take_log_time(std::string_view& text) {
     Scanner in{text};
     auto time = take_short_time(in);
     if (!time) time = take_general_time(in);
-    if (time && !time->exact && !time->year && (time->year = take_year(in, ' '))) in.take(" ");
+    if (time && !time->exact && !time->year && !in.text.empty() && is_digit(in.text.front()) &&
+        (time->year = take_year(in, ' ')))
+        in.take(" ");
     text = in.text;
     return time;
 }

@@ -21,10 +21,12 @@ namespace {
 
 // Fits into the second cache of most machines.
 constexpr std::size_t kOldBlock = 256UL * 1024;
+constexpr std::size_t kLookedAt = 4096;  // bytes that tell a text from what is none
 constexpr std::string_view kGzip = "\x1f\x8b";
 
 // Bytes that no text has are a tenth of what is packed. Zero bytes are what a crash leaves in a log.
 bool is_text(std::string_view begin) {
+    begin = begin.substr(0, kLookedAt);
     const auto strange = std::count_if(begin.begin(), begin.end(), [](char byte) {
         return (static_cast<unsigned char>(byte) < ' ' &&
                 std::string_view("\0\t\n\r\x1b", 5).find(byte) == std::string_view::npos) ||

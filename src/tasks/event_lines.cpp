@@ -11,7 +11,7 @@ namespace postcensus::tasks {
 namespace {
 
 constexpr std::size_t kAhead = 8;  // blocks
-constexpr std::ptrdiff_t kTimesApart = 4096;
+constexpr std::ptrdiff_t kTimesApart = 32L * 1024;
 constexpr std::size_t kSmallBlock = 64UL * 1024;  // of such a log every time is looked at
 constexpr std::size_t kTimeBytes = 96;
 
@@ -43,9 +43,11 @@ void EventLineReader::add_times(EventLines& lines, std::string_view block, const
             {static_cast<std::uint32_t>(lines.text.size()), static_cast<std::uint32_t>(line.size()), 0});
         lines.text += line;
         next_time_ += newline + 1;
-        if (block.size() <= kSmallBlock || behind - next_time_ <= kTimesApart) continue;
-        const char* const apart = next_time_ + kTimesApart;
-        const void* const next = ::memchr(apart, '\n', static_cast<std::size_t>(behind - apart));
+        if (block.size() <= kSmallBlock) continue;
+        const void* next = nullptr;
+        if (behind - next_time_ > kTimesApart)
+            next = ::memchr(next_time_ + kTimesApart, '\n',
+                            static_cast<std::size_t>(behind - next_time_ - kTimesApart));
         next_time_ = next == nullptr ? behind : static_cast<const char*>(next) + 1;
     }
 }
