@@ -19,6 +19,7 @@ std::string dump(const Json& json, int indent) {
 
 std::string scan_json(const census::ScanReport& scan) {
     Json json{{"files", scan.files}, {"lines", scan.lines}, {"bytes", scan.bytes}};
+    json["unread"] = scan.unread;
     json["first"] = scan.first ? Json(format_time(*scan.first)) : Json();
     json["last"] = scan.last ? Json(format_time(*scan.last)) : Json();
     json["events"] = {{"miss", scan.misses},

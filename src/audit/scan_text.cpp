@@ -130,7 +130,11 @@ std::string scan_text(const census::ScanReport& scan) {
             "hour.\n",
             about(scan.distinct_exact), scan.distinct,
             std::max<std::int64_t>(0, scan.misses - scan.distinct));
-    if (scan.misses == 0 && scan.bounced == 0 && scan.strange == 0 && scan.namesakes == 0)
+    if (scan.unread > 0)
+        add(out, "\nNot read to the end: {} of the {} files, so there may be more than this.\n", scan.unread,
+            scan.files);
+    const bool whole = scan.unread == 0 && scan.strange == 0 && scan.namesakes == 0;
+    if (scan.misses == 0 && scan.bounced == 0 && whole)
         out +=
             "\nNothing to learn: no recipient was missed, and no delivery was refused.\n"
             "Is this the log of smtpd, and is the syslog name right ([log] syslog-name)?\n";

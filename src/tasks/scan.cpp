@@ -132,6 +132,7 @@ Scanned scan_logs(std::vector<maillog::OldLog>& logs, const ScanOptions& options
         if (auto read = LogScan(logs[i], looking, scan, now, years[i]).read(); !read)
             scanned.failures.push_back(read.error());
     scanned.report = scan.report();
+    scanned.report.unread = static_cast<std::int64_t>(scanned.failures.size());
     return scanned;
 }
 

@@ -7,13 +7,17 @@ import json
 import subprocess
 import time
 from collections import Counter
+from datetime import datetime
 
 import pytest
 
 from gateway import STRANGER
+from postcensus import ROOT
 from process import need, wait_for
 
 
+MISS = ("NOQUEUE: reject: RCPT from unknown[192.0.2.10]: 450 4.1.1 <nobody@corp.example>: Recipient address rejected: User unknown in "
+        "relay recipient table; from=<a@b.test> to=<nobody@corp.example> proto=ESMTP helo=<x>")
 JOURNAL_WRITER = "/lib/systemd/systemd-journal-remote"
 
 VICTIM = "victim@corp.example"
@@ -54,6 +58,10 @@ HOSTILE = [
     ("client.test", "a@b.test", "user%victim@corp.example@corp.example", None),
     ("client.test", "", "five@corp.example", "five@corp.example"),
 ]
+
+
+def parse_time(text: str) -> float:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 def scan(postcensus, *arguments, text: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -186,6 +194,89 @@ def test_auto_follows_what_main_cf_names(postcensus, gateway, exchange):
     assert f"following {gateway.log}" in postcensus.log.read_text()
     gateway.dialogue("new@corp.example")
     wait_for(lambda: gateway.dialogue("new@corp.example").code == "250", "new to be learned", 10)
+    assert postcensus.stop() == 0
+
+
+FORMS = ROOT / "fixtures" / "maillog" / "forms"
+
+
+def test_scan_unpacks_logs_with_the_programs_of_the_system(postcensus, folder):
+    for name in ("misses.xz", "misses.bz2", "misses.zst", "misses.lz4"):
+        packed = (FORMS / name).read_bytes()
+        private = folder / name
+        private.write_bytes(packed)
+        private.chmod(0o600)  # root opens it, nobody unpacks it
+        for argument, given in ((private, None), ("-", packed)):
+            done = subprocess.run([str(postcensus.binary), "scan", "--format", "json", str(argument)], input=given, capture_output=True,
+                                  stdin=None if given is not None else subprocess.DEVNULL, timeout=60)
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout)["events"]["miss"] == 200, name
+        private.write_bytes(packed[:-20])
+        done = scan(postcensus, private)
+        assert done.returncode == 69 and f"{name} cannot be unpacked to its end" in done.stderr, done
+    done = subprocess.run([str(postcensus.binary), "scan", str(FORMS / "misses.xz")], text=True, capture_output=True, env={"PATH": "/nonexistent"},
+                          stdin=subprocess.DEVNULL, timeout=60)
+    assert done.returncode == 69 and "install the package xz-utils" in done.stderr and "Nothing to learn" not in done.stdout, done
+
+
+def test_scan_reads_what_journalctl_writes(postcensus, folder):
+    writer, reader = need(JOURNAL_WRITER, "systemd-journal-remote"), need("journalctl", "systemd")
+    journal = folder / "journal"
+    journal.mkdir()
+    delivery = ("4HnkK60lBRz6tl1: to=<anna@corp.example>, relay=ex1[192.0.2.20]:25, delay=0.9, delays=0.2/0/0.1/0.6, tls=may:none, dsn=2.6.0, "
+                "status=sent (250 2.6.0 Queued)")
+    entries = [entry(1, "connect from unknown[192.0.2.10]"), entry(2, MISS), entry(3, delivery, comm="smtp")]
+    subprocess.run([writer, f"--output={journal}/system.journal", "-"], input="".join(entries), text=True, check=True, capture_output=True)
+    for form, known in [*((form, True) for form in ("short", "short-precise", "short-iso", "short-iso-precise", "short-full", "short-unix",
+                                                    "with-unit", "json", "export", "verbose")),
+                        *((form, False) for form in ("cat", "short-monotonic", "json-pretty"))]:
+        text = subprocess.run([reader, f"--directory={journal}", "-o", form, "--no-pager", "-a"], text=True, check=True, capture_output=True).stdout
+        assert "nobody@corp.example" in text, form
+        found = json.loads(scan(postcensus, "--format", "json", "-", text=text).stdout)
+        if known:
+            assert found["events"] == {"miss": 1, "asked": 0, "bounced": 0, "delivered": 1}, form
+            assert found["not_understood"] is None and abs(parse_time(found["last"]) - time.time()) < 600, form
+        else:
+            assert found["events"]["miss"] == 0 and found["not_understood"]["lines"] == 2, (form, found)
+            shown = scan(postcensus, "-", text=text).stdout
+            assert "Not understood: 2 lines" in shown and "Nothing to learn" not in shown, shown
+
+
+def test_a_log_that_watch_cannot_read_is_said_by_all(postcensus, gateway, exchange, folder):
+    exchange.recipients = {"new@corp.example"}
+    log = folder / "odd.log"
+    log.write_text("")
+    postcensus.configure({**gateway.sections(), "log": {"source": "file", "path": log},
+                          "route.exchange": {"domains": "corp.example", "callout": "127.0.0.1:2525"}})
+    postcensus.set("general", metrics_dir=postcensus.folder / "metrics")
+    postcensus.watch()
+
+    def write(*lines: str) -> None:
+        with log.open("a") as out:
+            out.write("".join(line + "\n" for line in lines))
+
+    def found(level: str) -> list[dict]:
+        findings = json.loads(postcensus.run("check", "--format", "json").stdout)["findings"]
+        return [one for one in findings if one["area"] == "log" and one["level"] == level and "not understood" in one["words"]]
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S.000001+00:00", time.gmtime())
+    write("Nov 30 10:16:14 gw dovecot: auth: User unknown",
+          f"<22>1 {stamp} gw postfix/smtpd 7 - [meta sequenceId=\"7\"] {MISS.replace('nobody@', 'new@')}")
+    wait_for(lambda: any(line.startswith("new@") for name in ("directory", "learned") for line in postcensus.table(name)), "new to be learned", 15)
+    assert not found("fail") and "not understood" not in postcensus.run("report", "--quiet").stdout
+
+    write(*(f"[ {number}.5] gw postfix/smtpd[7]: {MISS}" for number in range(50)))
+    wait_for(lambda: "50 lines of the log" in postcensus.run("report", "--quiet").stdout, "the report to say it", 15)
+    assert postcensus.log.read_text().count("is not understood") == 1
+    shown = json.loads(postcensus.run("report", "--format", "json").stdout)
+    assert shown["not_understood"]["lines"] == shown["counters"]["lines-not-understood"] == 50
+    assert shown["not_understood"]["example"].startswith("[ 49.5] gw postfix/smtpd[7]: NOQUEUE")
+    [failed] = found("fail")
+    assert "gw postfix/smtpd[7]: NOQUEUE" in failed["words"] and failed["remedy"]
+    wait_for(lambda: "postcensus_log_lines_not_understood_total 50" in
+             (postcensus.folder / "metrics" / "postcensus_watch.prom").read_text(), "the metrics", 30)
+    # Once it is mended it is not said any more.
+    write(*(f"Nov 30 10:16:14 gw postfix/smtpd[7]: {MISS}" for _ in range(200)))
+    assert not found("fail")
     assert postcensus.stop() == 0
 
 
