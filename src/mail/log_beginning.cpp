@@ -33,6 +33,15 @@ void take_colour(Scanner& in) {
 
 // "postfix-1  | " (docker compose logs), "[pod/mail-0/postfix] " (kubectl logs --prefix).
 bool take_label(Scanner& in) {
+    // "mail.log.1:", "12:": grep(1).
+    const std::string_view word = in.text.substr(0, std::min(in.text.find(' '), kReachOfHints));
+    for (std::size_t colon = word.find(':'); colon != std::string_view::npos;
+         colon = word.find(':', colon + 1)) {
+        Scanner behind{in.text.substr(colon + 1)};
+        if (!take_log_time(behind.text)) continue;
+        in.text.remove_prefix(colon + 1);
+        return true;
+    }
     Scanner here = in;
     take_colour(here);
     if (here.take("[pod/")) {

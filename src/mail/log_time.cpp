@@ -197,6 +197,35 @@ std::optional<LogTime> take_unix_time(Scanner& in) {
     return in.take(" ") ? std::optional(time) : std::nullopt;
 }
 
+LogTime made_time(const Date& date, std::chrono::seconds clock, Milliseconds fraction,
+                  std::optional<std::chrono::minutes> zone) {
+    LogTime time{{}, date.year, date.month, date.day, clock};
+    if (!zone || !date.year) return time;
+    const std::chrono::year_month_day day{std::chrono::year{*date.year},
+                                          std::chrono::month{static_cast<unsigned>(date.month)},
+                                          std::chrono::day{static_cast<unsigned>(date.day)}};
+    time.exact = Time{std::chrono::sys_days{day}} + clock + fraction - *zone;
+    return time;
+}
+
+// "20261130101614", "20261130T101614Z".
+std::optional<LogTime> take_compact_time(Scanner& in) {
+    Date date;
+    date.year = in.take_number(4);
+    date.month = in.take_number(2).value_or(0);
+    date.day = in.take_number(2).value_or(0);
+    in.take("T");
+    const auto hour = in.take_number(2);
+    const auto minute = in.take_number(2);
+    const auto second = in.take_number(2);
+    if (!date.exists() || !hour || !minute || !second || *hour > 23 || *minute > 59 || *second > 60)
+        return std::nullopt;
+    const std::chrono::seconds clock{*hour * 3600 + *minute * 60 + std::min(*second, 59)};
+    const Milliseconds fraction = take_fraction(in);
+    const auto zone = take_zone(in);
+    return in.take(" ") ? std::optional(made_time(date, clock, fraction, zone)) : std::nullopt;
+}
+
 std::optional<LogTime> take_general_time(Scanner& in) {
     const bool weekday = take_weekday(in);
     const bool numbered = !in.text.empty() && is_digit(in.text.front());
@@ -204,6 +233,11 @@ std::optional<LogTime> take_general_time(Scanner& in) {
     if (auto unix = take_unix_time(here); unix && !weekday) {
         in = here;
         return unix;
+    }
+    here = in;
+    if (auto compact = take_compact_time(here)) {
+        in = here;
+        return compact;
     }
     here = in;
     auto date = numbered ? take_numbered_date(here) : std::nullopt;
@@ -218,14 +252,7 @@ std::optional<LogTime> take_general_time(Scanner& in) {
     const Milliseconds fraction = take_fraction(in);
     const auto zone = take_zone_and_year(in, weekday, date->year);
     if (!in.take(" ") || !date->exists()) return std::nullopt;
-    LogTime time{{}, date->year, date->month, date->day, *clock};
-    if (zone && date->year)
-        time.exact =
-            Time{std::chrono::sys_days{std::chrono::year_month_day{
-                std::chrono::year{*date->year}, std::chrono::month{static_cast<unsigned>(date->month)},
-                std::chrono::day{static_cast<unsigned>(date->day)}}}} +
-            *clock + fraction - *zone;
-    return time;
+    return made_time(*date, *clock, fraction, zone);
 }
 
 int two_digits(const char* at) {

@@ -14,6 +14,7 @@
 #include "base/printable.h"
 #include "mail/log_beginning.h"
 #include "mail/log_event.h"
+#include "maillog/journal_text.h"
 
 using namespace postcensus;
 
@@ -178,6 +179,21 @@ void deliver(Words words, std::size_t cut, std::size_t form) {
     check_forms("postfix/relay/smtp", line.substr(0, std::min<std::size_t>(2000, cut)), local, form);
 }
 
+// An exported journal says the same in pieces of any size, one line for an entry.
+void journal(std::string_view text, std::size_t piece) {
+    for (const auto form : {maillog::JournalText::Form::exported, maillog::JournalText::Form::verbose}) {
+        maillog::JournalText whole(form);
+        maillog::JournalText pieces(form);
+        std::string lines;
+        std::string others;
+        whole.take(text, lines);
+        whole.end(lines);
+        for (std::size_t at = 0; at < text.size(); at += piece) pieces.take(text.substr(at, piece), others);
+        pieces.end(others);
+        if (lines != others) report("a journal in pieces says something else", std::string(text));
+    }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -196,6 +212,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const std::string line(input);
         if (const auto result = mail::read_line(line, kNames); result.event) check(*result.event, line);
         static_cast<void>(mail::time_of_line(line));
+        journal(input, static_cast<std::size_t>(data[1]) + 1);
     }
     return 0;
 }
