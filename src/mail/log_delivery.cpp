@@ -55,27 +55,29 @@ class ByteSet {
     std::array<bool, 256> has_{};
 };
 constexpr ByteSet kHostBytes(".-_[]:/%");
-// Of the fields behind it: all that is printable but ( and what a stranger's address brings.
-constexpr ByteSet kFieldBytes(" !#$%&'*+,-./:;=?@[\\]^_`{|}~)");
 
 // What stands between relay= and the text of the status: conn_use=, delay=, delays=, tls=, dsn=, and what a
 // later Postfix adds. No stranger has a word in it, so the first status is Postfix's. Its word; or why there
 // is none.
 tl::expected<std::string_view, Dropped> take_status(Scanner& in) {
     const std::string_view text = in.text;
-    do {
-        kFieldBytes.take(in);
-        const std::string_view fields = text.substr(0, text.size() - in.text.size());
-        const std::size_t mark = fields.rfind(kDeliveryMark);
-        if (mark == std::string_view::npos) continue;
-        if (in.text.empty()) return tl::make_unexpected(Dropped::cut);
-        const std::string_view status = fields.substr(mark + kDeliveryMark.size());
-        if (!in.take("(") || status.size() < 2 || status.find(' ') != status.size() - 1)
+    for (std::size_t from = 0;;) {
+        const std::size_t bracket = text.find('(', from);
+        const std::string_view fields = text.substr(0, bracket);
+        // A stranger's address would have these.
+        for (const char byte : {'<', '>', '"'})
+            if (fields.find(byte, from) != std::string_view::npos)
+                return tl::make_unexpected(Dropped::hostile);
+        if (bracket == std::string_view::npos) return tl::make_unexpected(Dropped::cut);
+        const std::string_view name = fields.substr(0, fields.rfind('=') + 1);
+        from = bracket + 1;
+        if (!name.ends_with(kDeliveryMark)) continue;
+        in.text.remove_prefix(from);
+        const std::string_view status = fields.substr(name.size());
+        if (status.size() < 2 || status.find(' ') != status.size() - 1)
             return tl::make_unexpected(Dropped::strange);
         return status.substr(0, status.size() - 1);
-    } while (in.take("("));
-    // A stranger's text, or the end.
-    return tl::make_unexpected(in.text.empty() ? Dropped::cut : Dropped::hostile);
+    }
 }
 
 }  // namespace

@@ -260,6 +260,33 @@ int two_digits(const char* at) {
     return both ? (at[0] - '0') * 10 + (at[1] - '0') : -1;
 }
 
+// The month that its name's other two letters leave, if it is one.
+int english_month(const char* name) {
+    const bool early = name[1] == 'a';
+    switch (name[2]) {
+        case 'n':
+            return early ? 1 : 6;
+        case 'b':
+            return 2;
+        case 'r':
+            return early ? 3 : 4;
+        case 'y':
+            return 5;
+        case 'l':
+            return 7;
+        case 'g':
+            return 8;
+        case 'p':
+            return 9;
+        case 't':
+            return 10;
+        case 'v':
+            return 11;
+        default:
+            return 12;
+    }
+}
+
 // "Nov  4 01:02:03 " or "Nov 04 01:02:03 ": each thing in its place (RFC 3164, 4.1.2). Nearly every line of a
 // log begins so: this is the part that is fast.
 std::optional<LogTime> take_short_time(Scanner& in) {
@@ -267,18 +294,16 @@ std::optional<LogTime> take_short_time(Scanner& in) {
     constexpr std::size_t kSize = 16;
     if (in.text.size() < kSize) return std::nullopt;
     const char* text = in.text.data();
-    int month = 0;
-    for (std::size_t at = 0; at < kMonths.size() && month == 0; at += 3)
-        if (kMonths[at] == text[0] && kMonths[at + 1] == text[1] && kMonths[at + 2] == text[2])
-            month = static_cast<int>(at / 3) + 1;
+    const int month = english_month(text);
+    const char* name = kMonths.data() + 3 * (month - 1);
+    if (text[0] != name[0] || text[1] != name[1] || text[2] != name[2]) return std::nullopt;
     const char day_text[2] = {text[4] == ' ' ? '0' : text[4], text[5]};
     const int day = two_digits(day_text);
     const int hour = two_digits(text + 7);
     const int minute = two_digits(text + 10);
     const int second = two_digits(text + 13);
-    if (month == 0 || text[3] != ' ' || text[6] != ' ' || text[9] != ':' || text[12] != ':' ||
-        text[15] != ' ' || day < 1 || day > 31 || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
-        second < 0 || second > 60)
+    if (text[3] != ' ' || text[6] != ' ' || text[9] != ':' || text[12] != ':' || text[15] != ' ' || day < 1 ||
+        day > 31 || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60)
         return std::nullopt;
     in.text.remove_prefix(kSize);
     return LogTime{

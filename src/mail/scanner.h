@@ -18,7 +18,8 @@ inline constexpr auto is_alnum = [](char byte) {
 struct Scanner {
     std::string_view text;
 
-    bool take(std::string_view word) {
+    // Inlined, the comparison with a word of the source is a few instructions.
+    [[gnu::always_inline]] bool take(std::string_view word) {
         if (!text.starts_with(word)) return false;
         text.remove_prefix(word.size());
         return true;
