@@ -202,7 +202,7 @@ constexpr CounterWords kCounters[] = {
     {"lines-invalid", "lines of the log whose recipient is no valid address"},
     {"lines-hostile", "lines of the log that contradict themselves, dropped"},
     {"lines-cut", "lines of the log that were too long or cut, dropped"},
-    {census::kStrangeLines, "lines of the log that look like Postfix's and are not understood"},
+    {"lines-not-understood", "lines of the log that look like Postfix's and are not understood"},
     {"log-gaps", "times that lines of the log may have been lost"},
     {"tables-repaired", "tables that somebody else had changed, written again"},
     {"lookups", "recipients looked up in a directory"},

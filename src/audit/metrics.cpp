@@ -88,7 +88,7 @@ constexpr std::array<Counter, 14> kExported{{
     {"lines-hostile", "log_lines_hostile_total", "Lines of the log whose fields contradict each other."},
     {"lines-cut", "log_lines_cut_total", "Lines of the log that were cut."},
     {"lines-invalid", "log_lines_invalid_total", "Lines of the log whose recipient is no valid address."},
-    {census::kStrangeLines, "log_lines_not_understood_total",
+    {"lines-not-understood", "log_lines_not_understood_total",
      "Lines of the log that look like Postfix's, in no form that is known: nothing is learned from them."},
     {"log-gaps", "log_gaps_total", "Times that lines of the log may have been lost."},
     {"tables-repaired", "tables_repaired_total", "Tables that somebody else had changed, written again."},

@@ -247,7 +247,7 @@ std::string report_json(const census::Report& report) {
     json["attention"] = list(report.attention, [](const census::Attention& one) {
         return Json{{"what", json_text(one.what)}, {"words", json_text(one.words)}};
     });
-    const auto strange = report.counters.find(census::kStrangeLines);
+    const auto strange = report.counters.find("lines-not-understood");
     json["not_understood"] =
         strange == report.counters.end()
             ? Json()

@@ -144,7 +144,7 @@ std::vector<Attention> attention_of(const Report& report) {
         all.push_back({"log", fmt::format("the log of Postfix has not been there for {}, so nobody asks: see "
                                           "`postcensus check`",
                                           spell_duration(report.made - *report.log_missing))});
-    if (const std::int64_t strange = counter(report, kStrangeLines); strange > 0)
+    if (const std::int64_t strange = counter(report, "lines-not-understood"); strange > 0)
         all.push_back(
             {"log", several(strange, "line of the log looks like one of Postfix's and is not understood",
                             "lines of the log look like Postfix's and are not understood") +

@@ -191,9 +191,6 @@ struct Attention {
     std::string words;  // for people
 };
 
-// The name of a counter: lines that look like Postfix's, in no form that is known.
-constexpr const char* kStrangeLines = "lines-not-understood";
-
 struct Report {
     Time since, until, made;
     std::string domain;  // empty: all; else domains, waiting, … are this one's alone

@@ -5,7 +5,6 @@
 #include <system_error>
 
 #include "base/printable.h"
-#include "census/report.h"
 #include "maillog/file_tail.h"
 #include "maillog/journal_tail.h"
 #include "store/history.h"
@@ -201,7 +200,7 @@ void LogFollower::take_bounce(const mail::LogEvent& event, Time at) {
 
 // A log that cannot be read must not look like one without misses. Said once for each form, and counted.
 void LogFollower::take_strange(const std::string& line) {
-    ++unstored_->counts[census::kStrangeLines];
+    ++unstored_->counts["lines-not-understood"];
     unstored_->strange_line = printable(line);
     if (strange_forms_.size() >= kMostForms || !strange_forms_.insert(form_of(line)).second) return;
     spdlog::warn(

@@ -155,7 +155,7 @@ TEST_CASE("what an operator has to look at", "[audit]") {
     report.conflicts_total = 1;
     report.bounces_total = 3;
     report.counters["log-gaps"] = 1;
-    report.counters[census::kStrangeLines] = 2;
+    report.counters["lines-not-understood"] = 2;
     report.counters["tables-repaired"] = 1;
     report.failsafe_runs = 1;
     report.unpublished = {"learned", "unknown"};
