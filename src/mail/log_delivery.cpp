@@ -80,6 +80,18 @@ tl::expected<std::string_view, Dropped> take_status(Scanner& in) {
     }
 }
 
+// The one place where it is made, so that it is not moved: most events are deliveries.
+LineResult event_of(EventKind kind, Address&& recipient, std::optional<Address>&& original,
+                    std::string_view host, const Message& message, std::string_view reply) {
+    LineResult result;
+    LogEvent& event = result.event.emplace(kind, std::move(recipient), message.at);
+    event.times = message.times;
+    event.original = std::move(original);
+    event.host = host;
+    if (!reply.empty()) event.reply = printable(reply, kLongestReply);
+    return result;
+}
+
 }  // namespace
 
 // From behind "QID: to=<". A delivery that was sent is known before the server's words begin; the end of one
@@ -106,21 +118,17 @@ LineResult read_delivery(Scanner in, const Message& message) {
     if (*status != "sent" && !bounced) return drop(Dropped::strange);
     auto address = sole_recipient_of(*recipient);
     if (!address) return drop(Dropped::invalid);
-    LineResult result;
-    LogEvent& event = result.event.emplace(EventKind::delivered, *std::move(address), message.at);
-    event.times = message.times;
-    event.original = std::move(original);
-    event.host = host;
-    if (!bounced) return result;
+    if (!bounced)
+        return event_of(EventKind::delivered, *std::move(address), std::move(original), host, message, {});
     if (message.size >= kLongestMessage) return drop(Dropped::cut);
     const auto refusal = refusal_in(in.text);
     if (!refusal) return {};
     const auto code = Scanner{*refusal}.take_number(3);
     if (!code || *code < 500) return {};
-    event.kind = EventKind::bounced;
-    event.code = *code;
-    event.reply = printable(*refusal, kLongestReply);
-    return result;
+    LineResult bounce =
+        event_of(EventKind::bounced, *std::move(address), std::move(original), host, message, *refusal);
+    bounce.event->code = *code;
+    return bounce;
 }
 
 }  // namespace postcensus::mail

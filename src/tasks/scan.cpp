@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "tasks/scan.h"
 
+#include <cstdint>
 #include <optional>
-#include <tuple>
 
 #include "mail/log_beginning.h"
 #include "tasks/event_lines.h"
@@ -65,7 +65,8 @@ class LogScan {
     struct Yearless {
         mail::LogTime time;
         int year = 0;  // as LogYears counts it
-        auto place() const { return std::tuple(year, time.month, time.day, time.clock); }
+        // Seconds, of months with 31 days: for a comparison.
+        std::int64_t place = 0;
     };
 
     void take(std::string_view line, std::int64_t number) {
@@ -89,9 +90,10 @@ class LogScan {
 
     void saw(const mail::LogTime& time) {
         if (time.exact || time.year) return scan_.saw(calendar_.place(time));
-        const Yearless now{time, years_.place(time)};
-        if (!earliest_ || now.place() < earliest_->place()) earliest_ = now;
-        if (!latest_ || latest_->place() < now.place()) latest_ = now;
+        const int year = years_.place(time);
+        const std::int64_t place = (year * 400LL + time.month * 31 + time.day) * 86'400 + time.clock.count();
+        if (!earliest_ || place < earliest_->place) earliest_ = Yearless{time, year, place};
+        if (!latest_ || place > latest_->place) latest_ = Yearless{time, year, place};
     }
 
     maillog::OldLog& log_;
