@@ -149,10 +149,23 @@ CREATE TABLE object (
     read_seq     INTEGER NOT NULL,            -- began_seq of the reading whose values these are
     gone         INTEGER NOT NULL DEFAULT 0,
     unseen_seq   INTEGER,                     -- since when readings do not find it, and nothing says that it is gone
+    plain        INTEGER NOT NULL DEFAULT 0,  -- what it lists stands in `mail`, not in proxyAddresses
+    doubts       TEXT,                        -- it hides addresses: in this domain, or anywhere ('')
     UNIQUE (directory_id, guid)
 ) STRICT;
 CREATE INDEX object_unseen ON object (directory_id) WHERE unseen_seq IS NOT NULL;
 CREATE INDEX object_gone   ON object (read_seq) WHERE gone = 1;
+CREATE INDEX object_doubts ON object (doubts) WHERE doubts IS NOT NULL;
+
+-- Values that people meant for addresses, as the last readings met them. Bounded.
+CREATE TABLE mistyped (
+    directory_id INTEGER NOT NULL REFERENCES directory (id),
+    guid         BLOB NOT NULL,
+    dn           TEXT NOT NULL,
+    value        TEXT NOT NULL,               -- as it stands there, printable
+    why          TEXT NOT NULL,
+    PRIMARY KEY (directory_id, guid, value)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE listing (
     address_id INTEGER NOT NULL REFERENCES address (id),

@@ -73,7 +73,7 @@ struct Counter {
     const char* name;
     const char* help;
 };
-constexpr std::array<Counter, 14> kExported{{
+constexpr std::array<Counter, 15> kExported{{
     {"misses", "misses_total", "Recipients that Postfix did not know, in the log."},
     {"misses-suppressed", "misses_suppressed_total",
      "Misses that became no question: over a network's budget."},

@@ -18,7 +18,7 @@ namespace postcensus::census {
 
 struct ScanReport {
     std::int64_t files = 0, lines = 0, bytes = 0;
-    std::int64_t unread = 0;  // files that were not read to their end
+    std::int64_t unread = 0;                                         // files that were not read to their end
     std::optional<Time> first, last;                                 // of all lines
     std::int64_t misses = 0, asked = 0, bounced = 0, delivered = 0;  // in relayed domains
     std::int64_t hostile = 0, cut = 0, invalid = 0;                  // lines that were dropped

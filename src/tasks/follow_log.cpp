@@ -22,7 +22,7 @@ constexpr auto kStoreRest = 1s;
 constexpr auto kMarkRest = 10s;  // the mark alone: lines without a word for us are soon read again
 constexpr std::size_t kMostUnstored = 20'000;  // lines
 constexpr auto kSameMiss = 10s;                // of one recipient by one client
-constexpr auto kAhead = 1min;                  // clocks differ a little
+constexpr auto kClockAhead = 1min;             // clocks differ a little
 constexpr std::size_t kMostStrangeDomains = 100;
 // Strangers' words may stand in what is not understood: so much of it is looked at, and so many forms are
 // said.
@@ -230,7 +230,7 @@ void LogFollower::take_batch(const maillog::Batch& batch, Time now) {
         const Time at = calendar.place(result.event->at);
         // Nobody knows how old a line from the future is: of another year, or of a clock that was wrong.
         const Milliseconds age =
-            at > now + kAhead ? Milliseconds::max() : std::max<Milliseconds>(now - at, 0ms);
+            at > now + kClockAhead ? Milliseconds::max() : std::max<Milliseconds>(now - at, 0ms);
         take_event(*result.event, std::min(at, now), age);
     }
 }

@@ -2,6 +2,8 @@
 // Old logs, from the file to what scan says of them.
 #include "tasks/scan.h"
 
+#include <fmt/format.h>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 
