@@ -9,7 +9,8 @@
 namespace postcensus::postfix {
 namespace {
 
-constexpr std::string_view kDeprecated = "hash/btree support is deprecated. Please switch to cdb or lmdb.";
+constexpr std::string_view kDeprecated = "hash/btree support is deprecated";
+constexpr std::string_view kAdvice = ". Please switch to cdb or lmdb";
 
 // "postmap: warning: ...", by whatever name it was called; a notice without a level is "postmap: ...".
 std::string_view without_speaker(std::string_view line) {
@@ -40,7 +41,10 @@ bool names_the_readme(std::string_view text) {
 bool is_deprecation(std::string_view text) {
     if (names_the_readme(text)) return true;
     if (!text.starts_with(kDeprecated)) return false;
-    text = trimmed(text.substr(kDeprecated.size()));
+    text.remove_prefix(kDeprecated.size());
+    if (text.starts_with(kAdvice)) text.remove_prefix(kAdvice.size());
+    if (text.starts_with('.')) text.remove_prefix(1);
+    text = trimmed(text);
     return text.empty() || names_the_readme(text);
 }
 

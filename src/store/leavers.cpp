@@ -12,7 +12,8 @@ std::vector<Leaver> find_leavers(SQLite::Database& db, Milliseconds interval) {
         db,
         "SELECT object.id, guid, dn, name, unseen_seq, full_seq FROM object INDEXED BY object_unseen CROSS "
         "JOIN "
-        "directory ON directory.id = directory_id WHERE unseen_seq IS NOT NULL AND unseen_seq < full_seq");
+        "directory ON directory.id = directory_id WHERE unseen_seq IS NOT NULL AND doubts IS NULL AND "
+        "unseen_seq < full_seq");
     SQLite::Statement listed(db, "SELECT address_id FROM listing WHERE object_id = ?");
     SQLite::Statement refused(
         db,

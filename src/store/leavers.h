@@ -17,8 +17,9 @@ struct Leaver {
     std::vector<AddressId> addresses;
 };
 
-// Unseen objects each of whose addresses the mail server has refused since, twice and nothing else, at least
-// `interval` apart; and that a full reading which began after that did not find either.
+// Unseen objects (not those that are there and hide their addresses) each of whose addresses the mail server
+// has refused since, twice and nothing else, at least `interval` apart; and that a full reading which began
+// after that did not find either.
 std::vector<Leaver> find_leavers(SQLite::Database& db, Milliseconds interval);
 
 // In the history of its addresses. Its listings are ended by ReadingWriter::end().

@@ -73,7 +73,7 @@ void load_conflicts(SQLite::Database& db, const Scope& scope, census::Report& re
         "dn FROM listing CROSS JOIN object ON object.id = object_id WHERE listing.address_id = address.id "
         "LIMIT 1), '') AS object, NOT EXISTS (SELECT 1 FROM listing CROSS JOIN object ON object.id = "
         "object_id "
-        "WHERE listing.address_id = address.id AND unseen_seq IS NULL) AS unseen "
+        "WHERE listing.address_id = address.id AND (unseen_seq IS NULL OR doubts IS NOT NULL)) AS unseen "
         "FROM doubted CROSS JOIN address ON address.id = doubted.id CROSS JOIN callout ON callout.id = "
         "(SELECT "
         "id FROM callout AS last WHERE last.address_id = address.id AND class = 'unknown' ORDER BY began_seq "

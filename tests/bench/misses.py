@@ -11,7 +11,8 @@ from typing import Callable
 from people import DOMAIN
 from process import LabError, tail
 
-LINE = ("Nov 24 03:58:39 gateway postfix/smtpd[7259]: NOQUEUE: reject: RCPT from unknown[{client}]: 450 4.1.1 <{rcpt}>: "
+# Of now: one that is older than unknown-expire allows no rejection.
+LINE = (time.strftime("%b %e %H:%M:%S") + " gateway postfix/smtpd[7259]: NOQUEUE: reject: RCPT from unknown[{client}]: 450 4.1.1 <{rcpt}>: "
         "Recipient address rejected: User unknown in relay recipient table; from=<sender@elsewhere.example> to=<{rcpt}> "
         "proto=ESMTP helo=<client.elsewhere.example>\n")
 # Mail does not wait: were the next line written only when the last is stored, a stall of seconds would count once.

@@ -25,9 +25,10 @@ def census(postcensus, gateway, exchange, folder):
 
 
 def miss(folder, *rcpts: str, client: str = "192.0.2.10") -> None:
+    now = time.strftime("%b %e %H:%M:%S")
     with (folder / "misses.log").open("a") as log:
         for rcpt in rcpts:
-            log.write(f"Nov 24 03:58:39 gateway postfix/smtpd[7]: NOQUEUE: reject: RCPT from unknown[{client}]: 450 4.1.1 <{rcpt}>: "
+            log.write(f"{now} gateway postfix/smtpd[7]: NOQUEUE: reject: RCPT from unknown[{client}]: 450 4.1.1 <{rcpt}>: "
                       f"Recipient address rejected: User unknown in relay recipient table; from=<a@b.test> to=<{rcpt}> proto=ESMTP helo=<x>\n")
 
 

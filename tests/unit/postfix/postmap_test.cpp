@@ -17,6 +17,7 @@ const std::vector<std::string> kNotices{
     "postmap: warning: hash/btree support is deprecated. Please switch to cdb or lmdb.",
     "postmap: hash/btree support is deprecated. Please switch to cdb or lmdb.",
     "hash/btree support is deprecated. Please switch to cdb or lmdb.",
+    "postmap: warning: hash/btree support is deprecated",
     "/usr/sbin/postmap: warning: hash/btree support is deprecated. Please switch to cdb or lmdb. See "
     "https://www.postfix.org/NON_BERKELEYDB_README.html for details.",
     "postmap: warning: See https://www.postfix.org/NON_BERKELEYDB_README.html for details.",
@@ -96,8 +97,8 @@ TEST_CASE("what postmap says of types and of main.cf is no objection to a table"
 
 TEST_CASE("what is said of a type is told apart", "[postfix][postmap]") {
     CHECK(type_notice(kNotices[0]) == "hash/btree support is deprecated. Please switch to cdb or lmdb.");
-    CHECK(type_notice(kNotices[10] + "\n" + kNotices[9]) == "Redirecting btree:ignored to lmdb:ignored");
-    CHECK(type_notice(kNotices[10]).empty());
+    CHECK(type_notice(kNotices[11] + "\n" + kNotices[10]) == "Redirecting btree:ignored to lmdb:ignored");
+    CHECK(type_notice(kNotices[11]).empty());
     CHECK(type_notice(kObjections[4]).empty());
 }
 

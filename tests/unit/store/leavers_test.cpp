@@ -87,6 +87,11 @@ TEST_CASE("whoever may still be there has not left", "[store][leavers]") {
     SECTION("accepted once since") {
         twice("a@c.example", 20min, CalloutClass::deliverable);
     }
+    SECTION("there, and hiding its addresses") {
+        twice("a@c.example", 20min);
+        town.state.write(
+            [](Writer& writer) { writer.db.exec("UPDATE object SET doubts = '' WHERE dn = 'cn=1'"); });
+    }
     SECTION("closed to strangers") {
         twice("a@c.example", 20min, CalloutClass::policy);
     }
