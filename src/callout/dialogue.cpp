@@ -265,12 +265,12 @@ Step Dialogue::random_refused_otherwise(const mail::Address& control, const mail
     return quit(Health::fault, refused_control(control, reply, judge_rcpt(reply, control)));
 }
 
-// Of those that were drawn: behind next_control_ stands who was not asked yet; who was asked and is no
-// control has left.
+// Of those that were drawn: behind next_control_ stands who was not asked yet; who is no control, or cannot
+// be asked, has left.
 Step Dialogue::ask_known_good() {
-    const std::vector<mail::Address>& controls = questions_.known_good;
-    for (; next_control_ < controls.size() && !refusals_spent(); ++next_control_)
-        if (can_ask(controls[next_control_])) return ask(State::known_good, controls[next_control_]);
+    std::erase_if(questions_.known_good, [this](const mail::Address& one) { return !can_ask(one); });
+    if (next_control_ < questions_.known_good.size() && !refusals_spent())
+        return ask(State::known_good, questions_.known_good[next_control_]);
     return known_good_exhausted();
 }
 
@@ -368,11 +368,9 @@ Step Dialogue::random_again_answered(const mail::SmtpReply& reply) {
 // it was asked about already: its cache may know him. So others are asked, as far as there are others.
 Step Dialogue::ask_to_confirm() {
     const std::vector<mail::Address>& controls = questions_.known_good;
-    for (; jury_.good < controls.size() && (jury_.unknown == 0 || !refusals_spent()); ++next_control_) {
-        if (next_control_ >= controls.size()) next_control_ = 0;
-        if (can_ask(controls[next_control_])) return ask(State::confirm, controls[next_control_]);
-    }
-    return not_confirmed();
+    if (jury_.good >= controls.size() || (jury_.unknown > 0 && refusals_spent())) return not_confirmed();
+    if (next_control_ >= controls.size()) next_control_ = 0;
+    return ask(State::confirm, controls[next_control_]);
 }
 
 Step Dialogue::confirm_answered(const mail::SmtpReply& reply) {

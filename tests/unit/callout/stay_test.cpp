@@ -286,3 +286,44 @@ TEST_CASE("a recipient that needs SMTPUTF8 gets a transaction with it", "[callou
     CHECK(mentions(unverifiable.outcomes[0].reply, "SMTPUTF8"));
     CHECK(unverifiable.outcomes[1].klass == CalloutClass::deliverable);
 }
+
+TEST_CASE("refusals are confirmed by others than were asked before", "[callout]") {
+    Questions asked = nothing_yet();
+    asked.known_good = {address("known@corp.example"), address("other@corp.example"),
+                        address("third@corp.example"), address("ärger@corp.example")};
+    Peer peer;
+    peer.recipients["third@corp.example"] = kAcceptedReply;
+    SECTION("each time the next one, and who cannot be asked never") {
+        peer.recipients["other@corp.example"] = kAcceptedReply;
+        Stay stay(asked, peer);
+        for (int times = 0; times < 4; ++times) CHECK(stay.ask({kB}).outcomes.size() == 1);
+        CHECK(stay.said("RCPT TO:<other@") == 2);
+        CHECK(stay.said("RCPT TO:<third@") == 1);
+        CHECK(stay.said("RCPT TO:<known@") == 2);
+        CHECK(stay.waits());
+    }
+    SECTION("one that is gone: two others in a row") {
+        Stay stay(asked, peer);
+        const SessionResult result = stay.ask({kB});
+        REQUIRE(result.outcomes.size() == 1);
+        CHECK(result.outcomes[0].klass == CalloutClass::unknown);
+        CHECK(stay.said("RCPT TO:<other@") == 1);
+        CHECK(stay.said("RCPT TO:<third@") == 1);
+        CHECK(stay.said("RCPT TO:<known@") == 2);
+    }
+    SECTION("one that is put off: the next one") {
+        peer.recipients["other@corp.example"] = "450 4.2.0 later";
+        Stay stay(asked, peer);
+        CHECK(stay.ask({kB}).outcomes.size() == 1);
+        CHECK(stay.said("RCPT TO:<third@") == 1);
+        CHECK(stay.said("RCPT TO:<known@") == 1);
+    }
+    SECTION("only the one that was asked before is known: nothing counts") {
+        peer.recipients.erase("third@corp.example");
+        Stay stay(asked, peer);
+        const SessionResult result = stay.ask({kB});
+        CHECK(result.outcomes.empty());
+        CHECK(result.unanswered == std::vector<mail::Address>{kB});
+        CHECK_FALSE(result.stays_open);
+    }
+}
