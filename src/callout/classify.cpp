@@ -44,9 +44,9 @@ bool says_closed(const EnhancedCode& code, const Refusal& refusal) {
 // are neither words nor an enhanced code, nothing is said that another refusal would not say as well.
 bool is_refused_like(const mail::SmtpReply& reply, const mail::Address& recipient, const Controls& controls) {
     if (!same_codes(reply, controls.random)) return false;
-    const std::vector<std::string> words = Refusal::of(reply, recipient).kept;
-    if (words.empty() && !reply.enhanced) return false;
-    return words == Refusal::of(controls.random, controls.random_control).kept;
+    const Refusal refusal = Refusal::of(reply, recipient);
+    if (!refusal.says_anything() && !reply.enhanced) return false;
+    return refusal.says_the_same(Refusal::of(controls.random, controls.random_control));
 }
 
 }  // namespace

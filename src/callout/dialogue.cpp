@@ -51,6 +51,7 @@ Step Dialogue::ask(std::vector<mail::Address> recipients, std::optional<mail::Ad
     if (state_ != State::waiting) throw std::logic_error("callout: asked while the session is busy");
     questions_.recipients = std::move(recipients);
     next_recipient_ = 0;
+    rested_ = true;
     random_again_ = std::move(random);
     // A transaction that was begun without SMTPUTF8 takes no such recipient.
     if (needs_smtputf8() && smtputf8_ && !mail_smtputf8_)
@@ -317,7 +318,7 @@ void Dialogue::drop_control(const mail::SmtpReply& reply) {
 // One known-good address may have been deleted since; all of them at once means that the server has lost its
 // directory. Where too few agree, no refusal counts: what is accepted does.
 Step Dialogue::known_good_exhausted() {
-    if (jury_.asked == 0 || next_control_ > 0) return ask_recipient();
+    if (jury_.unknown == 0 || next_control_ > 0) return ask_recipient();
     if (jury_.unknown == jury_.asked && questions_.known_good.empty())
         return quit(Health::fault, lost_directory(control_replies_));
     return quit(Health::retry, fmt::format("no known-good control was accepted ({})", control_replies_));
@@ -337,11 +338,11 @@ Step Dialogue::ask_recipient() {
 Step Dialogue::recipients_done() {
     if (unproven_ && random_again_) return ask(State::random_again, *random_again_);
     if (controls_.known_good && std::exchange(unconfirmed_, false)) {
-        jury_ = {};
+        jury_ = {.doubted = jury_.doubted || jury_.unknown > 0};
         control_replies_.clear();
         return ask_to_confirm();
     }
-    if (!questions_.stay || refusals_spent() || accepted_ >= kMostAccepted) return quit();
+    if (!questions_.stay || refusals_spent() || controls_spent_ || accepted_ >= kMostAccepted) return quit();
     if (!in_step_) {
         // A server whose EHLO has one line of reply, or none, can show only with QUIT that it is in step.
         if (hello_.size() < 2 || ++said_again_ > kMostAgain) return quit();
@@ -378,18 +379,34 @@ Step Dialogue::confirm_answered(const mail::SmtpReply& reply) {
     const Judgement judgement = judge_rcpt(reply, questions_.known_good[next_control_]);
     jury_.heard(judgement);
     if (judgement == Judgement::accepted) {
-        ++next_control_;
+        // Once all have been asked, a new session draws anew.
+        controls_spent_ = ++next_control_ >= questions_.known_good.size() && next_control_ > 1;
         return jury_.agrees() ? recipients_done() : ask_to_confirm();
     }
     drop_control(reply);
     const bool broken = judgement == Judgement::fault || judgement == Judgement::trouble;
-    return broken || jury_.in_a_row_unknown == kLostDirectory ? not_confirmed() : ask_to_confirm();
+    if (!broken && jury_.in_a_row_unknown < kLostDirectory) return ask_to_confirm();
+    return lost_since();
 }
 
+// They do not agree: no refusal counts, what was accepted does.
 Step Dialogue::not_confirmed() {
+    if (jury_.good == 0 && jury_.unknown > 0 && questions_.known_good.empty()) return lost_since();
+    take_back_refusals();
+    controls_.known_good.reset();
+    return recipients_done();
+}
+
+Step Dialogue::lost_since() {
     drop_outcomes();
     return quit(Health::retry,
                 fmt::format("the known-good controls are not accepted any more ({})", control_replies_));
+}
+
+void Dialogue::take_back_refusals() {
+    for (census::CalloutOutcome& outcome : result_.outcomes)
+        if (outcome.klass == CalloutClass::unknown || outcome.klass == CalloutClass::policy)
+            outcome.klass = CalloutClass::retry;
 }
 
 // Some servers put the time or a number into the greeting: its first line is not compared.
@@ -506,6 +523,8 @@ Step Dialogue::quit(Health health, std::string reason) {
 Step Dialogue::lost(const std::string& reason) {
     if (state_ == State::recipient) result_.broke_at = questions_.recipients[next_recipient_];
     if (state_ == State::random_again || state_ == State::confirm) drop_outcomes();
+    // The controls of a session that was open for a while say nothing of what it was refused now.
+    if (rested_ && unconfirmed_) take_back_refusals();
     if (state_ != State::quit)
         result_.reason = reason;  // health stays: retry before the controls passed, else passed
     return finish();

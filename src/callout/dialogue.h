@@ -112,6 +112,8 @@ class Dialogue {
     Step ask_to_confirm();
     void drop_control(const mail::SmtpReply& reply);
     Step not_confirmed();
+    Step lost_since();
+    void take_back_refusals();
     Step ask_recipient();
     Step recipients_done();
     Step known_good_exhausted();
@@ -168,10 +170,13 @@ class Dialogue {
         int in_a_row_unknown = 0;
         int in_a_row_good = 0;
         void heard(Judgement judgement);
-        bool agrees() const { return in_a_row_good >= (unknown > 0 ? 2 : 1); }
+        bool doubted = false;  // one was refused earlier in this session
+        bool agrees() const { return in_a_row_good >= (unknown > 0 || doubted ? 2 : 1); }
     };
     Jury jury_;
     std::size_t next_control_ = 0;  // of questions_.known_good
+    bool controls_spent_ = false;   // all of them were asked
+    bool rested_ = false;           // asked again, behind its first recipients
     std::string control_replies_;
     std::size_t next_recipient_ = 0;
     int accepted_ = 0;

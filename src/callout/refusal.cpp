@@ -24,15 +24,14 @@ constexpr std::array<std::string_view, 12> kDoubtfulWords = {
 
 // Of a server in trouble of its own. Not "resolver" or "lookup" alone: Exchange speaks of them when it misses
 // a recipient.
-constexpr std::array<std::string_view, 16> kTroublePrefixes = {
-    "database", "insufficien", "loop",     "mainten",   "misconf", "nameserv", "nxdomain", "overload",
-    "servfail", "shutdown",    "shutting", "transport", "unreach", "unresolv", "unverif",  "unroutable"};
-constexpr std::array<std::string_view, 22> kTroubleWords = {
-    "backend", "busy",       "cache",   "cached",    "connect",   "connecting", "connection", "configuration",
-    "down",    "hops",       "ldap",    "localhost", "memory",    "mx",         "network",    "overflow",
-    "queue",   "resolution", "resolve", "resolved",  "resolving", "responding"};
+constexpr std::array<std::string_view, 15> kTroublePrefixes = {
+    "insufficien", "loop",     "mainten",   "misconf", "nameserv", "nxdomain",   "overload", "servfail",
+    "shutdown",    "shutting", "transport", "unreach", "unresolv", "unroutable", "unverif"};
+constexpr std::array<std::string_view, 14> kTroubleWords = {
+    "backend",   "busy",   "cache", "cached",   "configuration", "down",      "hops",
+    "localhost", "memory", "mx",    "overflow", "resolve",       "resolving", "responding"};
 // Of several words.
-constexpr std::array<std::string_view, 15> kTroublePhrases = {" undeliverable address ",
+constexpr std::array<std::string_view, 21> kTroublePhrases = {" undeliverable address ",
                                                               " look up ",
                                                               " name service ",
                                                               " name server ",
@@ -46,7 +45,13 @@ constexpr std::array<std::string_view, 15> kTroublePhrases = {" undeliverable ad
                                                               " no response ",
                                                               " service unavailable ",
                                                               " server unavailable ",
-                                                              " service not available "};
+                                                              " service not available ",
+                                                              " connect to ",
+                                                              " not connect ",
+                                                              " connection refused ",
+                                                              " connection lost ",
+                                                              " connection reset ",
+                                                              " ldap server "};
 
 bool is_letter(char byte) {
     return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
@@ -138,30 +143,35 @@ bool is_hexadecimal(std::string_view word) {
     return std::all_of(word.begin(), word.end(), [](char byte) { return byte >= 'a' && byte <= 'f'; });
 }
 
-// What stays of "<a@b>", "d2e1a72fcca58-1si", "2026-03-01T10:00:00.000Z", "(#5.1.1)", "p=NoSuchUser".
+// What stays of "<a@b>:", "d2e1a72fcca58-1si", "2026-03-01T10:00:00.000Z", "(#5.1.1)", "p=NoSuchUser".
+// `local`: a server may repeat no more of the address than that; empty: it is a word like any other.
 void keep(std::string_view token, const mail::SmtpReply& reply, std::string_view local,
           std::vector<std::string>& kept) {
-    if (token == kAddress || token.find('@') != std::string_view::npos) {
-        kept.emplace_back(kAddress);
-        return;
-    }
-    const auto in_run = [](char byte) { return is_letter(byte) || is_number(byte) || joins(byte); };
+    const auto in_run = [](char byte) {
+        return is_letter(byte) || is_number(byte) || joins(byte) || byte == '@' || byte == kAddress.front();
+    };
+    const auto in_part = [](char byte) { return byte == '.' || byte == '@' || !joins(byte); };
     each_run(token, in_run, [&](std::string_view run) {
-        run = trimmed(run);
-        if (run.empty()) return;
-        if (run == local) {
+        const bool id = any_number(run);
+        if (!local.empty() && trimmed(run) == local) {
             kept.emplace_back(kAddress);
-        } else if (is_code(run)) {
-            // Each line of a reply may repeat its own one.
-            if (!reply.enhanced || run != reply.enhanced->text()) kept.emplace_back(run);
-        } else {
-            const bool id = any_number(run);
-            each_run(
-                run, [](char byte) { return !joins(byte); },
-                [&](std::string_view word) {
-                    if (!id || (!any_number(word) && !is_hexadecimal(word))) kept.emplace_back(word);
-                });
+            return;
         }
+        each_run(run, in_part, [&](std::string_view part) {
+            if (part.find('@') != std::string_view::npos || part == kAddress) {
+                kept.emplace_back(kAddress);
+            } else if (is_code(trimmed(part))) {
+                // Each line of a reply may repeat its own one.
+                if (!reply.enhanced || trimmed(part) != reply.enhanced->text())
+                    kept.emplace_back(trimmed(part));
+            } else {
+                each_run(
+                    part, [](char byte) { return byte != '.'; },
+                    [&](std::string_view word) {
+                        if (!id || (!any_number(word) && !is_hexadecimal(word))) kept.emplace_back(word);
+                    });
+            }
+        });
     });
 }
 
@@ -195,14 +205,26 @@ Refusal Refusal::of(const mail::SmtpReply& reply, const mail::Address& recipient
         token = trimmed(token);
         if (token.starts_with("5.7.")) out.security_code = true;
         if (is_name(token)) return;
+        if (mail::fold(token) == recipient.local()) return;
         each_run(
             token, [](char byte) { return is_letter(byte) || is_number(byte); },
             [&](std::string_view word) { out.words.push_back(mail::fold(word)); });
     });
     std::string_view told = out.text;
     told.remove_prefix(std::min<std::size_t>(told.size(), 3));  // the code
-    each_token(told, [&](std::string_view token) { keep(token, reply, recipient.local(), out.kept); });
+    each_token(told, [&](std::string_view token) {
+        keep(token, reply, recipient.local(), out.kept);
+        keep(token, reply, {}, out.whole);
+    });
     return out;
+}
+
+bool Refusal::says_anything() const {
+    return std::any_of(kept.begin(), kept.end(), [](const std::string& word) { return word != kAddress; });
+}
+
+bool Refusal::says_the_same(const Refusal& other) const {
+    return kept == other.kept || whole == other.whole;
 }
 
 bool Refusal::speaks_of_relaying() const {

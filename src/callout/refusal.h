@@ -18,11 +18,16 @@ struct Refusal {
     std::string text;                // in lower case, without the recipient
     std::vector<std::string> words;  // of it, without names of hosts and web addresses
     std::vector<std::string> kept;   // to be compared: all words, what differs cut out
-    bool security_code = false;      // a 5.7.x anywhere in the text: "(#5.7.1)"
+    std::vector<std::string>
+        whole;  // the same, but for what may be the recipient's local part, or a word like it
+    bool security_code = false;  // a 5.7.x anywhere in the text: "(#5.7.1)"
 
     // `recipient`: who was asked about. A server repeats the address, and its words are a stranger's.
     static Refusal of(const mail::SmtpReply& reply, const mail::Address& recipient);
 
+    bool says_anything() const;  // beside codes, addresses and numbers
+    // Whatever the recipient's local part is: "user" is a name and a word.
+    bool says_the_same(const Refusal& other) const;
     // A server that does not relay refuses every recipient alike.
     bool speaks_of_relaying() const;
     // It may be about the sender, the client, a block list, a policy, or a mailbox that exists.

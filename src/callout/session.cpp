@@ -142,6 +142,7 @@ asio::awaitable<SessionResult> Session::converse() {
     while (next_->step.kind != Step::Kind::finished && next_->step.kind != Step::Kind::waiting)
         co_await take_step();
     if (connection_) connection_->stop_deadline();
+    dialogue_->heard_at(Moment::now());  // what needed no reply
     co_return take_last();
 }
 

@@ -25,8 +25,8 @@ std::vector<mail::Address> known_good(SQLite::Database& db, const std::string& d
                           "FROM address) ORDER BY id LIMIT 1");
     const std::string start = any.executeStep() ? any.getColumn(0).getString() : std::string{};
     const std::string behind_all = "\xff";  // no UTF-8 begins with it
-    const std::size_t drawn_from = kDrawnFrom * most;
-    const auto add = [&](const char* reason, const std::string& from, const std::string& below) {
+    const auto add = [&](const char* reason, const std::string& from, const std::string& below,
+                         std::size_t enough) {
         SQLite::Statement some(
             db,
             "SELECT address FROM address WHERE domain = ? AND answer = 'accept' AND local >= ? AND local < ? "
@@ -35,19 +35,20 @@ std::vector<mail::Address> known_good(SQLite::Database& db, const std::string& d
         some.bind(2, from);
         some.bind(3, below);
         some.bind(4, reason);
-        some.bind(5, static_cast<std::int64_t>(drawn_from - found.size()));
-        while (found.size() < drawn_from && some.executeStep())
+        some.bind(5, static_cast<std::int64_t>(enough - std::min(enough, found.size())));
+        while (found.size() < enough && some.executeStep())
             found.push_back(stored_address(some.getColumn("address")));
     };
-    for (const char* reason : {"listed", "proven"}) {
-        add(reason, start, behind_all);
-        add(reason, "", start);
-        // What callouts proved, only where too few are listed.
-        if (found.size() >= most) break;
-    }
     std::random_device chance;
-    std::shuffle(found.begin(), found.end(), chance);
-    if (found.size() > most) found.erase(found.begin() + static_cast<std::ptrdiff_t>(most), found.end());
+    // What callouts proved comes behind what is listed: a caching server may know it from us.
+    for (const char* reason : {"listed", "proven"}) {
+        const std::size_t before = found.size();
+        const std::size_t enough = before + kDrawnFrom * (most - before);
+        add(reason, start, behind_all, enough);
+        add(reason, "", start, enough);
+        std::shuffle(found.begin() + static_cast<std::ptrdiff_t>(before), found.end(), chance);
+        if (found.size() > most) found.erase(found.begin() + static_cast<std::ptrdiff_t>(most), found.end());
+    }
     return found;
 }
 

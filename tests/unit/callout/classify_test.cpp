@@ -273,6 +273,10 @@ TEST_CASE("a refusal in other words than the random control's proves nothing", "
         // A code in the words is no number of a mail.
         {"553 sorry, not here (#5.1.1)", "553 sorry, not here (#5.2.2)", kOther},
         {"550-5.1.1 not here|550 5.1.1 at all", "550-5.1.1 not here|550 5.1.1 at all", kSame},
+        {"550 no: reason:5.1.1", "550 no: reason:5.2.1", kOther},
+        {"550 <xk3q9@inner.example>:unknown", "550 <a@inner.example>:locked", kOther},
+        {"550 <xk3q9@inner.example>:unknown", "550 <a@inner.example>:unknown", kSame},
+        {"550 <xk3q9@corp.example>", "550 <a@corp.example>", kOther},
         // A stranger chooses the address: its words are not the server's.
         {"550 mailbox xk3q9 unknown", "550 mailbox a full", kOther},
     };
@@ -283,6 +287,20 @@ TEST_CASE("a refusal in other words than the random control's proves nothing", "
                                 address("known@corp.example")};
         CHECK(static_cast<int>(classify_recipient(reply(one.recipient), a, controls)) ==
               static_cast<int>(one.klass));
+    }
+}
+
+TEST_CASE("a local part that is a word of the refusal", "[callout]") {
+    for (const char* local : {"user", "unknown", "recipient", "network", "spam"}) {
+        INFO(local);
+        const mail::Address recipient = address(std::string(local) + "@corp.example");
+        const Controls controls{address("xk3q9@corp.example"),
+                                reply("550 5.1.1 <xk3q9@corp.example>: Recipient rejected: User unknown"),
+                                address("known@corp.example")};
+        const std::string rest = "@corp.example>: Recipient rejected: User ";
+        const std::string before = "550 5.1.1 <" + std::string(local) + rest;
+        CHECK(classify_recipient(reply(before + "unknown"), recipient, controls) == CalloutClass::unknown);
+        CHECK(classify_recipient(reply(before + "locked"), recipient, controls) == CalloutClass::retry);
     }
 }
 

@@ -296,11 +296,15 @@ TEST_CASE("refusals are confirmed by others than were asked before", "[callout]"
     SECTION("each time the next one, and who cannot be asked never") {
         peer.recipients["other@corp.example"] = kAcceptedReply;
         Stay stay(asked, peer);
-        for (int times = 0; times < 4; ++times) CHECK(stay.ask({kB}).outcomes.size() == 1);
-        CHECK(stay.said("RCPT TO:<other@") == 2);
+        CHECK(stay.ask({kB}).stays_open);
+        const SessionResult last = stay.ask({kB});
+        REQUIRE(last.outcomes.size() == 1);
+        CHECK(last.outcomes[0].klass == CalloutClass::unknown);
+        CHECK(stay.said("RCPT TO:<known@") == 1);
+        CHECK(stay.said("RCPT TO:<other@") == 1);
         CHECK(stay.said("RCPT TO:<third@") == 1);
-        CHECK(stay.said("RCPT TO:<known@") == 2);
-        CHECK(stay.waits());
+        // The next session draws anew.
+        CHECK_FALSE(last.stays_open);
     }
     SECTION("one that is gone: two others in a row") {
         Stay stay(asked, peer);
@@ -321,9 +325,27 @@ TEST_CASE("refusals are confirmed by others than were asked before", "[callout]"
     SECTION("only the one that was asked before is known: nothing counts") {
         peer.recipients.erase("third@corp.example");
         Stay stay(asked, peer);
+        const SessionResult result = stay.ask({kA, kB});
+        REQUIRE(result.outcomes.size() == 2);
+        CHECK(result.outcomes[0].klass == CalloutClass::deliverable);
+        CHECK(result.outcomes[1].klass == CalloutClass::retry);
+        // Nor later in this session.
+        CHECK(stay.ask({kB}).outcomes[0].klass == CalloutClass::retry);
+    }
+    SECTION("none is known any more: nothing counts") {
+        peer.recipients["other@corp.example"] = kAcceptedReply;
+        Stay stay(asked, peer);
+        stay.peer.recipients.clear();
         const SessionResult result = stay.ask({kB});
+        CHECK(result.health == Health::retry);
         CHECK(result.outcomes.empty());
-        CHECK(result.unanswered == std::vector<mail::Address>{kB});
         CHECK_FALSE(result.stays_open);
+    }
+    SECTION("broken off in between: what was refused does not count, what was accepted does") {
+        Stay stay(asked, peer);
+        stay.peer.errors_until_421 = 0;
+        stay.peer.recipients[kC.text()] = "";
+        const SessionResult result = stay.ask({kA, kB, kC});
+        for (const auto& outcome : result.outcomes) CHECK(outcome.klass != CalloutClass::unknown);
     }
 }
