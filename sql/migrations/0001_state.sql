@@ -27,7 +27,8 @@ CREATE TABLE address (
     listed_seq   INTEGER NOT NULL DEFAULT 0,  -- when its listings last changed or ended
     accepted_seq INTEGER,                     -- when it last became accepted (or closed)
     left_seq     INTEGER,                     -- when it last stopped being so
-    missed_seq   INTEGER,                     -- its first miss after that
+    missed_seq   INTEGER,                     -- its first miss after that, and after a while without one
+    missed_at    INTEGER,                     -- and the time of the last one
     waits_since  INTEGER,                     -- unsure, and missed again and again: since then
     waits_last   INTEGER,                     -- and the last time
     adopted_seq  INTEGER,                     -- when it was taken over from the tables of a state that was lost

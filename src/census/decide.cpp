@@ -34,7 +34,7 @@ constexpr std::array<ReasonWords, 17> kReasons{{
      "missed by Postfix, then twice not found in a directory that knows every recipient"},
     {Reason::lease_over, "lease-over", "proven unknown too long ago; the next miss asks again"},
     {Reason::not_missed, "not-missed",
-     "proven unknown, but Postfix has not missed it since it was last accepted"},
+     "proven unknown, but Postfix has not missed it lately, or not since it was last accepted"},
     {Reason::contested, "contested",
      "the directory lists it, and the mail server has refused it more than once"},
     {Reason::postmaster, "postmaster", "the mail server does not know it, but postmaster is never refused"},
@@ -73,9 +73,15 @@ Verdict lease_from(Time proof, Reason reason, const Policy& policy, Time now) {
     return {Answer::reject, reason, ends};
 }
 
+// A miss is no reason for ever: what Postfix's own tables know may have changed since.
+bool outdated(const Evidence& evidence, Time proof, const Policy& policy) {
+    return evidence.missed_at && proof - *evidence.missed_at > policy.unknown_expire;
+}
+
 // Rule 3: missed, then proven unknown not long ago.
 Verdict judge_unknown(const Evidence& evidence, const CalloutFact& proof, const Policy& policy, Time now) {
     if (!evidence.missed || proof.began < *evidence.missed) return {Answer::unsure, Reason::not_missed, {}};
+    if (outdated(evidence, proof.at, policy)) return {Answer::unsure, Reason::not_missed, {}};
     if (evidence.postmaster) return {Answer::unsure, Reason::postmaster, {}};
     if (evidence.accept_all) return {Answer::unsure, Reason::accept_all, {}};
     return lease_from(proof.at, Reason::proven_unknown, policy, now);
@@ -88,7 +94,8 @@ std::optional<Verdict> judge_absent(const Evidence& evidence, const Policy& poli
         return std::nullopt;
     const AbsenceFact& absence = *evidence.absence;
     if (absence.first_began < *evidence.missed || absence.first_began < evidence.listed_at ||
-        absence.last_at - absence.first_at < policy.confirmation_interval)
+        absence.last_at - absence.first_at < policy.confirmation_interval ||
+        outdated(evidence, absence.last_at, policy))
         return std::nullopt;
     return lease_from(absence.last_at, Reason::proven_absent, policy, now);
 }

@@ -41,6 +41,7 @@ struct Evidence {
     Seq unseen_at = 0;                  // when the last of them was not found
     Seq listed_at = 0;                  // when its listings last changed or ended
     std::optional<Seq> missed;          // the first miss after it was last accepted or closed
+    std::optional<Time> missed_at;      // when it was last missed
     std::vector<CalloutFact> callouts;  // conclusive ones, the one that began first in front
     std::optional<AbsenceFact> absence;
     std::optional<Seq> adopted;       // it stood in the published tables of a state that was lost

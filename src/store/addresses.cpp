@@ -85,7 +85,8 @@ std::optional<AddressId> find_address(SQLite::Database& db, const mail::Address&
 EvidenceReader::EvidenceReader(SQLite::Database& db)
     : address_(
           db,
-          "SELECT address.address, answer, reason, until, listed_seq, left_seq, missed_seq, adopted_seq, "
+          "SELECT address.address, answer, reason, until, listed_seq, left_seq, missed_seq, missed_at, "
+          "adopted_seq, "
           "configured, "
           "waits_since, waits_last, coalesce(domain.accept_all, 0) AS accept_all, hold.cause AS hold_cause, "
           "coalesce(hold.approved, 0) AS approved, first_at, first_seq, last_at "
@@ -120,6 +121,8 @@ std::optional<Pending> EvidenceReader::load(AddressId id) {
     // A miss from before it was last accepted says nothing of now.
     if (missed && !census::exists(pending.evidence.answered) && (!left || *missed > *left))
         pending.evidence.missed = missed;
+    if (const auto at = address_.getColumn("missed_at"); !at.isNull())
+        pending.evidence.missed_at = from_unix_ms(at.getInt64());
     pending.evidence.adopted = optional_seq(address_.getColumn("adopted_seq"));
     pending.configured = address_.getColumn("configured").getInt() != 0;
     pending.evidence.accept_all = address_.getColumn("accept_all").getInt() != 0;

@@ -80,9 +80,9 @@ void record_misses(Writer& writer, const std::vector<StoredMiss>& misses, Time n
     // waits is for the audit.
     SQLite::Statement missed(
         writer.db,
-        "UPDATE address SET missed_seq = iif(:counts AND (missed_seq IS NULL OR missed_seq <= left_seq), "
-        ":seq, "
-        "missed_seq), "
+        "UPDATE address SET missed_seq = iif(:counts AND (missed_seq IS NULL OR missed_seq <= left_seq OR "
+        "coalesce(missed_at, 0) < :at - :lasts), :seq, missed_seq), "
+        "missed_at = iif(:counts, :at, missed_at), "
         "waits_since = CASE WHEN answer <> 'unsure' OR :at < waits_since - :gives_up AND waits_since <= :now "
         "THEN waits_since WHEN waits_last BETWEEN :at - :gives_up AND :now THEN min(waits_since, :at) ELSE "
         ":at "
@@ -106,6 +106,7 @@ void record_misses(Writer& writer, const std::vector<StoredMiss>& misses, Time n
         missed.reset();
         missed.bind(":seq", writer.seq);
         missed.bind(":counts", miss.counts ? 1 : 0);
+        missed.bind(":lasts", static_cast<std::int64_t>(miss.counts_for.count()));
         missed.bind(":at", to_unix_ms(miss.at));
         missed.bind(":id", id);
         missed.exec();

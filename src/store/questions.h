@@ -28,6 +28,8 @@ struct StoredMiss {
     // Whether a rejection may follow from it. One that is old, or may be, only raises a question: much may
     // have happened since, a virtual alias for one.
     bool counts = true;
+    Milliseconds age{0};                              // when it was read
+    Milliseconds counts_for = std::chrono::hours{1};  // unknown-expire
 };
 
 void record_misses(Writer& writer, const std::vector<StoredMiss>& misses, Time now);

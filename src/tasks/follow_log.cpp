@@ -155,7 +155,8 @@ void LogFollower::take_event(const mail::LogEvent& event, Time at, Milliseconds 
                 unstored.last_missed.emplace(std::pair(event.recipient, event.client), at);
             if (!is_new && at - last->second < kSameMiss) return;
             last->second = at;
-            unstored.misses.push_back({event.recipient, event.client, at, first, *place, counts});
+            unstored.misses.push_back({event.recipient, event.client, at, first, *place, counts, age,
+                                       route->policy.unknown_expire});
         } else {
             unstored.counts["misses-suppressed"] += static_cast<std::size_t>(event.times);
             const std::string network = census::spell_network_of(event.client);
@@ -238,12 +239,10 @@ void LogFollower::take_batch(const maillog::Batch& batch, Time now) {
 // What could not be stored for a while has aged meanwhile, whatever the clock says.
 void LogFollower::forget_age() {
     const auto waited = std::chrono::steady_clock::now() - unstored_->since;
-    for (store::StoredMiss& miss : unstored_->misses) {
-        const config::Route* route = configuration_.route_of(miss.recipient.domain());
-        miss.counts = miss.counts && route != nullptr && waited <= route->policy.unknown_expire;
-    }
+    for (store::StoredMiss& miss : unstored_->misses)
+        miss.counts = miss.counts && miss.age + waited <= miss.counts_for;
     const auto old = unstored_->counts.find("misses-old");
-    if (old != unstored_->counts.end())
+    if (old != unstored_->counts.end() && !std::exchange(said_old_, true))
         spdlog::info(
             "{}: {} misses are older than unknown-expire: they raise questions, and allow no rejection. If "
             "new lines are taken for old ones, the log is written in another time zone than this one",

@@ -108,6 +108,7 @@ class LogFollower {
     bool behind_ = false;
     std::chrono::steady_clock::time_point caught_up_at_ = std::chrono::steady_clock::now();
     std::string saved_mark_;
+    bool said_old_ = false;
 };
 
 }  // namespace postcensus::tasks

@@ -114,13 +114,16 @@ Verdict expected(const Evidence& evidence, const Policy& policy, Time now) {
         if (policy.directory_complete && may_reject && evidence.absence && evidence.listings == 0 &&
             !evidence.directory_doubtful && evidence.absence->first_began >= *evidence.missed &&
             evidence.absence->first_began >= evidence.listed_at &&
-            evidence.absence->last_at - evidence.absence->first_at >= policy.confirmation_interval)
+            evidence.absence->last_at - evidence.absence->first_at >= policy.confirmation_interval &&
+            !(evidence.missed_at && *evidence.missed_at + policy.unknown_expire < evidence.absence->last_at))
             absence_over = !(absent_until = lease(evidence.absence->last_at));
         if (last == nullptr && absent_until) return {Answer::reject, Reason::proven_absent, absent_until};
         if (last == nullptr && absence_over) return {Answer::unsure, Reason::lease_over, {}};
         if (last == nullptr)
             return {Answer::unsure, evidence.accept_all ? Reason::accept_all : Reason::no_evidence, {}};
-        const bool after_miss = evidence.missed && last->began >= *evidence.missed;
+        const bool after_miss =
+            evidence.missed && last->began >= *evidence.missed &&
+            !(evidence.missed_at && *evidence.missed_at + policy.unknown_expire < last->at);
         if (after_miss && may_reject)
             if (const auto until = lease(last->at); until >= absent_until && until)
                 return {Answer::reject, Reason::proven_unknown, until};
@@ -330,6 +333,27 @@ TEST_CASE("a conflict takes the confirmation interval", "[census][decide]") {
     CHECK_FALSE(contested(evidence, policy));
 }
 
+TEST_CASE("a miss is no reason for ever", "[census][decide]") {
+    Evidence evidence = missed(11, {{kUnknown, kNow, 12}});
+    for (const auto& [age, answer] : std::vector<std::pair<Milliseconds, Answer>>{{0min, Answer::reject},
+                                                                                  {60min, Answer::reject},
+                                                                                  {61min, Answer::unsure},
+                                                                                  {72h, Answer::unsure},
+                                                                                  {-5min, Answer::reject}}) {
+        evidence.missed_at = kNow - age;
+        CHECK(decide(evidence, kRules, kNow).answer == answer);
+        if (answer == Answer::unsure) CHECK(decide(evidence, kRules, kNow).reason == Reason::not_missed);
+    }
+    Policy complete = kRules;
+    complete.directory_complete = true;
+    evidence = missed(11, {});
+    evidence.absence = AbsenceFact{kNow - 20min, kNow - 5min, 12};
+    evidence.missed_at = kNow - 30min;
+    CHECK(decide(evidence, complete, kNow).answer == Answer::reject);
+    evidence.missed_at = kNow - 66min;
+    CHECK(decide(evidence, complete, kNow).answer == Answer::unsure);
+}
+
 TEST_CASE("a rejection is a lease", "[census][decide]") {
     const Evidence evidence = missed(11, {{kUnknown, kNow, 12}});
     const Policy policy{.unknown_expire = 30min};
@@ -420,6 +444,12 @@ TEST_CASE("every combination of evidence has its answer, and none breaks the law
                             evidence.postmaster = (facts & 8U) != 0;
                             evidence.directory_doubtful = (facts & 16U) != 0;
                             if (!evidence.directory_doubtful) check(evidence, kRules);
+                            if (miss && !evidence.directory_doubtful && !is_held)
+                                for (const Milliseconds ago : {Milliseconds(5min), Milliseconds(75min)}) {
+                                    evidence.missed_at = kNow - ago;
+                                    check(evidence, kRules);
+                                    evidence.missed_at.reset();
+                                }
                             if (!evidence.directory_doubtful && !evidence.operator_accepts && !is_held)
                                 for (const Seq adopted : {3, 11, 15, 30}) {
                                     evidence.adopted = adopted;

@@ -366,3 +366,22 @@ TEST_CASE("a message that syslog repeated counts as often", "[tasks][follow_log]
     CHECK(town.count("misses") == 4);
     CHECK(town.state.count("SELECT count(*) FROM miss") == 1);
 }
+
+TEST_CASE("a miss that is long over is renewed by the next one", "[tasks][follow_log]") {
+    Town town;
+    town.log(miss("anna@c.example", now() - std::chrono::minutes(40)));
+    town.step();
+    const auto first = town.state.pending("anna@c.example").evidence;
+    REQUIRE(first.missed);
+    town.log(miss("anna@c.example"));
+    town.step();
+    // The first one of a row counts, and the time of the last.
+    const auto second = town.state.pending("anna@c.example").evidence;
+    CHECK(second.missed == first.missed);
+    CHECK(*second.missed_at > *first.missed_at + std::chrono::minutes(30));
+    town.state.write(
+        [](Writer& writer) { writer.db.exec("UPDATE address SET missed_at = missed_at - 7200000"); });
+    town.log(miss("anna@c.example"));
+    town.step();
+    CHECK(*town.state.pending("anna@c.example").evidence.missed > *second.missed);
+}
