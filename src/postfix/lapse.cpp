@@ -142,16 +142,19 @@ Result<void> empty_table(const std::filesystem::path& maps, const std::string& n
     const timespec time = current_time();
     // The index first, then the text: until both are done, Postfix answers from an index that is empty
     // already.
+    // One that cannot be emptied (an older type's, without a spare) must not keep the others alive.
+    Result<void> all;
     for (const std::string& suffix : index_suffixes()) {
         if (!present(maps / (name + suffix))) continue;
-        if (auto emptied = replace_index(maps, name, suffix, time); !emptied) return emptied;
+        if (auto emptied = replace_index(maps, name, suffix, time); !emptied && all) all = emptied;
     }
     const std::filesystem::path spare = maps / (name + ".empty");
     set_times(spare, time);
     if (auto emptied = present(spare) ? rename_file(spare, maps / name) : empty_text(maps / name); !emptied)
         return emptied;
     set_times(maps / name, time);
-    return sync_folder(maps);
+    if (auto synced = sync_folder(maps); !synced) return synced;
+    return all;
 }
 
 Result<std::vector<Lapsed>> lapse_tables(const std::filesystem::path& maps, Time now, Lapse which) {

@@ -13,6 +13,7 @@
 #include <unordered_map>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/printable.h"
 #include "base/unique_fd.h"
 #include "postfix/lapse.h"
@@ -132,7 +133,9 @@ Result<void> TableFolder::prepare() {
         for (const std::string& other : index_suffixes()) {
             const std::filesystem::path index = settings_.maps / (name + other);
             if (index == index_path(name) || !std::filesystem::exists(index)) continue;
-            if (auto emptied = empty_index(settings_.maps, name, other); !emptied) return emptied;
+            // What cannot be emptied keeps nobody from starting: without a decider no rejection ends.
+            if (auto emptied = empty_index(settings_.maps, name, other); !emptied)
+                log_failure(emptied.error());
         }
     return {};
 }

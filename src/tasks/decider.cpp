@@ -120,7 +120,10 @@ std::filesystem::path wake_path(const config::Configuration& configuration) {
 
 void end_leases(Tenure& tenure, const config::Configuration& configuration, Time now) {
     auto lapsed = postfix::lapse_tables(configuration.postfix.maps, now);
-    if (!lapsed) return log_failure(lapsed.error());
+    if (!lapsed) {
+        if (tenure.is_news(lapsed.error().message)) log_failure(lapsed.error());
+        return;
+    }
     for (const postfix::Lapsed& one : *lapsed) {
         spdlog::warn("emptied the table {}: {}", one.table, one.why);
         tenure.unnoted().push_back({one.table, now, one.why + ", and the disk was full"});
@@ -174,6 +177,12 @@ Decider::Decider(Tenure& tenure, const config::Configuration& configuration, Pub
     : tenure_(tenure), configuration_(configuration), publisher_(std::move(publisher)) {}
 
 Result<void> Decider::mend_folder() {
+    if (!tenure_.holds(lock_path(configuration_))) {
+        // Commands that decide by themselves may have it for a moment.
+        auto lock = tenure_.take(lock_path(configuration_), lock_content(configuration_));
+        if (!lock) return fail(lock.error());
+        if (*lock) spdlog::warn("{} was removed; it is made again", lock_path(configuration_).string());
+    }
     if (tenure_.holds(tables_lock_path(configuration_))) return {};
     std::error_code ignored;
     const bool stands = std::filesystem::exists(configuration_.postfix.maps, ignored);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "tasks/publication.h"
 
+#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <utility>
 
 #include "base/process.h"
 #include "store/addresses.h"
@@ -20,6 +22,8 @@ namespace {
 
 constexpr auto kTableCheck = 10s;  // how soon a table that somebody changed is written again
 constexpr auto kLastPatience = 3s;
+constexpr std::chrono::steady_clock::duration kFirstRetry = 5s;  // of a base that failed
+constexpr std::chrono::steady_clock::duration kLongestRetry = 5min;
 
 }  // namespace
 
@@ -75,6 +79,7 @@ awaitable<void> Publication::publish_overlays() {
 
 awaitable<void> Publication::publish_base() {
     BaseRest rest;
+    Clock::duration retry = kFirstRetry;
     bool due = false;
     while (!stopping_) {
         // Why it is due may change while it rests.
@@ -92,10 +97,14 @@ awaitable<void> Publication::publish_base() {
         });
         rest.note_build(Clock::now(), work);
         Clock::duration pause{};
-        if (!done)
-            pause = trouble_(done.error());
-        else if (*done)
-            co_await note(std::vector<Published>(1, **done));
+        if (!done) {
+            // A disk that is full must not be filled to its last byte again and again.
+            pause =
+                std::max(trouble_(done.error()), std::exchange(retry, std::min(retry * 2, kLongestRetry)));
+        } else {
+            retry = kFirstRetry;
+        }
+        if (done && *done) co_await note(std::vector<Published>(1, **done));
         answers_.notify();  // what the base holds now leaves `learned`
         busy.reset();
         if (stopping_) co_return;
@@ -109,15 +118,18 @@ Publication::Overlays Publication::build_overlays() {
     Overlays done;
     if (auto mended = decider_.mend_folder(); !mended) {
         done.base_due = fail(mended.error());
-        return done;
+        // Rejections have to end on a full disk too; only where somebody else publishes nothing may be
+        // touched.
+        if (mended.error().code != ExitCode::cannot_write) return done;
     }
     Publisher& publisher = decider_.publisher();
     auto ready = publisher.ready(overlay_reader_);
+    const bool mended = done.base_due.has_value();
     if (!ready) done.base_due = fail(ready.error());
     if (!ready || !*ready) return done;
     if (auto out = publisher.publish_overlays(overlay_reader_, now(), done.published); !out)
         done.base_due = fail(out.error());
-    else
+    else if (mended)
         done.base_due = publisher.base_due(overlay_reader_, now());
     return done;
 }

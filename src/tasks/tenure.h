@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -33,10 +34,13 @@ class Tenure {
     void keep_only(const std::vector<std::filesystem::path>& locks);
 
     std::vector<Withdrawn>& unnoted() { return unnoted_; }
+    // Whether these words were not the last ones: what fails each second is said once.
+    bool is_news(const std::string& words) { return std::exchange(said_, words) != words; }
 
   private:
     std::map<std::filesystem::path, LockFile> locks_;
     std::vector<Withdrawn> unnoted_;
+    std::string said_;
 };
 
 }  // namespace postcensus::tasks
