@@ -78,9 +78,15 @@ void Session::Unbind::operator()(ldap* handle) const {
 }
 
 void set_up_library() {
-    ::setenv("LDAPNOINIT", "1", 1);  // NOLINT(concurrency-mt-unsafe): before any thread
+    // NOLINTBEGIN(concurrency-mt-unsafe): before any thread
+    const bool was_set = std::getenv("LDAPNOINIT") != nullptr;
+    ::setenv("LDAPNOINIT", "1", 1);
     LDAP* handle = nullptr;
-    if (ldap_initialize(&handle, "ldap://127.0.0.1") != LDAP_SUCCESS) return;
+    const int made = ldap_initialize(&handle, "ldap://127.0.0.1");
+    // It was read by now. What we start (postmap with tables of type ldap) keeps its own ways.
+    if (!was_set) ::unsetenv("LDAPNOINIT");
+    // NOLINTEND(concurrency-mt-unsafe)
+    if (made != LDAP_SUCCESS) return;
     const int client = 0;  // its TLS library too
     ldap_set_option(handle, LDAP_OPT_X_TLS_NEWCTX, &client);
     ldap_unbind_ext(handle, nullptr, nullptr);

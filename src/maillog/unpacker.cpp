@@ -81,7 +81,10 @@ int spawn_unpacker(const char* program, const Ends& in, const Ends& out, const E
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     std::string name = program;
     std::string options = "-dc";
-    char* const arguments[] = {name.data(), options.data(), nullptr};
+    // One thread: each takes address space, which is bounded.
+    std::string threads = "-T1";
+    char* const more = name == "xz" ? threads.data() : nullptr;
+    char* const arguments[] = {name.data(), options.data(), more, nullptr};
     const int error = posix_spawnp(&child, program, &actions, &attributes, arguments, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);

@@ -7,14 +7,21 @@
 
 namespace postcensus::store {
 
-std::vector<Leaver> find_leavers(SQLite::Database& db, Milliseconds interval) {
+std::vector<Leaver> find_leavers(SQLite::Database& db, Milliseconds interval,
+                                 const std::function<bool(const std::string&)>& is_asked) {
     SQLite::Statement unseen(
         db,
         "SELECT object.id, guid, dn, name, unseen_seq, full_seq FROM object INDEXED BY object_unseen CROSS "
         "JOIN "
         "directory ON directory.id = directory_id WHERE unseen_seq IS NOT NULL AND doubts IS NULL AND "
         "unseen_seq < full_seq");
-    SQLite::Statement listed(db, "SELECT address_id FROM listing WHERE object_id = ?");
+    // Who is listed by somebody else as well, or accepted by the operator, is not asked about.
+    SQLite::Statement listed(db,
+                             "SELECT address_id, domain, configured = 1 OR EXISTS (SELECT 1 FROM listing AS "
+                             "other CROSS JOIN object ON "
+                             "object.id = other.object_id WHERE other.address_id = listing.address_id AND "
+                             "unseen_seq IS NULL) AS known FROM "
+                             "listing CROSS JOIN address ON address.id = address_id WHERE object_id = ?");
     SQLite::Statement refused(
         db,
         "SELECT coalesce(min(class = 'unknown' AND began_seq < :full), 0), coalesce(max(at) - min(at), 0) "
@@ -31,8 +38,12 @@ std::vector<Leaver> find_leavers(SQLite::Database& db, Milliseconds interval) {
         listed.reset();
         listed.bind(1, unseen.getColumn("id").getInt64());
         bool left = true;
+        bool any = false;
         while (left && listed.executeStep()) {
-            one.addresses.push_back(listed.getColumn(0).getInt64());
+            one.addresses.push_back(listed.getColumn("address_id").getInt64());
+            if (listed.getColumn("known").getInt() != 0 || !is_asked(listed.getColumn("domain").getString()))
+                continue;
+            any = true;
             refused.reset();
             refused.bind(":id", one.addresses.back());
             refused.bind(":since", unseen.getColumn("unseen_seq").getInt64());
@@ -40,7 +51,7 @@ std::vector<Leaver> find_leavers(SQLite::Database& db, Milliseconds interval) {
             refused.executeStep();
             left = refused.getColumn(0).getInt() != 0 && refused.getColumn(1).getInt64() >= interval.count();
         }
-        if (left && !one.addresses.empty()) leavers.push_back(std::move(one));
+        if (left && any) leavers.push_back(std::move(one));
     }
     return leavers;
 }

@@ -4,6 +4,7 @@
 // and may throw SQLite::Exception.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,9 @@ struct Leaver {
 // Unseen objects (not those that are there and hide their addresses) each of whose addresses the mail server
 // has refused since, twice and nothing else, at least `interval` apart; and that a full reading which began
 // after that did not find either.
-std::vector<Leaver> find_leavers(SQLite::Database& db, Milliseconds interval);
+// `is_asked`: whether the server of a domain can be asked; addresses of other domains say nothing.
+std::vector<Leaver> find_leavers(SQLite::Database& db, Milliseconds interval,
+                                 const std::function<bool(const std::string&)>& is_asked);
 
 // In the history of its addresses. Its listings are ended by ReadingWriter::end().
 void note_left(Writer& writer, const Leaver& leaver, Time now);

@@ -223,12 +223,15 @@ void ReadingWriter::end(const std::string& guid) {
 void ReadingWriter::mark_unseen(const std::string& guid) {
     const auto row = find(guid);
     if (!row || row->gone || outdated(row->read_seq)) return;
-    // There is nothing that could be lost, and nothing to be asked about.
-    if (!row->lists) return end(guid);
-    if (row->unseen) return;
+    // There is nothing that could be lost, and nothing to be asked about. But a mailbox of Exchange that hid
+    // its addresses may be there, in a part that we cannot see any more.
+    if (!row->lists && row->doubts != std::string{}) return end(guid);
+    if (!row->lists) return;
+    // One that hid its addresses, and is not found at all now, may have left.
+    if (row->unseen && !row->doubts) return;
     ++applied_.unseen;
     doubted_ = true;
-    set_unseen(row->id, writer_.seq, row->doubts);
+    set_unseen(row->id, writer_.seq, {});
 }
 
 void ReadingWriter::mark_seen(const std::string& guid) {

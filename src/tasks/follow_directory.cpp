@@ -15,10 +15,10 @@ using namespace std::chrono_literals;
 
 // A poll waits less than a full reading: the next one comes soon.
 constexpr auto kPollTimeout = 30s;
-constexpr auto kWholePoll = 2min;
+constexpr auto kWholePoll = 10min;
 // A sender waits behind a lookup, and the callout behind it.
 constexpr auto kLookupTimeout = 5s;
-constexpr auto kWholeLookup = 10s;
+constexpr auto kWholeLookup = 30s;  // a hundred addresses are five searches, twice if one is found
 constexpr auto kPauseAfterTrouble = 30s;
 
 directory::Settings with_timeout(directory::Settings settings, std::chrono::seconds timeout,

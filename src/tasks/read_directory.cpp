@@ -259,7 +259,12 @@ Result<void> end_leavers(const config::Configuration& configuration, store::Data
     Milliseconds interval{0};
     for (const config::Route& route : configuration.routes)
         interval = std::max(interval, route.policy.confirmation_interval);
-    auto leavers = state.read([&](SQLite::Database& db) { return store::find_leavers(db, interval); });
+    auto leavers = state.read([&](SQLite::Database& db) {
+        return store::find_leavers(db, interval, [&](const std::string& domain) {
+            const config::Route* route = configuration.route_of(domain);
+            return route != nullptr && route->asks();
+        });
+    });
     if (!leavers) return fail(leavers.error());
     for (std::size_t i = 0; i < leavers->size();) {
         const std::string directory = (*leavers)[i].directory;

@@ -10,12 +10,17 @@ using census::CalloutClass;
 
 namespace {
 
+bool asked(const std::string& domain) {
+    return domain == "c.example";
+}
+
 // An object that lists two addresses, and is not found any more.
 class Town {
   public:
     Town() {
-        state.apply("corp",
-                    {{listing("1", {"a@c.example", "b@c.example"}), listing("2", {"c@c.example"})}, {}});
+        state.apply("corp", {{listing("1", {"a@c.example", "b@c.example", "a@nobody-asks.example"}),
+                              listing("2", {"c@c.example"})},
+                             {}});
         state.write([](Writer& writer) {
             const Reading reading{.directory = "corp", .kind = ReadingKind::sweep, .began_seq = writer.seq};
             ReadingWriter out(writer, reading);
@@ -38,7 +43,7 @@ class Town {
         });
     }
     std::size_t leavers() {
-        return state.read([](SQLite::Database& db) { return find_leavers(db, 15min); }).size();
+        return state.read([](SQLite::Database& db) { return find_leavers(db, 15min, asked); }).size();
     }
 
     TestState state;
@@ -56,11 +61,11 @@ TEST_CASE("who is not seen, and refused twice, has left at the next full reading
     }
     CHECK(town.leavers() == 0);  // that reading was before
     town.read_in_full();
-    const auto found = town.state.read([](SQLite::Database& db) { return find_leavers(db, 15min); });
+    const auto found = town.state.read([](SQLite::Database& db) { return find_leavers(db, 15min, asked); });
     REQUIRE(found.size() == 1);
     CHECK(found[0].directory == "corp");
     CHECK(found[0].dn == "cn=1");
-    CHECK(found[0].addresses.size() == 2);
+    CHECK(found[0].addresses.size() == 3);
     town.state.write([&](Writer& writer) {
         const Reading reading{.directory = "corp", .kind = ReadingKind::dropped, .began_seq = writer.seq};
         ReadingWriter out(writer, reading);
@@ -72,7 +77,7 @@ TEST_CASE("who is not seen, and refused twice, has left at the next full reading
     CHECK(town.state.pending("a@c.example").evidence.listings == 0);
     CHECK(town.state.pending("c@c.example").evidence.listings == 1);
     CHECK(town.state.count(
-              "SELECT count(*) FROM event WHERE cause LIKE 'cn=1 has left the directory corp%'") == 2);
+              "SELECT count(*) FROM event WHERE cause LIKE 'cn=1 has left the directory corp%'") == 3);
 }
 
 TEST_CASE("whoever may still be there has not left", "[store][leavers]") {

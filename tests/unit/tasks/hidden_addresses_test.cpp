@@ -159,6 +159,12 @@ TEST_CASE("a mailbox that never showed addresses is a doubt, and nothing is lost
     village.sync(ReadMode::full);
     CHECK_FALSE(village.doubtful("c.example"));
     CHECK(village.unseen() == 0);
+    // A mailbox of Exchange may be where we cannot look any more.
+    village.show("g", {{"msExchMailboxGuid", {std::string(16, 'g')}}});
+    village.sync();
+    village.ad.change("g", [](ScriptedAD::Object& object) { object.hidden = true; });
+    village.sync(ReadMode::full);
+    CHECK(village.doubtful("c.example"));
 }
 
 TEST_CASE("with use-mail, a mail that is left over is no whole listing", "[tasks][hidden]") {
