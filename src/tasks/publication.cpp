@@ -118,9 +118,12 @@ Publication::Overlays Publication::build_overlays() {
     Overlays done;
     if (auto mended = decider_.mend_folder(); !mended) {
         done.base_due = fail(mended.error());
-        // Rejections have to end on a full disk too; only where somebody else publishes nothing may be
-        // touched.
-        if (mended.error().code != ExitCode::cannot_write) return done;
+        // Rejections have to end on a full disk too. Where somebody else publishes, or where there is no
+        // folder, there is nothing to end.
+        std::error_code ignored;
+        if (mended.error().code != ExitCode::cannot_write ||
+            !std::filesystem::exists(configuration_.postfix.maps, ignored))
+            return done;
     }
     Publisher& publisher = decider_.publisher();
     auto ready = publisher.ready(overlay_reader_);

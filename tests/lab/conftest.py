@@ -247,7 +247,9 @@ def make_exim(folder: Path):
 def wall_clock(folder: Path) -> WallClock:
     """For postcensus.watch(env=wall_clock.env)."""
     with tools():
-        return WallClock(folder / "clock")
+        clock = WallClock(folder / "clock")
+    yield clock
+    clock.set(0)
 
 
 @pytest.fixture

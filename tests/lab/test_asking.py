@@ -8,6 +8,7 @@ import pytest
 
 import habits
 from process import wait_for
+from wall_clock import WallClock
 
 MANY = 120
 
@@ -24,12 +25,15 @@ def census(postcensus, gateway, exchange, folder):
     return postcensus
 
 
+def miss_line(rcpt: str, client: str = "192.0.2.10") -> str:
+    return (f"{WallClock.stamp()} gateway postfix/smtpd[7]: NOQUEUE: reject: RCPT from unknown[{client}]: 450 4.1.1 <{rcpt}>: "
+            f"Recipient address rejected: User unknown in relay recipient table; from=<a@b.test> to=<{rcpt}> proto=ESMTP helo=<x>\n")
+
+
 def miss(folder, *rcpts: str, client: str = "192.0.2.10") -> None:
-    now = time.strftime("%b %e %H:%M:%S")
     with (folder / "misses.log").open("a") as log:
         for rcpt in rcpts:
-            log.write(f"{now} gateway postfix/smtpd[7]: NOQUEUE: reject: RCPT from unknown[{client}]: 450 4.1.1 <{rcpt}>: "
-                      f"Recipient address rejected: User unknown in relay recipient table; from=<a@b.test> to=<{rcpt}> proto=ESMTP helo=<x>\n")
+            log.write(miss_line(rcpt, client))
 
 
 def refused(census) -> int:

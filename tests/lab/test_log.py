@@ -52,7 +52,7 @@ HOSTILE = [
     ("client.test", "a@b.test", '"esc\x1b[31m"@corp.example', None),
     ("client.test", "a@b.test", "ärger@corp.example", "ärger@corp.example"),
     ("client.test", "a@b.test", '"right\u202eleft"@corp.example', None),
-    ("client.test", "a@b.test", "L" * 65 + "@corp.example", None),
+    ("client.test", "a@b.test", "L" * 65 + "@corp.example", "l" * 65 + "@corp.example"),
     ("client.test", "a@b.test", '"' + "A" * 1200 + '"@corp.example', None),
     ("client.test", "a@b.test", "#comment@corp.example", "#comment@corp.example"),
     ("client.test", "a@b.test", "user%victim@corp.example@corp.example", None),

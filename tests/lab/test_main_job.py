@@ -47,8 +47,8 @@ def test_a_missed_mailbox_is_learned_and_a_made_up_one_refused(census, gateway, 
     [asked] = [[c.argument[4:-1] for c in session if c.verb == "RCPT"] for session in exchange.by_session().values()]
     assert asked[2:5:2] == ["new@corp.example", "made-up@corp.example"]
     random, good, random_behind, good_behind = asked[0], asked[1], asked[3], asked[5]
-    assert len(asked) == 6 and random != random_behind and good == good_behind
-    assert good in exchange.recipients and not {random, random_behind} & exchange.recipients
+    assert len(asked) == 6 and random != random_behind
+    assert {good, good_behind} <= exchange.recipients and not {random, random_behind} & exchange.recipients
     assert not exchange.said("DATA") and not exchange.said("AUTH")
 
     learned = census.run("explain", "new@corp.example").stdout

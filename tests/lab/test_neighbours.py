@@ -118,7 +118,7 @@ def test_a_build_that_was_held_up_delays_no_removal(census, gateway, slapd, exch
     assert census.run("sync", "--full").returncode == 0
     becomes(gateway, "carl@corp.example", "250")
     hold.touch()
-    exchange.recipients -= {"ben@corp.example", "carl@corp.example"}
+    exchange.recipients.discard("ben@corp.example")
     slapd.delete(f"cn=ben,{PEOPLE}")
     assert census.run("sync", "--full").returncode in (0, 75)
     census.wait_for(held.exists, "the build to hang", 20)
@@ -126,6 +126,7 @@ def test_a_build_that_was_held_up_delays_no_removal(census, gateway, slapd, exch
     wait_for(lambda: time.monotonic() > until, "the stall")
     hold.unlink()
     becomes(gateway, "ben@corp.example", "450 4.1.1")
+    exchange.recipients.discard("carl@corp.example")
     slapd.delete(f"cn=carl,{PEOPLE}")
     assert census.run("sync", "--full").returncode in (0, 75)
     becomes(gateway, "carl@corp.example", "450 4.1.1", 5)

@@ -12,6 +12,7 @@ import pytest
 from gateway import STRANGER
 from process import command, wait_for
 from slapd import PEOPLE
+from test_asking import miss_line
 
 HOUR = 3600
 
@@ -292,7 +293,12 @@ def test_a_newer_state_is_left_alone(census, gateway):
 def test_a_clock_that_goes_back_ends_the_rejections(census, gateway, wall_clock):
     wall_clock.set(26 * HOUR)
     census.watch(env=wall_clock.env)
-    learn_and_refuse(gateway)
+    assert answer(gateway, "later@corp.example") == "450 4.1.1"
+    becomes(gateway, "later@corp.example", "250")
+    # Postfix's own clock is right; a line of then would be as old as that.
+    with gateway.log.open("a") as log:
+        log.write(miss_line("made-up@corp.example"))
+    becomes(gateway, "made-up@corp.example", "550 5.1.1")
     wall_clock.set(0)
     answer(gateway, "someone@corp.example")  # something to look at; by itself it looks once a minute
     becomes(gateway, "made-up@corp.example", "450 4.1.1")
