@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "tasks/publication.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -118,11 +120,10 @@ Publication::Overlays Publication::build_overlays() {
     Overlays done;
     if (auto mended = decider_.mend_folder(); !mended) {
         done.base_due = fail(mended.error());
-        // Rejections have to end on a full disk too. Where somebody else publishes, or where there is no
-        // folder, there is nothing to end.
-        std::error_code ignored;
+        // Rejections have to end on a full disk too. Where somebody else publishes, or where we may not
+        // write, there is nothing that could be done.
         if (mended.error().code != ExitCode::cannot_write ||
-            !std::filesystem::exists(configuration_.postfix.maps, ignored))
+            ::access(configuration_.postfix.maps.c_str(), W_OK) != 0)
             return done;
     }
     Publisher& publisher = decider_.publisher();

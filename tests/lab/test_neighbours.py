@@ -46,6 +46,7 @@ def through(postmap: Path) -> dict[str, str]:
 def test_a_postmap_that_warns_of_its_types(census, gateway, slapd, exchange, postmap, table_type):
     (postmap / "before.sh").write_text(f"cat >&2 <<'END'\n{DEPRECATED}\nEND\n")
     census.set("route.exchange", domains="postfix")
+    exchange.recipients.add("carl@corp.example")
     slapd.add("carl", ["carl@corp.example"])
     done = census.run("sync", "--full", env=through(postmap))
     assert done.returncode == 0, done
@@ -114,6 +115,7 @@ def test_a_build_that_was_held_up_delays_no_removal(census, gateway, slapd, exch
         f"case \"$*\" in *-q*) ;; */directory) [ -e {hold} ] && touch {held} && while [ -e {hold} ]; do sleep 0.05; done;; esac\n")
     census.set("directory.corp", poll_interval="1s")
     census.watch(env=through(postmap))
+    exchange.recipients.add("carl@corp.example")
     slapd.add("carl", ["carl@corp.example"])
     assert census.run("sync", "--full").returncode == 0
     becomes(gateway, "carl@corp.example", "250")
@@ -353,6 +355,7 @@ def test_a_watch_that_starts_on_a_full_disk(small_disk, postcensus, slapd, excha
     assert before == {name: (small_disk.folder / "maps" / name).read_bytes() for name in before}
     small_disk.free()
     postcensus.wait_for(lambda: "following" in " ".join(watch.statuses[-1:]), "a real start", 20)
+    exchange.recipients.add("carl@corp.example")
     slapd.add("carl", ["carl@corp.example"])
     assert postcensus.run("sync").returncode == 0
     assert any(line.startswith("carl@") for line in postcensus.table("learned") + postcensus.table("directory"))
