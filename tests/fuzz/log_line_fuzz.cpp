@@ -73,7 +73,7 @@ void check(const mail::LogEvent& event, const std::string& line) {
     const std::string text = event.recipient.text();
     const auto again = mail::Address::from_external(event.recipient.external());
     if (!again || again->text() != text) report("the recipient has no quoted form", line);
-    if (event.recipient.local().empty() || event.recipient.local().size() > 64 || text.size() > 320)
+    if (event.recipient.local().empty() || text.size() > mail::kLongestAddress)
         report("the recipient is out of bounds", line);
     for (const std::string* words : {&event.sender, &event.reply, &event.host, &event.client})
         if (!is_printable(*words) || words->size() > 600) report("something is not printable", line);
