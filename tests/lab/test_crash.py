@@ -376,6 +376,7 @@ def test_a_watch_that_is_killed_at_any_moment(listed, asked, slapd, exchange, fo
     run(listed, "sync")
     run(listed, "watch", "--once")  # sees the log's beginning
     always = users(*range(PEOPLE))
+    exchange.recipients |= set(always)
     learned, made_up = set(), set()
     kills = 0
     with Reader("lmdb", {("learned", "directory"): {key: "OK" for key in always}}, listed.maps) as reader:
