@@ -73,9 +73,10 @@ Verdict lease_from(Time proof, Reason reason, const Policy& policy, Time now) {
     return {Answer::reject, reason, ends};
 }
 
-// A miss is no reason for ever: what Postfix's own tables know may have changed since.
+// A miss is no reason for ever: what Postfix's own tables know may have changed since. One that is dated far
+// behind the proof is of a clock that was ahead: nobody knows how old it is.
 bool outdated(const Evidence& evidence, Time proof, const Policy& policy) {
-    return evidence.missed_at && proof - *evidence.missed_at > policy.unknown_expire;
+    return evidence.missed_at && std::chrono::abs(proof - *evidence.missed_at) > policy.unknown_expire;
 }
 
 // Rule 3: missed, then proven unknown not long ago.

@@ -115,7 +115,9 @@ Verdict expected(const Evidence& evidence, const Policy& policy, Time now) {
             !evidence.directory_doubtful && evidence.absence->first_began >= *evidence.missed &&
             evidence.absence->first_began >= evidence.listed_at &&
             evidence.absence->last_at - evidence.absence->first_at >= policy.confirmation_interval &&
-            !(evidence.missed_at && *evidence.missed_at + policy.unknown_expire < evidence.absence->last_at))
+            !(evidence.missed_at &&
+              (*evidence.missed_at + policy.unknown_expire < evidence.absence->last_at ||
+               evidence.absence->last_at + policy.unknown_expire < *evidence.missed_at)))
             absence_over = !(absent_until = lease(evidence.absence->last_at));
         if (last == nullptr && absent_until) return {Answer::reject, Reason::proven_absent, absent_until};
         if (last == nullptr && absence_over) return {Answer::unsure, Reason::lease_over, {}};
@@ -123,7 +125,8 @@ Verdict expected(const Evidence& evidence, const Policy& policy, Time now) {
             return {Answer::unsure, evidence.accept_all ? Reason::accept_all : Reason::no_evidence, {}};
         const bool after_miss =
             evidence.missed && last->began >= *evidence.missed &&
-            !(evidence.missed_at && *evidence.missed_at + policy.unknown_expire < last->at);
+            !(evidence.missed_at && (*evidence.missed_at + policy.unknown_expire < last->at ||
+                                     last->at + policy.unknown_expire < *evidence.missed_at));
         if (after_miss && may_reject)
             if (const auto until = lease(last->at); until >= absent_until && until)
                 return {Answer::reject, Reason::proven_unknown, until};
@@ -339,7 +342,9 @@ TEST_CASE("a miss is no reason for ever", "[census][decide]") {
                                                                                   {60min, Answer::reject},
                                                                                   {61min, Answer::unsure},
                                                                                   {72h, Answer::unsure},
-                                                                                  {-5min, Answer::reject}}) {
+                                                                                  {-5min, Answer::reject},
+                                                                                  {-61min, Answer::unsure},
+                                                                                  {-72h, Answer::unsure}}) {
         evidence.missed_at = kNow - age;
         CHECK(decide(evidence, kRules, kNow).answer == answer);
         if (answer == Answer::unsure) CHECK(decide(evidence, kRules, kNow).reason == Reason::not_missed);
