@@ -77,9 +77,9 @@ booted:
 
 # The machine that is booted waits most of the time: beside the lab.
 test: deps deps-system build unit fuzz deb
-	@$(MAKE) --no-print-directory booted > test-system.log 2>&1 & system=$$!; \
+	@log=$$(mktemp); $(MAKE) --no-print-directory booted > $$log 2>&1 & system=$$!; \
 	$(MAKE) --no-print-directory lab; lab=$$?; wait $$system; system=$$?; \
-	cat test-system.log; rm -f test-system.log; exit $$((lab || system))
+	cat $$log; rm -f $$log; exit $$((lab || system))
 
 unit:
 	ctest --preset release -j $(JOBS)
