@@ -16,8 +16,7 @@
 #include <csignal>
 #include <ctime>
 #include <system_error>
-
-#include "base/unique_fd.h"
+#include <utility>
 
 namespace postcensus {
 namespace {
@@ -38,8 +37,8 @@ Result<Pipe> make_pipe() {
 std::string find_program(const std::string& name) {
     if (name.find('/') != std::string::npos) return name;
     const char* path = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): nobody changes the environment
-    std::string folders = path == nullptr ? "" : path;
-    folders += ":/usr/sbin:/sbin:/usr/bin:/bin";
+    std::string folders = path == nullptr ? "/usr/bin:/bin" : path;
+    folders += ":/usr/sbin:/sbin";
     for (std::size_t start = 0; start <= folders.size();) {
         const std::size_t end = std::min(folders.find(':', start), folders.size());
         std::string candidate = folders.substr(start, end - start) + "/" + name;
@@ -97,23 +96,23 @@ Result<pid_t> spawn(const std::vector<std::string>& arguments, int in, int out, 
 
 // Feeds `input` and collects both outputs until all pipes are closed or the limit is over. True if it ended
 // by itself.
-bool exchange(Pipe& in, Pipe& out, Pipe& err, std::string_view input,
-              std::chrono::steady_clock::time_point end, ProcessResult& result) {
-    ::fcntl(in.write.get(), F_SETFL, O_NONBLOCK);
-    if (input.empty()) in.write.reset();
+bool exchange(Program& program, std::string_view input, std::chrono::steady_clock::time_point end,
+              ProcessResult& result) {
+    if (input.empty()) program.in.reset();
     char block[16384];
-    while (out.read || err.read) {
+    while (program.out || program.errors) {
         const auto left =
             std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
         if (left.count() <= 0) return false;
-        std::array<pollfd, 3> fds{
-            {{in.write.get(), POLLOUT, 0}, {out.read.get(), POLLIN, 0}, {err.read.get(), POLLIN, 0}}};
+        std::array<pollfd, 3> fds{{{program.in.get(), POLLOUT, 0},
+                                   {program.out.get(), POLLIN, 0},
+                                   {program.errors.get(), POLLIN, 0}}};
         if (::poll(fds.data(), fds.size(), static_cast<int>(std::min<long long>(left.count(), 60'000))) <= 0)
             continue;
-        if (in.write && fds[0].revents != 0) {
-            const ssize_t count = ::write(in.write.get(), input.data(), input.size());
+        if (program.in && fds[0].revents != 0) {
+            const ssize_t count = ::write(program.in.get(), input.data(), input.size());
             if (count > 0) input.remove_prefix(static_cast<std::size_t>(count));
-            if ((count < 0 && errno != EAGAIN && errno != EINTR) || input.empty()) in.write.reset();
+            if ((count < 0 && errno != EAGAIN && errno != EINTR) || input.empty()) program.in.reset();
         }
         const auto drain = [&block](UniqueFd& fd, short events, std::string& into, std::size_t most) {
             if (!fd || events == 0) return;
@@ -121,8 +120,8 @@ bool exchange(Pipe& in, Pipe& out, Pipe& err, std::string_view input,
             if (count > 0) into.append(block, std::min(static_cast<std::size_t>(count), most - into.size()));
             if (count == 0 || (count < 0 && errno != EINTR)) fd.reset();
         };
-        drain(out.read, fds[1].revents, result.output, std::string::npos);
-        drain(err.read, fds[2].revents, result.errors, kMostErrors);
+        drain(program.out, fds[1].revents, result.output, std::string::npos);
+        drain(program.errors, fds[2].revents, result.errors, kMostErrors);
     }
     return true;
 }
@@ -156,33 +155,55 @@ std::chrono::nanoseconds work_of_this_thread() {
     return std::chrono::seconds(own.tv_sec) + std::chrono::nanoseconds(own.tv_nsec) + work_of_programs;
 }
 
-Result<ProcessResult> run_process(const std::vector<std::string>& arguments, const std::string& input,
-                                  std::chrono::milliseconds limit) {
+Result<Program> Program::start(const std::vector<std::string>& arguments) {
     auto in = make_pipe();
     auto out = make_pipe();
-    auto err = make_pipe();
-    if (!in) return fail(in.error());
-    if (!out) return fail(out.error());
-    if (!err) return fail(err.error());
-    const auto child = spawn(arguments, in->read.get(), out->write.get(), err->write.get());
+    auto errors = make_pipe();
+    for (const auto* pipe : {&in, &out, &errors})
+        if (!*pipe) return fail(pipe->error());
+    const auto child = spawn(arguments, in->read.get(), out->write.get(), errors->write.get());
     if (!child) return fail(child.error());
-    in->read.reset();
-    out->write.reset();
-    err->write.reset();
+    Program program;
+    program.id_ = *child;
+    program.in = std::move(in->write);
+    program.out = std::move(out->read);
+    program.errors = std::move(errors->read);
+    ::fcntl(program.in.get(), F_SETFL, O_NONBLOCK);
+    return program;
+}
 
-    ProcessResult result;
-    const auto end = std::chrono::steady_clock::now() + limit;
-    const bool ended = exchange(*in, *out, *err, input, end, result) && wait_for_end(*child, end);
-    if (!ended) ::kill(*child, SIGKILL);
+Program::Program(Program&& other) noexcept
+    : in(std::move(other.in)),
+      out(std::move(other.out)),
+      errors(std::move(other.errors)),
+      id_(std::exchange(other.id_, -1)) {}
+
+Program::~Program() {
+    if (id_ <= 0) return;
+    ::kill(id_, SIGKILL);
+    wait();
+}
+
+int Program::wait() {
     int status = 0;
     rusage used{};
-    while (::wait4(*child, &status, 0, &used) < 0 && errno == EINTR) {
+    while (::wait4(id_, &status, 0, &used) < 0 && errno == EINTR) {
     }
+    id_ = -1;
     work_of_programs += to_duration(used.ru_utime) + to_duration(used.ru_stime);
-    if (!ended)
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+Result<ProcessResult> run_process(const std::vector<std::string>& arguments, const std::string& input,
+                                  std::chrono::milliseconds limit) {
+    auto program = Program::start(arguments);
+    if (!program) return fail(program.error());
+    ProcessResult result;
+    const auto end = std::chrono::steady_clock::now() + limit;
+    if (!exchange(*program, input, end, result) || !wait_for_end(program->id(), end))
         return fail(ExitCode::unavailable, fmt::format("{} did not end within {} s and was killed",
                                                        arguments[0], limit.count() / 1000));
-    result.status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    result.status = program->wait();
     return result;
 }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Runs another program to its end and returns what it said. Blocks the calling thread.
+// Other programs: one that runs to its end and returns what it said, and one that runs beside. Without a
+// shell.
 #pragma once
+
+#include <sys/types.h>
 
 #include <chrono>
 #include <cstddef>
@@ -8,6 +11,7 @@
 #include <vector>
 
 #include "base/failure.h"
+#include "base/unique_fd.h"
 
 namespace postcensus {
 
@@ -23,9 +27,30 @@ struct ProcessResult {
 // The processor time that this thread has used, with that of the programs that it ran.
 std::chrono::nanoseconds work_of_this_thread();
 
-// `arguments[0]` is looked up in PATH, then in /usr/sbin and /sbin (postmap lives there, and a user's PATH
-// may not). After `limit` the program is killed and a Failure returned. SIGPIPE must be ignored (main() does
-// that): the program may end without reading its input. It gets the three standard descriptors and no other.
+// A program that runs beside, and our ends of its standard descriptors; it gets no others. Killed with this
+// object.
+class Program {
+  public:
+    // `arguments[0]` is looked up in PATH, then in /usr/sbin and /sbin (postmap lives there, and a user's
+    // PATH may not). SIGPIPE must be ignored (main() does that): it may end without reading its input.
+    // Writing to it does not block, reading from it does.
+    static Result<Program> start(const std::vector<std::string>& arguments);
+    Program(Program&& other) noexcept;
+    Program& operator=(Program&&) = delete;
+    ~Program();
+
+    UniqueFd in, out, errors;
+
+    pid_t id() const { return id_; }
+    // Waits for its end: its exit status; 128 + signal if a signal ended it. Once.
+    int wait();
+
+  private:
+    Program() = default;
+    pid_t id_ = -1;
+};
+
+// Blocks the calling thread. After `limit` the program is killed and a Failure returned.
 Result<ProcessResult> run_process(const std::vector<std::string>& arguments, const std::string& input,
                                   std::chrono::milliseconds limit);
 

@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "maillog/unpacker.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
-#include <system_error>
 
 #include "base/printable.h"
 
@@ -51,46 +46,6 @@ constexpr std::array<Packing, 16> kPackings{{
      "ELF (a program)", nullptr, "name the log"},
 }};
 
-struct Ends {
-    UniqueFd read, write;
-};
-
-Result<Ends> make_ends() {
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0)
-        return fail(ExitCode::try_again,
-                    fmt::format("cannot make a pipe: {}", std::generic_category().message(errno)));
-    return Ends{UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
-
-// With its signals as a program expects them. An errno, or 0.
-int spawn_unpacker(const char* program, const Ends& in, const Ends& out, const Ends& errors, pid_t& child) {
-    posix_spawn_file_actions_t actions{};
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, in.read.get(), 0);
-    posix_spawn_file_actions_adddup2(&actions, out.write.get(), 1);
-    posix_spawn_file_actions_adddup2(&actions, errors.write.get(), 2);
-    posix_spawnattr_t attributes{};
-    posix_spawnattr_init(&attributes);
-    sigset_t none;
-    sigset_t all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    std::string name = program;
-    std::string options = "-dc";
-    // One thread: each takes address space, which is bounded.
-    std::string threads = "-T1";
-    char* const more = name == "xz" ? threads.data() : nullptr;
-    char* const arguments[] = {name.data(), options.data(), more, nullptr};
-    const int error = posix_spawnp(&child, program, &actions, &attributes, arguments, environ);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    return error;
-}
-
 }  // namespace
 
 const Packing* packing_of(std::string_view begin) {
@@ -109,36 +64,20 @@ Result<std::unique_ptr<Unpacker>> Unpacker::start(const Packing& packing, const 
 }
 
 Result<void> Unpacker::run() {
-    auto in = make_ends();
-    auto out = make_ends();
-    auto errors = make_ends();
-    for (const auto* ends : {&in, &out, &errors})
-        if (!*ends) return fail(ends->error());
-    const int error = spawn_unpacker(packing_.program, *in, *out, *errors, child_);
-    if (error != 0) {
-        child_ = -1;
-        return fail(
-            ExitCode::unavailable,
-            fmt::format("{} is packed by {}, and the program {} cannot be run: {}; install the package {}, "
-                        "or pipe the unpacked log to `postcensus scan -`",
-                        name_, packing_.name, packing_.program, std::generic_category().message(error),
-                        packing_.remedy));
-    }
+    std::vector<std::string> arguments{packing_.program, "-dc"};
+    // One thread: each takes address space, which is bounded.
+    if (arguments[0] == "xz") arguments.emplace_back("-T1");
+    auto program = Program::start(arguments);
+    if (!program)
+        return fail(program.error().code,
+                    fmt::format("{} is packed by {}: {}; install the package {}, or pipe the unpacked log to "
+                                "`postcensus scan -`",
+                                name_, packing_.name, program.error().message, packing_.remedy));
+    program_.emplace(*std::move(program));
     // Before its first byte of input.
     const rlimit memory{kMostMemory, kMostMemory};
-    ::prlimit(child_, RLIMIT_AS, &memory, nullptr);
-    in_ = std::move(in->write);
-    out_ = std::move(out->read);
-    errors_ = std::move(errors->read);
-    ::fcntl(in_.get(), F_SETFL, O_NONBLOCK);
+    ::prlimit(program_->id(), RLIMIT_AS, &memory, nullptr);
     return {};
-}
-
-Unpacker::~Unpacker() {
-    if (child_ <= 0) return;
-    ::kill(child_, SIGKILL);
-    while (::waitpid(child_, nullptr, 0) < 0 && errno == EINTR) {
-    }
 }
 
 Result<void> Unpacker::feed(const Source& source) {
@@ -148,35 +87,34 @@ Result<void> Unpacker::feed(const Source& source) {
         pending_.resize(count.value_or(0));
         if (!count) return fail(count.error());
         if (*count == 0) {
-            in_.reset();
+            program_->in.reset();
             return {};
         }
     }
-    const ssize_t count = ::write(in_.get(), pending_.data(), pending_.size());
+    const ssize_t count = ::write(program_->in.get(), pending_.data(), pending_.size());
     if (count > 0) pending_.erase(0, static_cast<std::size_t>(count));
-    if (count < 0 && errno != EAGAIN && errno != EINTR) in_.reset();  // it has ended: its status says why
+    if (count < 0 && errno != EAGAIN && errno != EINTR)
+        program_->in.reset();  // it has ended: its status says why
     return {};
 }
 
 void Unpacker::hear() {
     char block[512];
-    const ssize_t count = ::read(errors_.get(), block, sizeof block);
+    const ssize_t count = ::read(program_->errors.get(), block, sizeof block);
     if (count > 0)
         words_.append(block, std::min(static_cast<std::size_t>(count),
                                       kMostWords - std::min(kMostWords, words_.size())));
     else if (count == 0 || errno != EINTR)
-        errors_.reset();
+        program_->errors.reset();
 }
 
 Result<std::size_t> Unpacker::finish() {
-    out_.reset();
-    in_.reset();
-    while (errors_) hear();
-    int status = 0;
-    while (::waitpid(child_, &status, 0) < 0 && errno == EINTR) {
-    }
-    child_ = -1;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 0;
+    program_->out.reset();
+    program_->in.reset();
+    while (program_->errors) hear();
+    const int status = program_->wait();
+    program_.reset();
+    if (status == 0) return 0;
     std::replace(words_.begin(), words_.end(), '\n', ' ');
     return fail(
         ExitCode::unavailable,
@@ -185,17 +123,18 @@ Result<std::size_t> Unpacker::finish() {
 }
 
 Result<std::size_t> Unpacker::read(char* into, std::size_t most, const Source& source) {
-    if (child_ <= 0) return 0;
+    if (!program_) return 0;
     for (;;) {
-        std::array<pollfd, 3> fds{
-            {{in_.get(), POLLOUT, 0}, {out_.get(), POLLIN, 0}, {errors_.get(), POLLIN, 0}}};
+        std::array<pollfd, 3> fds{{{program_->in.get(), POLLOUT, 0},
+                                   {program_->out.get(), POLLIN, 0},
+                                   {program_->errors.get(), POLLIN, 0}}};
         if (::poll(fds.data(), fds.size(), -1) < 0) continue;
-        if (errors_ && fds[2].revents != 0) hear();
+        if (program_->errors && fds[2].revents != 0) hear();
         if (fds[1].revents != 0) {
-            const ssize_t count = ::read(out_.get(), into, most);
+            const ssize_t count = ::read(program_->out.get(), into, most);
             if (count > 0) return static_cast<std::size_t>(count);
             if (count == 0 || errno != EINTR) return finish();
-        } else if (in_ && fds[0].revents != 0) {
+        } else if (program_->in && fds[0].revents != 0) {
             if (auto fed = feed(source); !fed) return fail(fed.error());
         }
     }

@@ -4,8 +4,6 @@
 // thread at a time.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -15,7 +13,7 @@
 #include <vector>
 
 #include "base/failure.h"
-#include "base/unique_fd.h"
+#include "base/process.h"
 
 namespace postcensus::maillog {
 
@@ -33,7 +31,7 @@ class Unpacker {
   public:
     // `name`: of the log. A Failure names what to install, or to type.
     static Result<std::unique_ptr<Unpacker>> start(const Packing& packing, const std::string& name);
-    ~Unpacker();
+    ~Unpacker() = default;
     Unpacker(const Unpacker&) = delete;
     Unpacker& operator=(const Unpacker&) = delete;
 
@@ -53,8 +51,7 @@ class Unpacker {
 
     const Packing& packing_;
     std::string name_;
-    pid_t child_ = -1;
-    UniqueFd in_, out_, errors_;
+    std::optional<Program> program_;
     std::string pending_;  // packed, and not written yet
     std::string words_;    // what the program complained of
 };
