@@ -137,8 +137,8 @@ Findings check_recipient_maps(const Snapshot& snapshot, const OurTables& ours) {
 Findings check_parameters(const Snapshot& snapshot) {
     Findings findings;
     const std::string code = snapshot.value("unknown_relay_recipient_reject_code");
-    if (code == "450")
-        findings.push_back(Finding::ok(kMainCfArea, "unknown_relay_recipient_reject_code", "450"));
+    if (code.size() == 3 && code.starts_with('4'))
+        findings.push_back(Finding::ok(kMainCfArea, "unknown_relay_recipient_reject_code", code));
     else
         findings.push_back(Finding::fail(
             kMainCfArea, "unknown_relay_recipient_reject_code",
