@@ -26,6 +26,8 @@ census::Verdict decide_one(const config::Configuration& configuration, SQLite::D
     const config::Route* route = configuration.route_of(pending.address.domain());
     pending.evidence.relayed = route != nullptr;
     pending.evidence.operator_accepts = route != nullptr && route->accepts(pending.address);
+    // What a server says to everybody says nothing where nobody is called out any more.
+    pending.evidence.accept_all = pending.evidence.accept_all && route != nullptr && route->asks();
     if (route != nullptr && route->policy.directory_complete && pending.evidence.absence)
         pending.evidence.directory_doubtful =
             store::directories_doubtful(db, std::string(pending.address.domain()));

@@ -52,6 +52,23 @@ TEST_CASE("evidence becomes answers", "[tasks][decide]") {
     CHECK(town.state.pending("r@c.example").reason == Reason::lease_over);
 }
 
+TEST_CASE("that a server accepts everybody ends with its callouts", "[tasks][decide]") {
+    Town town;
+    town.configuration.routes[0].callout.ask_postfix = true;
+    town.state.write([](Writer& writer) {
+        replace_domains(writer, {{"c.example", "", {}}});
+        set_accept_all(writer, "c.example", true);
+    });
+    town.state.miss("u@c.example");
+    town.decide();
+    CHECK(town.state.pending("u@c.example").reason == Reason::accept_all);
+    town.configuration.routes[0].callout = {};
+    REQUIRE_FALSE(town.configuration.routes[0].asks());
+    town.state.write([](Writer& writer) { mark_domain(writer, "c.example"); });
+    town.decide();
+    CHECK(town.state.pending("u@c.example").reason == Reason::no_evidence);
+}
+
 TEST_CASE("a listing alone is answered as the decider would", "[tasks][decide]") {
     Town town;
     town.configuration.routes[1].accept_domains = {"d.example"};
