@@ -107,7 +107,8 @@ CREATE TABLE directory (
     full_at    INTEGER,                       -- when that ended
     full_good  INTEGER NOT NULL DEFAULT 0,    -- whether the last full reading that was tried was applied
     swept_at   INTEGER,                       -- when the last sweep (or full reading) ended
-    away_since INTEGER                        -- since when the server that we follow does not answer
+    away_since INTEGER,                       -- since when the server that we follow does not answer
+    shown      TEXT NOT NULL DEFAULT ''       -- flavour = ldap: the attributes that objects showed
 ) STRICT;
 
 -- How far the changes of each server were followed. `server` is one stream of changes (AD: invocationId).

@@ -14,7 +14,8 @@ constexpr std::size_t kAddressesPerSearch = 20;
 
 }  // namespace
 
-Result<void> Reader::look_up(const std::vector<mail::Address>& addresses, const TakeObject& take) {
+Result<ReadSummary> Reader::look_up(const std::vector<mail::Address>& addresses, const TakeObject& take) {
+    ReadSummary summary;
     for (std::size_t start = 0; start < addresses.size(); start += kAddressesPerSearch) {
         std::string any = "(|";
         for (std::size_t i = start; i < std::min(addresses.size(), start + kAddressesPerSearch); ++i)
@@ -33,9 +34,11 @@ Result<void> Reader::look_up(const std::vector<mail::Address>& addresses, const 
         matching.filter =
             settings_.flavour == Flavour::ad ? any + ")" : fmt::format("(&{}{}))", settings_.filter, any);
         auto read = read_objects(matching, take, {});
-        if (!read) return fail(read.error());
+        if (!read) return read;
+        summary.objects += read->objects;
+        summary.shown.merge(read->shown);
     }
-    return {};
+    return summary;
 }
 
 }  // namespace postcensus::directory

@@ -184,6 +184,8 @@ Result<ReadSummary> Reader::read_objects(const Search& search, const TakeObject&
             if (settings_.flavour == Flavour::ldap) {
                 const std::string_view modified = entry.value("modifyTimestamp");
                 if (modified > newest_) newest_ = modified;
+                for (const std::string& attribute : settings_.attributes)
+                    if (!entry.value(attribute).empty()) summary.shown.insert(attribute);
             }
             if (decoded->rests.empty()) return take(decoded->object);
             incomplete.push_back(*std::move(decoded));
@@ -309,6 +311,17 @@ Result<bool> Reader::shows_tombstones() {
         });
     if (!found) return fail(found.error());
     return *found && shown;
+}
+
+Result<std::string> Reader::hidden_attribute(const std::set<std::string>& attributes) {
+    for (const std::string& attribute : attributes) {
+        auto shown = session_.has_any({.base = settings_.base,
+                                       .filter = fmt::format("(&{}({}=*))", settings_.filter, attribute),
+                                       .attributes = {key_attribute(settings_.flavour)}});
+        if (!shown) return fail(shown.error());
+        if (!*shown) return attribute;
+    }
+    return std::string{};
 }
 
 Result<void> Reader::find(const std::vector<std::string>& guids, const TakeFate& take) {

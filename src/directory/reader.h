@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,8 @@ namespace postcensus::directory {
 struct ReadSummary {
     std::size_t objects = 0;
     std::size_t pages = 0;
-    std::string position;  // to read the next changes from
+    std::string position;         // to read the next changes from
+    std::set<std::string> shown;  // flavour = ldap: which of Settings::attributes had values
 };
 
 // What becomes of an object that a reading did not meet.
@@ -85,11 +87,14 @@ class Reader {
     // proves nothing: a lost permission looks the same.
     Result<void> find(const std::vector<std::string>& guids, const TakeFate& take);
 
+    // flavour = ldap: the first of these attributes that no object shows any more; empty if there is none.
+    Result<std::string> hidden_attribute(const std::set<std::string>& attributes);
+
     // For a test: asks for a page or two, and changes nothing.
     Result<View> view();
 
     // The objects that list one of these addresses now, or show it in `mail` and hide what they list.
-    Result<void> look_up(const std::vector<mail::Address>& addresses, const TakeObject& take);
+    Result<ReadSummary> look_up(const std::vector<mail::Address>& addresses, const TakeObject& take);
 
   private:
     Reader(const Settings& settings, Session session) : settings_(settings), session_(std::move(session)) {}

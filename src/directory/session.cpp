@@ -132,8 +132,8 @@ struct Session::Page {
     std::string cookie;  // empty: this was the last
 };
 
-// `cookie`: of the page before; null for a search that is not paged.
-Result<int> Session::send(const Search& search, int scope, const std::string* cookie) {
+// `cookie`: of the page before; null for a search that is not paged. `most` entries; 0: all.
+Result<int> Session::send(const Search& search, int scope, const std::string* cookie, int most) {
     LDAPControl* raw = nullptr;
     if (cookie != nullptr) {
         berval position{};
@@ -154,9 +154,8 @@ Result<int> Session::send(const Search& search, int scope, const std::string* co
     for (const std::string& name : search.attributes) names.push_back(const_cast<char*>(name.c_str()));
     names.push_back(nullptr);
     int message_id = 0;
-    const int result =
-        ldap_search_ext(handle_.get(), search.base.c_str(), scope, search.filter.c_str(), names.data(), 0,
-                        controls.data(), nullptr, nullptr, LDAP_NO_LIMIT, &message_id);
+    const int result = ldap_search_ext(handle_.get(), search.base.c_str(), scope, search.filter.c_str(),
+                                       names.data(), 0, controls.data(), nullptr, nullptr, most, &message_id);
     if (result != LDAP_SUCCESS) return fail(describe(handle_.get(), uri_, "could not be searched", result));
     return message_id;
 }
@@ -333,6 +332,16 @@ Result<bool> Session::read(const Search& search, const Take& take) {
     });
     if (!taken) return fail(taken.error());
     return found;
+}
+
+Result<bool> Session::has_any(const Search& search) {
+    auto message_id = send(search, LDAP_SCOPE_SUBTREE, nullptr, 1);
+    if (!message_id) return fail(message_id.error());
+    auto page = receive(*message_id, 1);
+    if (!page) return fail(page.error());
+    if (page->result != LDAP_SUCCESS && page->result != LDAP_SIZELIMIT_EXCEEDED)
+        return fail(describe(handle_.get(), uri_, "could not be searched", page->result, page->diagnostic));
+    return !page->entries.empty();
 }
 
 std::string escape_filter(std::string_view value) {

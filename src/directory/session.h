@@ -83,6 +83,9 @@ class Session {
     // none that this account may see.
     Result<bool> read(const Search& search, const Take& take);
 
+    // Whether there is any entry that matches: the server looks for one alone.
+    Result<bool> has_any(const Search& search);
+
     const std::string& uri() const { return uri_; }
 
   private:
@@ -94,7 +97,7 @@ class Session {
     using Handle = std::unique_ptr<ldap, Unbind>;
     class Progress;
     Session(Handle handle, std::string uri, const Settings& settings);
-    Result<int> send(const Search& search, int scope, const std::string* cookie);
+    Result<int> send(const Search& search, int scope, const std::string* cookie, int most = 0);
     Result<Page> receive(int message_id, std::size_t most);
     Result<void> keep(ldapmsg* message, std::size_t most, Page& page);
     void read_result(ldapmsg* message, Page& page);

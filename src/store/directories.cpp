@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "store/directories.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <sstream>
+
 #include "store/columns.h"
 
 namespace postcensus::store {
@@ -93,12 +100,14 @@ std::vector<std::string> addresses_of(SQLite::Database& db, const std::string& d
 
 DirectoryFacts load_directory(SQLite::Database& db, const std::string& directory) {
     DirectoryFacts facts;
-    SQLite::Statement row(db, "SELECT full_at, swept_at, away_since FROM directory WHERE name = ?");
+    SQLite::Statement row(db, "SELECT full_at, swept_at, away_since, shown FROM directory WHERE name = ?");
     row.bind(1, directory);
     if (row.executeStep()) {
         facts.full_at = time_of(row.getColumn("full_at"));
         facts.swept_at = time_of(row.getColumn("swept_at"));
         facts.away_since = time_of(row.getColumn("away_since"));
+        std::istringstream words(row.getColumn("shown").getString());
+        facts.shown = {std::istream_iterator<std::string>(words), {}};
     }
     SQLite::Statement positions(db,
                                 "SELECT server, uri, position, at FROM position JOIN directory ON "
@@ -160,6 +169,17 @@ void drop_directory(Writer& writer, const std::string& directory) {
 void note_swept(Writer& writer, const std::string& directory, Time at) {
     SQLite::Statement note(writer.db, "UPDATE directory SET swept_at = ? WHERE id = ?");
     note.bind(1, to_unix_ms(at));
+    note.bind(2, directory_id(writer, directory));
+    note.exec();
+}
+
+void note_shown(Writer& writer, const std::string& directory, bool full, const std::set<std::string>& shown) {
+    std::set<std::string> all = load_directory(writer.db, directory).shown;
+    if (!full && std::includes(all.begin(), all.end(), shown.begin(), shown.end())) return;
+    if (full) all.clear();
+    all.insert(shown.begin(), shown.end());
+    SQLite::Statement note(writer.db, "UPDATE directory SET shown = ? WHERE id = ?");
+    note.bind(1, fmt::format("{}", fmt::join(all, " ")));
     note.bind(2, directory_id(writer, directory));
     note.exec();
 }

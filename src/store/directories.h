@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -66,6 +67,7 @@ struct DirectoryFacts {
     std::optional<Time> full_at;      // the last good full reading
     std::optional<Time> swept_at;
     std::optional<Time> away_since;
+    std::set<std::string> shown;  // note_shown()
 };
 
 DirectoryFacts load_directory(SQLite::Database& db, const std::string& directory);
@@ -82,6 +84,9 @@ void drop_directory(Writer& writer, const std::string& directory);
 
 // A sweep or full reading has looked for what is gone.
 void note_swept(Writer& writer, const std::string& directory, Time at);
+
+// Attributes that objects showed, of those that may hold addresses. All of them, of a full reading.
+void note_shown(Writer& writer, const std::string& directory, bool full, const std::set<std::string>& shown);
 
 // Objects that are gone, and that no reading of the last days can bring any more.
 void prune_objects(Writer& writer);

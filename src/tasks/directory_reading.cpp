@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "tasks/directory_reading.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -68,11 +69,13 @@ Result<void> DirectoryReading::sweep() {
 Result<void> DirectoryReading::look_up(const std::vector<mail::Address>& addresses,
                                        const std::function<void(const census::DirectoryObject&)>& note) {
     reading_.kind = store::ReadingKind::lookup;
-    return reader_.look_up(addresses, [&](const auto& object) {
+    auto summary = reader_.look_up(addresses, [&](const auto& object) {
         ++reading_.objects;
         note(object);
         return compare_.meet(object);
     });
+    if (!summary) return fail(summary.error());
+    return check_attributes(*summary);
 }
 
 Result<void> DirectoryReading::find_missing() {
@@ -102,6 +105,7 @@ Result<store::Applied> DirectoryReading::apply(const config::Configuration* conf
         const store::Applied sum = out.finish();
         if (reading_.kind == store::ReadingKind::full || reading_.kind == store::ReadingKind::sweep)
             store::note_swept(writer, settings_.name, reading_.ended);
+        store::note_shown(writer, settings_.name, reading_.kind == store::ReadingKind::full, shown_);
         store::note_mistyped(writer, settings_.name, reading_.kind == store::ReadingKind::full,
                              compare_.looked_at_again(), compare_.mistyped());
         move_position(writer);
@@ -124,7 +128,26 @@ Result<void> DirectoryReading::take(Result<directory::ReadSummary> summary) {
     if (!summary) return fail(summary.error());
     reading_.objects = static_cast<std::int64_t>(summary->objects);
     position_ = summary->position;
-    return {};
+    return summary->objects == 0 ? Result<void>{} : check_attributes(*summary);
+}
+
+Result<void> DirectoryReading::check_attributes(const directory::ReadSummary& summary) {
+    // Where there is one alone, an object that does not show it is unseen.
+    if (settings_.flavour != directory::Flavour::ldap || settings_.attributes.size() < 2) return {};
+    shown_ = summary.shown;
+    auto facts = state_.read([&](SQLite::Database& db) { return store::load_directory(db, settings_.name); });
+    if (!facts) return fail(facts.error());
+    std::set<std::string> missing;
+    for (const std::string& attribute : settings_.attributes)
+        if (facts->shown.contains(attribute) && !shown_.contains(attribute)) missing.insert(attribute);
+    auto hidden = reader_.hidden_attribute(missing);
+    if (!hidden) return fail(hidden.error());
+    if (hidden->empty()) return {};
+    return fail(
+        ExitCode::finding,
+        fmt::format("no object shows {} any more: has the account lost the right to read it? If nobody "
+                    "has one left, take it out of attributes",
+                    *hidden));
 }
 
 void DirectoryReading::warn_of_invalid() const {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,9 @@ class DirectoryReading {
 
   private:
     Result<void> take(Result<directory::ReadSummary> summary);
+    // An attribute that nobody shows any more is one that we may not read any more: whoever has it left would
+    // look as if it had lost addresses.
+    Result<void> check_attributes(const directory::ReadSummary& summary);
     Result<void> replay(store::ReadingWriter& out);
     void warn_of_invalid() const;
 
@@ -59,6 +63,7 @@ class DirectoryReading {
     store::Reading reading_;
     std::string from_;      // the position where it starts
     std::string position_;  // where the next one starts
+    std::set<std::string> shown_;
 };
 
 }  // namespace postcensus::tasks

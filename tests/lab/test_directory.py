@@ -14,6 +14,7 @@ from gateway import STRANGER
 from process import wait_for
 from recipient_kinds import add_recipient_kinds
 from samba_ad import SERVICES, STAFF
+from slapd import PEOPLE
 
 NONE = {"domains": "corp.example", "callout": "none"}
 
@@ -400,3 +401,34 @@ def test_openldap_in_full_and_by_timestamp(postcensus, gateway, slapd):
     slapd.delete(dn)  # leaves nothing behind: not found proves nothing
     done = postcensus.run("sync", "--full")
     assert done.returncode == 1 and "karl@corp.example" in accepted(postcensus)
+
+
+def test_an_attribute_that_is_hidden_has_lost_no_addresses(postcensus, gateway, slapd):
+    """OpenLDAP with two attributes; the right to the second is lost. Read as changes, in full, and looked up."""
+    slapd.load([("anna", ["anna@corp.example", "a.smith@corp.example"]), ("ben", ["ben@corp.example"])])
+    slapd.start()
+    section = {**slapd.section(postcensus.secret("corp.password", slapd.password)), "poll-interval": "0"}
+    postcensus.configure({**gateway.sections(), "directory.corp": section,
+                          "route.corp": {**NONE, "directory-complete": "yes", "confirmation-interval": "1s"}})
+    sync(postcensus)
+    listed = accepted(postcensus)
+    assert "a.smith@corp.example" in listed
+    postcensus.watch()
+    assert answer(gateway, "nobody@corp.example") == "450 4.1.1"
+    wait_for(lambda: answer(gateway, "nobody@corp.example") == "550 5.1.1", "nobody refused", 10)
+    # Listed since the last reading, by the attribute that is hidden then.
+    slapd.ldif(f"dn: cn=anna,{PEOPLE}\nchangetype: modify\nadd: mailLocalAddress\nmailLocalAddress: new@corp.example\n")
+    slapd.hide("mailLocalAddress")
+    for how in ((), ("--full",)):
+        done = postcensus.run("sync", *how)
+        assert done.returncode == 1 and "no object shows mailLocalAddress any more" in done.stderr, done.stdout + done.stderr
+        assert accepted(postcensus) == listed
+    assert answer(gateway, "new@corp.example") == "450 4.1.1"
+    postcensus.wait_for(lambda: "no object shows mailLocalAddress any more" in postcensus.log.read_text(), "the look-up's doubt", 10)
+    assert "new@corp.example" not in str(postcensus.table("unknown"))
+    assert answer(gateway, "new@corp.example") == "450 4.1.1"
+    assert postcensus.stop() == 0
+    # Nobody has one left, and the operator says so.
+    postcensus.configure({**gateway.sections(), "directory.corp": {**section, "attributes": "mail"}, "route.corp": NONE})
+    postcensus.run("sync", "--full")
+    assert "a.smith@corp.example" not in accepted(postcensus)
