@@ -8,7 +8,7 @@
 namespace postcensus::store {
 
 std::vector<Leaver> find_leavers(SQLite::Database& db, Milliseconds interval,
-                                 const std::function<bool(const std::string&)>& is_asked) {
+                                 const std::function<std::optional<bool>(const std::string&)>& is_asked) {
     SQLite::Statement unseen(
         db,
         "SELECT object.id, guid, dn, name, unseen_seq, full_seq FROM object INDEXED BY object_unseen CROSS "
@@ -22,11 +22,13 @@ std::vector<Leaver> find_leavers(SQLite::Database& db, Milliseconds interval,
                              "object.id = other.object_id WHERE other.address_id = listing.address_id AND "
                              "unseen_seq IS NULL) AS known FROM "
                              "listing CROSS JOIN address ON address.id = address_id WHERE object_id = ?");
+    // What was said before it was last known to exist says nothing.
     SQLite::Statement refused(
         db,
-        "SELECT coalesce(min(class = 'unknown' AND began_seq < :full), 0), coalesce(max(at) - min(at), 0) "
-        "FROM callout "
-        "WHERE address_id = :id AND class IN ('deliverable', 'unknown', 'policy') AND began_seq >= :since");
+        "SELECT coalesce(min(began_seq < :full), 0), coalesce(max(at) - min(at), 0) FROM callout "
+        "WHERE address_id = :id AND class = 'unknown' AND began_seq >= :since AND began_seq > coalesce("
+        "(SELECT max(began_seq) FROM callout WHERE address_id = :id AND class IN ('deliverable', 'policy')), "
+        "-1)");
     std::vector<Leaver> leavers;
     while (unseen.executeStep()) {
         const SQLite::Column guid = unseen.getColumn("guid");
@@ -41,9 +43,12 @@ std::vector<Leaver> find_leavers(SQLite::Database& db, Milliseconds interval,
         bool any = false;
         while (left && listed.executeStep()) {
             one.addresses.push_back(listed.getColumn("address_id").getInt64());
-            if (listed.getColumn("known").getInt() != 0 || !is_asked(listed.getColumn("domain").getString()))
-                continue;
+            if (listed.getColumn("known").getInt() != 0) continue;
+            const auto asked = is_asked(listed.getColumn("domain").getString());
+            if (!asked) continue;
             any = true;
+            left = *asked;
+            if (!left) continue;
             refused.reset();
             refused.bind(":id", one.addresses.back());
             refused.bind(":since", unseen.getColumn("unseen_seq").getInt64());

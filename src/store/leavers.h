@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,9 +22,11 @@ struct Leaver {
 // Unseen objects (not those that are there and hide their addresses) each of whose addresses the mail server
 // has refused since, twice and nothing else, at least `interval` apart; and that a full reading which began
 // after that did not find either.
-// `is_asked`: whether the server of a domain can be asked; addresses of other domains say nothing.
-std::vector<Leaver> find_leavers(SQLite::Database& db, Milliseconds interval,
-                                 const std::function<bool(const std::string&)>& is_asked);
+// `is_asked`: whether the server of a domain can be asked. No: an object with an address there waits for the
+// operator. Nothing: no route names the domain, and its addresses say nothing.
+std::vector<Leaver> find_leavers(
+    SQLite::Database& db, Milliseconds interval,
+    const std::function<std::optional<bool>(const std::string& domain)>& is_asked);
 
 // In the history of its addresses. Its listings are ended by ReadingWriter::end().
 void note_left(Writer& writer, const Leaver& leaver, Time now);

@@ -10,7 +10,8 @@ using census::CalloutClass;
 
 namespace {
 
-bool asked(const std::string& domain) {
+std::optional<bool> asked(const std::string& domain) {
+    if (domain == "nobody-asks.example") return std::nullopt;
     return domain == "c.example";
 }
 
@@ -80,6 +81,17 @@ TEST_CASE("who is not seen, and refused twice, has left at the next full reading
               "SELECT count(*) FROM event WHERE cause LIKE 'cn=1 has left the directory corp%'") == 3);
 }
 
+TEST_CASE("who was accepted once since has left when it is refused again, twice", "[store][leavers]") {
+    Town town;
+    for (const char* one : {"a@c.example", "b@c.example"}) {
+        town.refuse(one, kNoon, CalloutClass::deliverable);
+        town.refuse(one, kNoon + 1h);
+        town.refuse(one, kNoon + 2h);
+    }
+    town.read_in_full();
+    CHECK(town.leavers() == 1);
+}
+
 TEST_CASE("whoever may still be there has not left", "[store][leavers]") {
     Town town;
     const auto twice = [&](const char* one, Milliseconds apart, CalloutClass last = CalloutClass::unknown) {
@@ -96,6 +108,14 @@ TEST_CASE("whoever may still be there has not left", "[store][leavers]") {
         twice("a@c.example", 20min);
         town.state.write(
             [](Writer& writer) { writer.db.exec("UPDATE object SET doubts = '' WHERE dn = 'cn=1'"); });
+    }
+    SECTION("listed where nobody can be asked: the operator is") {
+        twice("a@c.example", 20min);
+        town.state.write([](Writer& writer) {
+            const AddressId id = AddressBook(writer).ensure(address("a@directory-alone.example"));
+            writer.db.exec("INSERT INTO listing (address_id, object_id, closed) SELECT " +
+                           std::to_string(id) + ", id, 0 FROM object WHERE dn = 'cn=1'");
+        });
     }
     SECTION("closed to strangers") {
         twice("a@c.example", 20min, CalloutClass::policy);
