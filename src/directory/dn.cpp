@@ -8,6 +8,7 @@
 #include <unistr.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <memory>
 #include <optional>
@@ -99,13 +100,17 @@ std::optional<std::vector<Name>> take_apart(std::string_view text) {
     return names;
 }
 
-// "2.5.4.11" is another spelling of "OU".
-bool is_number(std::string_view type) {
-    return !type.empty() && type.front() >= '0' && type.front() <= '9';
+// The short names of RFC 4514, section 3. "2.5.4.11" and "organizationalUnitName" are other spellings of
+// "OU".
+bool is_short_name(std::string_view type) {
+    static constexpr std::array<std::string_view, 9> kNames{"cn", "ou", "dc",     "o",  "c",
+                                                            "l",  "st", "street", "uid"};
+    return std::find(kNames.begin(), kNames.end(), type) != kNames.end();
 }
 
 Place compare(const Part& a, const Part& b) {
-    if (a.type != b.type) return is_number(a.type) != is_number(b.type) ? Place::unknown : Place::elsewhere;
+    if (a.type != b.type)
+        return is_short_name(a.type) && is_short_name(b.type) ? Place::elsewhere : Place::unknown;
     if (a.raw == b.raw || (a.value && a.value == b.value)) return Place::below;
     const bool plain = a.value && b.value && is_ascii(*a.value) && is_ascii(*b.value);
     return plain ? Place::elsewhere : Place::unknown;

@@ -21,6 +21,8 @@ TEST_CASE("where an object lies, as Active Directory compares names", "[director
         {"DC=corp,DC=example", "OU=Staff,DC=corp,DC=example", Place::elsewhere},
         {"CN=a,OU=XStaff,DC=corp", "OU=Staff,DC=corp", Place::elsewhere},
         {"CN=a,CN=Staff,DC=corp", "OU=Staff,DC=corp", Place::elsewhere},
+        {"CN=a,organizationalUnitName=Staff,DC=corp", "OU=Staff,DC=corp", Place::unknown},
+        {"CN=a,x-place=Staff,DC=corp", "OU=Staff,DC=corp", Place::unknown},
         // Case beyond ASCII, and escapes.
         {"CN=a,OU=M\xC3\x9CNCHEN,DC=corp", "OU=M\xC3\xBCnchen,DC=corp", Place::below},
         {"CN=a,OU=M\\C3\\9CNCHEN,DC=corp", "ou=M\xC3\xBCnchen,dc=CORP", Place::below},
