@@ -146,14 +146,17 @@ Result<void> Reader::refresh() {
 
 std::string Reader::why_full(const std::string& position) const {
     if (position.empty()) return "the first reading at this server";
-    if (position != make_position(settings_, mark_of(position)))
-        return "base, filter or attributes are others than in the last reading";
+    if (!is_same_query(position)) return "base, filter or attributes are others than in the last reading";
     if (settings_.flavour == Flavour::ldap) return {};
     const auto usn = to_number(mark_of(position));
     if (!usn) return "the position cannot be read";
     if (*usn > usn_)
         return fmt::format("its USN went back from {} to {}: was it restored from a snapshot?", *usn, usn_);
     return {};
+}
+
+bool Reader::is_same_query(const std::string& position) const {
+    return position == make_position(settings_, mark_of(position));
 }
 
 std::string Reader::describe(const std::string& position) const {
@@ -317,7 +320,7 @@ Result<std::string> Reader::hidden_attribute(const std::set<std::string>& attrib
     for (const std::string& attribute : attributes) {
         auto shown = session_.has_any({.base = settings_.base,
                                        .filter = fmt::format("(&{}({}=*))", settings_.filter, attribute),
-                                       .attributes = {key_attribute(settings_.flavour)}});
+                                       .attributes = {attribute}});
         if (!shown) return fail(shown.error());
         if (!*shown) return attribute;
     }

@@ -67,6 +67,8 @@ class Reader {
 
     // Why the changes cannot be read from this position; empty if they can.
     std::string why_full(const std::string& position) const;
+    // Whether it was read with the same base, filter and attributes.
+    bool is_same_query(const std::string& position) const;
     // "USN 123456".
     std::string describe(const std::string& position) const;
 

@@ -341,7 +341,13 @@ Result<bool> Session::has_any(const Search& search) {
     if (!page) return fail(page.error());
     if (page->result != LDAP_SUCCESS && page->result != LDAP_SIZELIMIT_EXCEEDED)
         return fail(describe(handle_.get(), uri_, "could not be searched", page->result, page->diagnostic));
-    return !page->entries.empty();
+    bool shown = false;
+    auto taken = take_entries(*page, [&](const Entry& entry) {
+        shown = !entry.value(search.attributes.front()).empty();
+        return Result<void>{};
+    });
+    if (!taken) return fail(taken.error());
+    return shown;
 }
 
 std::string escape_filter(std::string_view value) {

@@ -83,7 +83,8 @@ class Session {
     // none that this account may see.
     Result<bool> read(const Search& search, const Take& take);
 
-    // Whether there is any entry that matches: the server looks for one alone.
+    // Whether there is any entry that matches and shows the first of the wanted attributes: the server looks
+    // for one alone.
     Result<bool> has_any(const Search& search);
 
     const std::string& uri() const { return uri_; }

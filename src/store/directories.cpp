@@ -159,7 +159,7 @@ void forget_positions(Writer& writer) {
 void drop_directory(Writer& writer, const std::string& directory) {
     for (const char* sql :
          {"DELETE FROM position WHERE directory_id = ?", "DELETE FROM mistyped WHERE directory_id = ?",
-          "UPDATE directory SET full_good = 1, full_at = NULL, away_since = NULL WHERE id = ?"}) {
+          "UPDATE directory SET full_good = 1, full_at = NULL, away_since = NULL, shown = '' WHERE id = ?"}) {
         SQLite::Statement statement(writer.db, sql);
         statement.bind(1, directory_id(writer, directory));
         statement.exec();

@@ -134,13 +134,13 @@ Result<void> DirectoryReading::take(Result<directory::ReadSummary> summary) {
 Result<void> DirectoryReading::check_attributes(const directory::ReadSummary& summary) {
     // Where there is one alone, an object that does not show it is unseen.
     if (settings_.flavour != directory::Flavour::ldap || settings_.attributes.size() < 2) return {};
-    shown_ = summary.shown;
     auto facts = state_.read([&](SQLite::Database& db) { return store::load_directory(db, settings_.name); });
     if (!facts) return fail(facts.error());
-    std::set<std::string> missing;
+    // Those that this reading met, too: the right may be lost in its middle.
+    shown_ = summary.shown;
     for (const std::string& attribute : settings_.attributes)
-        if (facts->shown.contains(attribute) && !shown_.contains(attribute)) missing.insert(attribute);
-    auto hidden = reader_.hidden_attribute(missing);
+        if (facts->shown.contains(attribute)) shown_.insert(attribute);
+    auto hidden = reader_.hidden_attribute(shown_);
     if (!hidden) return fail(hidden.error());
     if (hidden->empty()) return {};
     return fail(

@@ -212,14 +212,21 @@ Result<Poll> read_changes(store::Database& state, const directory::Settings& set
 namespace {
 
 // What one object says about the addresses that were asked for.
-void note_looked_up(const census::DirectoryObject& object, const census::Listing& listing,
+void note_looked_up(const directory::Settings& settings, const census::DirectoryObject& object,
                     const std::vector<mail::Address>& asked, LookedUp& out) {
+    const census::Listing listing = census::judge(object, policy_for(settings));
+    const auto was_asked = [&](const mail::Address& address) {
+        return std::find(asked.begin(), asked.end(), address) != asked.end();
+    };
     const auto note = [&](const mail::Address& address, std::vector<mail::Address>& where) {
-        if (std::find(asked.begin(), asked.end(), address) != asked.end() &&
-            std::find(where.begin(), where.end(), address) == where.end())
+        if (was_asked(address) && std::find(where.begin(), where.end(), address) == where.end())
             where.push_back(address);
     };
     for (const mail::Address& listed : listing.addresses) note(listed, out.found);
+    // It was found by a value that it does not show: whichever that was.
+    if (settings.flavour == directory::Flavour::ldap &&
+        std::none_of(listing.addresses.begin(), listing.addresses.end(), was_asked))
+        for (const mail::Address& address : asked) note(address, out.doubtful);
     if (!listing.doubts) return;
     for (const std::string& value : object.mail)
         if (const auto address = mail::Address::from_internal(value)) note(*address, out.doubtful);
@@ -229,15 +236,21 @@ void note_looked_up(const census::DirectoryObject& object, const census::Listing
 
 Result<LookedUp> look_up(store::Database& state, const directory::Settings& settings,
                          directory::Reader& reader, const std::vector<mail::Address>& addresses) {
+    auto facts = load_facts(state, settings.name);
+    if (!facts) return fail(facts.error());
+    // What another configuration reads is more than an object shows to this one, or less.
+    if (!facts->positions.empty() && !reader.is_same_query(facts->positions.front().text))
+        return fail(ExitCode::finding,
+                    "base, filter or attributes are others than in the last reading: run `postcensus "
+                    "sync`, or reload `watch`");
     // A look without a place in the order of readings: mostly nothing is found.
     LookedUp looked;
     const directory::Reader::Progress quiet;
     const auto read = [&](store::Seq began, DirectoryReading& reading) -> Result<void> {
         looked = {};
         reading.start(began, {});
-        auto done = reading.look_up(addresses, [&](const auto& object) {
-            note_looked_up(object, census::judge(object, policy_for(settings)), addresses, looked);
-        });
+        auto done = reading.look_up(
+            addresses, [&](const auto& object) { note_looked_up(settings, object, addresses, looked); });
         return done ? reading.compared().finish() : done;
     };
     DirectoryReading look(state, settings, reader, quiet);
@@ -262,7 +275,7 @@ Result<void> end_leavers(const config::Configuration& configuration, store::Data
     auto leavers = state.read([&](SQLite::Database& db) {
         return store::find_leavers(db, interval, [&](const std::string& domain) {
             const config::Route* route = configuration.route_of(domain);
-            return route != nullptr && route->asks();
+            return route == nullptr ? std::nullopt : std::optional(route->asks());
         });
     });
     if (!leavers) return fail(leavers.error());

@@ -92,10 +92,10 @@ class Slapd(Server):
         self.ldif(_entry(name, list(addresses)), "-a")
         return f"cn={name},{PEOPLE}"
 
-    def hide(self, attribute: str) -> None:
-        """From everybody but the administrator. Starts it again."""
+    def hide(self, attribute: str, right: str = "none") -> None:
+        """From everybody but the administrator, who keep that right. Starts it again."""
         self.stop()
-        self._conf.write_text(self._conf.read_text().replace("access to *", f"access to attrs={attribute} by * none\naccess to *", 1))
+        self._conf.write_text(self._conf.read_text().replace("access to *", f"access to attrs={attribute} by * {right}\naccess to *", 1))
         self.start()
 
     def delete(self, dn: str) -> None:

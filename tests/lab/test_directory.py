@@ -403,8 +403,9 @@ def test_openldap_in_full_and_by_timestamp(postcensus, gateway, slapd):
     assert done.returncode == 1 and "karl@corp.example" in accepted(postcensus)
 
 
-def test_an_attribute_that_is_hidden_has_lost_no_addresses(postcensus, gateway, slapd):
-    """OpenLDAP with two attributes; the right to the second is lost. Read as changes, in full, and looked up."""
+@pytest.mark.parametrize("right", ["none", "search"])
+def test_an_attribute_that_is_hidden_has_lost_no_addresses(postcensus, gateway, slapd, right):
+    """OpenLDAP with two attributes; the right to read the second is lost. Read as changes, in full, and looked up."""
     slapd.load([("anna", ["anna@corp.example", "a.smith@corp.example"]), ("ben", ["ben@corp.example"])])
     slapd.start()
     section = {**slapd.section(postcensus.secret("corp.password", slapd.password)), "poll-interval": "0"}
@@ -418,7 +419,7 @@ def test_an_attribute_that_is_hidden_has_lost_no_addresses(postcensus, gateway, 
     wait_for(lambda: answer(gateway, "nobody@corp.example") == "550 5.1.1", "nobody refused", 10)
     # Listed since the last reading, by the attribute that is hidden then.
     slapd.ldif(f"dn: cn=anna,{PEOPLE}\nchangetype: modify\nadd: mailLocalAddress\nmailLocalAddress: new@corp.example\n")
-    slapd.hide("mailLocalAddress")
+    slapd.hide("mailLocalAddress", right)
     for how in ((), ("--full",)):
         done = postcensus.run("sync", *how)
         assert done.returncode == 1 and "no object shows mailLocalAddress any more" in done.stderr, done.stdout + done.stderr

@@ -218,6 +218,13 @@ TEST_CASE("a lookup that meets hidden addresses knows nothing", "[tasks][hidden]
     const auto seq = *village.state.database().current_seq();
     village.look_up("b@c.example");
     CHECK(*village.state.database().current_seq() == seq);  // it is known
+    // Another configuration than that of the last reading would see less of each object, or more.
+    village.settings.use_mail = true;
+    auto reader = open_for_questions(village.state.database(), village.settings, nullptr);
+    REQUIRE(reader);
+    CHECK_FALSE(
+        tasks::look_up(village.state.database(), village.settings, *reader, {store::address("a@c.example")}));
+    village.settings.use_mail = false;
     // mail beside addresses that show is no doubt.
     village.ad.put("b", {"SMTP:b@c.example"}).attributes.push_back({"mail", {"old@c.example"}});
     CHECK(village.look_up("old@c.example").doubtful.empty());
