@@ -114,7 +114,9 @@ Verdict decide_unheld(const Evidence& evidence, const Policy& policy, Time now) 
     if ((listed && !in_conflict) || proven || adopted) {
         if (proven && last->klass == CalloutClass::policy)
             return {Answer::closed, Reason::closed_callout, {}};
-        if (listed && evidence.closed_listings == evidence.listings)
+        // Of who is not seen any more a callout since then says more than the listing did.
+        const bool reopened = proven && all_unseen(evidence) && last->began >= evidence.unseen_at;
+        if (listed && !reopened && evidence.closed_listings == evidence.listings)
             return {Answer::closed, Reason::closed_listing, {}};
         if (proven && (!listed || all_unseen(evidence))) return {Answer::accept, Reason::proven, {}};
         if (adopted && !listed) return {Answer::accept, Reason::adopted, {}};

@@ -6,6 +6,7 @@
 
 #include "census/report.h"
 #include "store/directories.h"
+#include "store/undecided.h"
 
 namespace postcensus::store {
 namespace {
@@ -195,6 +196,7 @@ void prune(Writer& writer, Time now) {
     // Of lookups and of changes, which are many, only the last weeks.
     drop("DELETE FROM reading WHERE ended < ? AND kind IN ('lookup', 'changes')", other);
     prune_objects(writer);
+    mark_doubtful(writer);
     // An address of which nothing is left.
     drop(
         "DELETE FROM address WHERE ?1 = ?1 AND accepted_seq IS NULL AND answer = 'unsure' AND configured = 0 "

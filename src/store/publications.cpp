@@ -11,9 +11,6 @@
 namespace postcensus::store {
 namespace {
 
-constexpr const char* kAdoptedCause = "adopted";
-constexpr auto kAdoptionPause = std::chrono::hours{1};  // the directories are read before
-
 std::vector<Row> rows_of(SQLite::Statement& statement) {
     std::vector<Row> rows;
     while (statement.executeStep()) {
@@ -120,7 +117,12 @@ std::vector<ClosedRow> closed_rows(SQLite::Database& db) {
         "coalesce((SELECT max(position.at) FROM position WHERE position.directory_id = directory.id), 0)) "
         "FROM directory) "
         "SELECT address, CASE reason WHEN 'closed-callout' THEN (SELECT max(callout.at) FROM callout WHERE "
-        "address_id = address.id AND class = 'policy') ELSE coalesce((SELECT min(good.at) FROM listing JOIN "
+        "address_id = address.id AND class = 'policy') ELSE coalesce((SELECT min(iif(unseen_seq IS NULL, "
+        "good.at, "
+        // An object that is not seen any more was confirmed by the last reading before that.
+        "coalesce((SELECT max(ended) FROM reading WHERE reading.directory_id = object.directory_id AND good "
+        "= 1 "
+        "AND seq < unseen_seq), 0))) FROM listing JOIN "
         "object ON object.id = object_id JOIN good USING (directory_id) WHERE address_id = address.id), "
         "(SELECT max(good.at) FROM good)) END AS confirmed FROM address WHERE answer = 'closed'");
     std::vector<ClosedRow> closed;
@@ -223,7 +225,6 @@ std::int64_t adopt(Writer& writer, const std::vector<mail::Address>& addresses, 
         answers.settle(*pending, {census::Answer::accept, census::Reason::adopted, {}},
                        "stood in the published table");
         book.mark_undecided(id, AddressBook::Rank::other);
-        ask(writer, id, kAdoptedCause, now, now + kAdoptionPause);
         ++adopted;
     }
     return adopted;

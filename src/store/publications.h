@@ -71,9 +71,12 @@ struct BaseAge {
 };
 BaseAge base_age(SQLite::Database& db, Seq base_seq);
 
+// The cause of the question about what was adopted, and how long it waits: the directories are read before.
+inline constexpr const char* kAdoptedCause = "adopted";
+inline constexpr auto kAdoptionPause = std::chrono::hours{1};
+
 // Addresses of tables that this state does not know of (it was lost, or restored from a backup) become
-// accepted evidence of unknown age: they are asked about, unless a directory lists them by then. Returns how
-// many were new to the state.
+// accepted evidence of unknown age; whoever decides asks about them. Returns how many were new to the state.
 std::int64_t adopt(Writer& writer, const std::vector<mail::Address>& addresses, Time now);
 
 // The rejections of a state that is not the tables' own were proved elsewhere: they end, and the next miss

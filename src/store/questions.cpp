@@ -296,6 +296,12 @@ bool is_news(SQLite::Database& db, AddressId id, Seq began) {
     return changed.executeStep() && changed.getColumn(0).getInt64() <= began;
 }
 
+int times_asked(SQLite::Database& db, AddressId id) {
+    SQLite::Statement asked(db, "SELECT attempts FROM question WHERE address_id = ?");
+    asked.bind(1, id);
+    return asked.executeStep() ? asked.getColumn(0).getInt() : 0;
+}
+
 void end_question(Writer& writer, AddressId id) {
     SQLite::Statement end(writer.db, "DELETE FROM question WHERE address_id = ?");
     end.bind(1, id);

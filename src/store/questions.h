@@ -82,6 +82,8 @@ void put_back(Writer& writer, const Question& question, Time now, Milliseconds p
 // All of a domain that wait because they were not answered are due.
 void bring_forward(Writer& writer, const std::string& domain, Time now);
 void end_question(Writer& writer, AddressId id);
+// How often the question about an address was asked, and not answered.
+int times_asked(SQLite::Database& db, AddressId id);
 
 // Whether it still is the address that was asked about: what was dropped meanwhile gets no answer.
 bool is_same(SQLite::Database& db, const Question& question);

@@ -166,6 +166,15 @@ int mark_expired(Writer& writer, Time now, Time latest) {
     return mark.exec();
 }
 
+void mark_doubtful(Writer& writer) {
+    writer.db.exec(
+        "INSERT INTO undecided (address_id, rank) SELECT address_id, 1 FROM object JOIN listing ON object_id "
+        "= "
+        "object.id WHERE unseen_seq IS NOT NULL UNION SELECT id, 1 FROM address WHERE adopted_seq IS NOT "
+        "NULL "
+        "ON CONFLICT (address_id) DO NOTHING");
+}
+
 std::optional<Time> next_expiry(SQLite::Database& db) {
     const SQLite::Column until = db.execAndGet("SELECT min(until) FROM address WHERE until IS NOT NULL");
     if (until.isNull()) return std::nullopt;

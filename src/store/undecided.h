@@ -54,6 +54,9 @@ void end_changes(Writer& writer, const std::vector<ChangedDomain>& domains);
 bool any_expired(SQLite::Database& db, Time now, Time latest);
 // They become undecided. Returns how many.
 int mark_expired(Writer& writer, Time now, Time latest);
+// Those that are accepted although no reading finds them any more, or because a table of a lost state had
+// them. Now and then: a question about one of them may have been lost, with its queue or its server.
+void mark_doubtful(Writer& writer);
 std::optional<Time> next_expiry(SQLite::Database& db);
 
 }  // namespace postcensus::store

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "census/gate.h"
@@ -12,6 +13,7 @@
 #include "store/causes.h"
 #include "store/domains.h"
 #include "store/holds.h"
+#include "store/publications.h"
 #include "store/questions.h"
 
 namespace postcensus::tasks {
@@ -20,6 +22,7 @@ namespace {
 constexpr std::size_t kPiece = 500;
 constexpr Milliseconds kClosedRefresh = std::chrono::hours{12};
 constexpr std::size_t kShown = 5;  // of the held ones in the log
+constexpr int kAskedInVain = 24;   // times, for a day: one pause is an hour at most
 
 census::Verdict decide_one(const config::Configuration& configuration, SQLite::Database& db,
                            store::Pending& pending, Time now) {
@@ -27,7 +30,8 @@ census::Verdict decide_one(const config::Configuration& configuration, SQLite::D
     pending.evidence.relayed = route != nullptr;
     pending.evidence.operator_accepts = route != nullptr && route->accepts(pending.address);
     // What a server says to everybody says nothing where nobody is called out any more.
-    pending.evidence.accept_all = pending.evidence.accept_all && route != nullptr && route->asks();
+    pending.evidence.accept_all = pending.evidence.accept_all &&
+                                  ((route != nullptr && route->asks()) || !pending.evidence.callouts.empty());
     if (route != nullptr && route->policy.directory_complete && pending.evidence.absence)
         pending.evidence.directory_doubtful =
             store::directories_doubtful(db, std::string(pending.address.domain()));
@@ -39,17 +43,21 @@ bool is_removal(const store::Pending& pending, const census::Verdict& verdict) {
 }
 
 bool asked_since_unseen(const census::Evidence& evidence) {
-    return !evidence.callouts.empty() && evidence.callouts.back().began >= evidence.unseen_at;
+    return !evidence.callouts.empty() &&
+           evidence.callouts.back().began >= std::max(evidence.unseen_at, evidence.listed_at);
 }
 
 // Refused since it was not seen any more, and only once: a second time says that it has left
 // (store/leavers.h).
 bool wants_confirmation(const census::Evidence& evidence, const config::Route& route) {
     if (!census::all_unseen(evidence) || !asked_since_unseen(evidence)) return false;
-    const auto since =
-        std::find_if(evidence.callouts.begin(), evidence.callouts.end(),
-                     [&](const census::CalloutFact& fact) { return fact.began >= evidence.unseen_at; });
-    return evidence.callouts.back().at - since->at < route.policy.confirmation_interval;
+    const auto known =
+        std::find_if(evidence.callouts.rbegin(), evidence.callouts.rend(), [&](const auto& fact) {
+            return fact.klass != census::CalloutClass::unknown || fact.began < evidence.unseen_at;
+        });
+    const auto first = known.base();  // of the refusals behind the last word to the contrary
+    return first != evidence.callouts.end() &&
+           evidence.callouts.back().at - first->at < route.policy.confirmation_interval;
 }
 
 void log_stopped(const std::vector<census::DomainLosses>& stopped) {
@@ -96,10 +104,13 @@ void Decision::queue_follow_up(store::Writer& writer, store::AnswerWriter& answe
     const config::Route* route = configuration_.route_of(pending.address.domain());
     if (route == nullptr) return;
     if (census::all_unseen(pending.evidence) && census::exists(verdict.answer) && !pending.hold) {
-        if (!route->asks())
+        const bool wanted =
+            verdict.reason != census::Reason::configured && !asked_since_unseen(pending.evidence);
+        // Nobody can be asked, or nobody has an answer.
+        if (!route->asks() || (wanted && (pending.evidence.accept_all ||
+                                          store::times_asked(writer.db, pending.id) >= kAskedInVain)))
             answers.hold_unseen(pending, hold_number(writer));
-        else if (verdict.reason != census::Reason::configured && !asked_since_unseen(pending.evidence))
-            store::ask(writer, pending.id, "unseen", now, now);
+        if (route->asks() && wanted) store::ask(writer, pending.id, "unseen", now, now);
         ++sum.doubted;
     }
     if (!route->asks()) return;
@@ -107,6 +118,8 @@ void Decision::queue_follow_up(store::Writer& writer, store::AnswerWriter& answe
     if (is_removal(pending, verdict) && verdict.reason == census::Reason::no_evidence) {
         store::ask(writer, pending.id, "listing-ended", now, now);
         ++sum.doubted;
+    } else if (verdict.reason == census::Reason::adopted) {
+        store::ask(writer, pending.id, store::kAdoptedCause, now, now + store::kAdoptionPause);
     } else if (verdict.reason == census::Reason::proven && !callouts.empty()) {
         store::ask(writer, pending.id, "refresh", now, callouts.back().at + route->deliverable_refresh);
     } else if (verdict.reason == census::Reason::closed_callout) {

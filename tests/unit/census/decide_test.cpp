@@ -102,7 +102,8 @@ Verdict expected(const Evidence& evidence, const Policy& policy, Time now) {
         if (evidence.operator_accepts) return {Answer::accept, Reason::configured, {}};
         if (by_callout || (evidence.listings > 0 && !in_conflict)) {
             if (by_callout && last->klass == kPolicy) return {Answer::closed, Reason::closed_callout, {}};
-            if (evidence.listings > 0 && evidence.closed_listings == evidence.listings)
+            if (evidence.listings > 0 && evidence.closed_listings == evidence.listings &&
+                !(unseen && by_callout && last->began >= evidence.unseen_at))
                 return {Answer::closed, Reason::closed_listing, {}};
             if (evidence.listings == 0 || (unseen && by_callout)) return {Answer::accept, Reason::proven, {}};
             return {Answer::accept, unseen ? Reason::unseen : Reason::listed, {}};

@@ -205,6 +205,19 @@ TEST_CASE("a closed recipient is confirmed by what closed it", "[store][publicat
         move_position(writer, "corp", {"dc1", "ldaps://dc1", "7", kNoon + 6h}, "");
     });
     CHECK(confirmed("l@c.example") == kNoon + 6h);
+    // Who is not seen any more was confirmed before that.
+    state.write([](Writer& writer) {
+        const Reading reading{.directory = "corp",
+                              .kind = ReadingKind::sweep,
+                              .began = kNoon + 7h,
+                              .ended = kNoon + 7h,
+                              .began_seq = writer.seq};
+        ReadingWriter out(writer, reading);
+        out.mark_unseen("1");
+        out.finish();
+    });
+    state.apply("corp", {}, kNoon + 8h);
+    CHECK(confirmed("l@c.example") == kNoon + 5h);
 }
 
 TEST_CASE("addresses of a lost state are adopted", "[store][publications]") {

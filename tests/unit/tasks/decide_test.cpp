@@ -319,6 +319,76 @@ TEST_CASE("what an operator approved is in none of the gate's counts", "[tasks][
     CHECK(town.accepted() == 2);
 }
 
+TEST_CASE("what is accepted on doubt alone is asked about again and again", "[tasks][decide]") {
+    Town town;
+    town.configuration.routes[0].callout.targets = {{"ex1.c.example", 2525}};
+    town.list({"gone@c.example"});
+    town.state.write([](Writer& writer) { adopt(writer, {address("old@c.example")}, kNoon); });
+    town.decide();
+    CHECK(town.state.question("old@c.example") == "adopted 0 3600");
+    // Not seen any more, and the callout about it is older than another listing's end.
+    town.state.write([](Writer& writer) {
+        const Reading reading{.directory = "corp", .kind = ReadingKind::sweep, .began_seq = writer.seq};
+        ReadingWriter out(writer, reading);
+        out.mark_unseen("gone@c.example");
+        out.finish();
+    });
+    town.state.callout("gone@c.example", census::CalloutClass::deliverable, kNoon);
+    town.state.apply("branch", {{listing("contact", {"gone@c.example"})}, {}});
+    town.state.apply("branch", {{}, {"contact"}});
+    town.decide();
+    REQUIRE(town.state.pending("gone@c.example").reason == Reason::unseen);
+    CHECK(town.state.question("gone@c.example") == "unseen 0 0");
+
+    // The queue was lost; housekeeping brings both back.
+    town.state.write([](Writer& writer) {
+        writer.db.exec("DELETE FROM question");
+        prune(writer, kNoon);
+    });
+    town.decide();
+    CHECK(town.state.question("old@c.example") == "adopted 0 3600");
+    CHECK(town.state.question("gone@c.example") == "unseen 0 0");
+    CHECK(town.holds() == 0);
+
+    // Nobody has an answer: an operator may have one.
+    SECTION("for a day") {
+        town.state.write([](Writer& writer) {
+            writer.db.exec("UPDATE question SET attempts = 30");
+            mark_doubtful(writer);
+        });
+    }
+    SECTION("for its server accepts everybody") {
+        town.state.write([](Writer& writer) {
+            replace_domains(writer, {{"c.example", "", {}}});
+            set_accept_all(writer, "c.example", true);
+            mark_doubtful(writer);
+        });
+    }
+    town.decide();
+    CHECK(town.holds() == 1);
+    town.approve();
+    town.decide();
+    CHECK(town.answer("gone@c.example") == "unsure");
+}
+
+TEST_CASE("what a server accepted for everybody brings no rejection back when it is not asked any more",
+          "[tasks][decide]") {
+    Town town;
+    town.configuration.routes[0].callout.ask_postfix = true;
+    town.state.write([](Writer& writer) { replace_domains(writer, {{"c.example", "", {}}}); });
+    town.state.miss("x@c.example");
+    town.state.callout("x@c.example", census::CalloutClass::unknown, kNoon);
+    town.decide();
+    REQUIRE(town.answer("x@c.example") == "reject");
+    town.state.write([](Writer& writer) { set_accept_all(writer, "c.example", true); });
+    town.decide();
+    CHECK(town.answer("x@c.example") == "unsure");
+    town.configuration.routes[0].callout = {};
+    town.state.write([](Writer& writer) { mark_domain(writer, "c.example"); });
+    town.decide();
+    CHECK(town.answer("x@c.example") == "unsure");
+}
+
 TEST_CASE("answers queue what has to be asked", "[tasks][decide]") {
     Town town;
     town.configuration.routes[0].callout.targets = {{"ex1.c.example", 2525}};
