@@ -8,6 +8,8 @@
 #include "cmd/command.h"
 #include "cmd/progress.h"
 #include "store/holds.h"
+#include "tasks/decide.h"
+#include "tasks/decider.h"
 #include "tasks/metrics.h"
 #include "tasks/read_directory.h"
 #include "tasks/relay_domains.h"
@@ -64,6 +66,8 @@ Result<ExitCode> read_and_publish(config::Configuration& configuration,
     if (auto learned = learn_domains(configuration, *state, dry_run); !learned) return fail(learned.error());
     auto began = state->current_seq();
     if (!began) return fail(began.error());
+    if (!dry_run)
+        if (auto noted = tasks::note_domains(configuration, *state); !noted) return fail(noted.error());
     std::optional<Failure> first;
     std::vector<std::string> done;
     for (const directory::Settings& settings : directories) {
@@ -73,7 +77,8 @@ Result<ExitCode> read_and_publish(config::Configuration& configuration,
                                       summary.pages,
                                       static_cast<double>(summary.objects) / progress.seconds()));
         };
-        auto read = tasks::read_directory(*state, settings, mode, draw, &configuration);
+        auto read =
+            tasks::read_directory(*state, settings, mode, draw, tasks::answer_listed(configuration, now()));
         if (!read) {
             if (directories.size() > 1) std::cerr << "postcensus: " << read.error().message << "\n";
             if (!first) first = read.error();

@@ -184,7 +184,7 @@ void Arrivals::store_listings() {
 Arrivals::Answer& Arrivals::answer(bool closed) {
     Answer& kept = answers_[closed ? 1 : 0];
     if (kept.known) return kept;
-    const auto verdict = answer_ ? answer_(domain_, closed) : std::nullopt;
+    const auto verdict = answer_ ? answer_(writer_.db, domain_, closed) : std::nullopt;
     const census::Verdict stored = verdict.value_or(census::Verdict{});
     kept = {true,
             verdict.has_value(),

@@ -18,7 +18,8 @@ namespace postcensus::store {
 // The answer for an address of which nothing is known but that a directory lists it; nothing where the
 // decider has to say. Those that get one are undecided no more, and have no event of their own: the reading
 // is it.
-using ListedAnswer = std::function<std::optional<census::Verdict>(const std::string& domain, bool closed)>;
+using ListedAnswer =
+    std::function<std::optional<census::Verdict>(SQLite::Database&, const std::string& domain, bool closed)>;
 
 class Arrivals {
   public:

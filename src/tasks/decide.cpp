@@ -68,10 +68,8 @@ void log_stopped(const std::vector<census::DomainLosses>& stopped) {
             losses.domain, losses.losing, losses.published);
 }
 
-}  // namespace
-
-std::optional<census::Verdict> answer_listed(const config::Configuration& configuration, SQLite::Database& db,
-                                             const std::string& domain, bool closed, Time now) {
+std::optional<census::Verdict> answer_one(const config::Configuration& configuration, SQLite::Database& db,
+                                          const std::string& domain, bool closed, Time now) {
     const config::Route* route = configuration.route_of(domain);
     const auto facts = store::load_domain(db, domain);
     // The state's domains are those of the decider.
@@ -89,6 +87,14 @@ std::optional<census::Verdict> answer_listed(const config::Configuration& config
         census::decide(evidence, route == nullptr ? census::Policy{} : route->policy, now);
     if (verdict.until) return std::nullopt;
     return verdict;
+}
+
+}  // namespace
+
+store::ListedAnswer answer_listed(const config::Configuration& configuration, Time now) {
+    return [&configuration, now](SQLite::Database& db, const std::string& domain, bool closed) {
+        return answer_one(configuration, db, domain, closed, now);
+    };
 }
 
 std::int64_t Decision::hold_number(store::Writer& writer) {

@@ -12,6 +12,7 @@
 #include "census/decide.h"
 #include "config/configuration.h"
 #include "store/addresses.h"
+#include "store/arrivals.h"
 #include "store/database.h"
 #include "store/undecided.h"
 
@@ -79,9 +80,8 @@ class Decision {
 Result<Decided> decide_all(store::Database& state, const config::Configuration& configuration, Time now);
 
 // What an address is answered of which nothing is known but that a directory lists it, whoever decides:
-// nothing if the decider has another policy for this domain than this configuration. Inside
-// Database::write().
-std::optional<census::Verdict> answer_listed(const config::Configuration& configuration, SQLite::Database& db,
-                                             const std::string& domain, bool closed, Time now);
+// nothing if the decider has another policy for this domain than this configuration. It must outlive the
+// answer.
+store::ListedAnswer answer_listed(const config::Configuration& configuration, Time now);
 
 }  // namespace postcensus::tasks

@@ -7,7 +7,6 @@
 #include <algorithm>
 
 #include "store/mistyped.h"
-#include "tasks/decide.h"
 
 namespace postcensus::tasks {
 namespace {
@@ -88,18 +87,13 @@ tl::unexpected<Failure> DirectoryReading::empty() const {
                 "wrong?");
 }
 
-Result<store::Applied> DirectoryReading::apply(const config::Configuration* configuration) {
+Result<store::Applied> DirectoryReading::apply(const store::ListedAnswer& answer) {
     if (auto finished = compare_.finish(); !finished) return fail(finished.error());
     warn_of_invalid();
     reading_.ended = now();
     const auto begun = std::chrono::steady_clock::now();
     auto applied = state_.write([&](store::Writer& writer) {
-        store::ListedAnswer answer;
-        if (configuration != nullptr)
-            answer = [&](const std::string& domain, bool closed) {
-                return answer_listed(*configuration, writer.db, domain, closed, reading_.ended);
-            };
-        store::ReadingWriter out(writer, reading_, std::move(answer));
+        store::ReadingWriter out(writer, reading_, answer);
         auto replayed = replay(out);
         if (!replayed) throw store::Abort{replayed.error()};
         const store::Applied sum = out.finish();

@@ -39,8 +39,8 @@ class DirectoryReading {
     tl::unexpected<Failure> empty() const;
     bool is_empty() const { return compare_.with_addresses() == 0; }
 
-    // What the first reading of a directory brings is answered by `configuration`.
-    Result<store::Applied> apply(const config::Configuration* configuration = nullptr);
+    // `answer`: for what the first reading of a directory brings.
+    Result<store::Applied> apply(const store::ListedAnswer& answer = {});
     void move_position(store::Writer& writer);
 
     store::Reading& reading() { return reading_; }

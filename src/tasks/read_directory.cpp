@@ -11,8 +11,6 @@
 #include "store/leavers.h"
 #include "store/publications.h"
 #include "store/readings.h"
-#include "tasks/decide.h"
-#include "tasks/decider.h"
 #include "tasks/directory_login.h"
 #include "tasks/directory_reading.h"
 
@@ -93,7 +91,7 @@ std::vector<std::string> domains_without_callouts(const config::Configuration& c
 
 Result<DirectoryRead> read_with(store::Database& state, const directory::Settings& settings, ReadMode mode,
                                 directory::Reader& reader, DirectoryReading& reading,
-                                const config::Configuration* configuration) {
+                                const store::ListedAnswer& answer) {
     const bool dry_run = mode == ReadMode::dry_run;
     auto facts = load_facts(state, settings.name);
     if (!facts) return fail(facts.error());
@@ -134,10 +132,7 @@ Result<DirectoryRead> read_with(store::Database& state, const directory::Setting
                         read.added.size(), read.removed.size(), unseen_words(read.unseen, read.hidden));
         return read;
     }
-    const bool first = configuration != nullptr && !facts->full_at;
-    if (first)
-        if (auto noted = note_domains(*configuration, state); !noted) return fail(noted.error());
-    auto applied = reading.apply(first ? configuration : nullptr);
+    auto applied = reading.apply(answer);
     if (!applied) return fail(applied.error());
     read.unseen = applied->unseen;
     read.hidden = applied->hidden;
@@ -151,7 +146,7 @@ Result<DirectoryRead> read_with(store::Database& state, const directory::Setting
 
 Result<DirectoryRead> read_directory(store::Database& state, const directory::Settings& settings,
                                      ReadMode mode, const directory::Reader::Progress& progress,
-                                     const config::Configuration* configuration) {
+                                     const store::ListedAnswer& answer) {
     const auto failed = [&](Failure failure, store::Reading reading) {
         reading.directory = settings.name;
         if (mode != ReadMode::dry_run) note_failure(state, reading, failure.message);
@@ -164,7 +159,7 @@ Result<DirectoryRead> read_directory(store::Database& state, const directory::Se
         open_directory(state, settings, mode == ReadMode::automatic ? Other::later : Other::at_once, nullptr);
     if (!reader) return failed(reader.error(), {.kind = store::ReadingKind::changes, .began = now()});
     DirectoryReading reading(state, settings, *reader, progress);
-    auto read = read_with(state, settings, mode, *reader, reading, configuration);
+    auto read = read_with(state, settings, mode, *reader, reading, answer);
     if (!read) return failed(read.error(), reading.reading());
     return read;
 }

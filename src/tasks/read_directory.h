@@ -10,6 +10,7 @@
 
 #include "config/configuration.h"
 #include "directory/reader.h"
+#include "store/arrivals.h"
 #include "store/database.h"
 
 namespace postcensus::tasks {
@@ -29,11 +30,11 @@ struct DirectoryRead {
 };
 
 // A reading that fails, or one in full that is good but empty, leaves the state as it was, with a note of it.
-// What the first reading of a directory brings is answered as it is stored, by `configuration`; without one
-// the decider looks at each address.
+// What the first reading of a directory brings is answered by `answer` as it is stored; without one the
+// decider looks at each address.
 Result<DirectoryRead> read_directory(store::Database& state, const directory::Settings& settings,
                                      ReadMode mode, const directory::Reader::Progress& progress,
-                                     const config::Configuration* configuration = nullptr);
+                                     const store::ListedAnswer& answer = {});
 
 // The changes alone, over a connection that is kept.
 struct Poll {

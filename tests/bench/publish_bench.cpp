@@ -94,9 +94,7 @@ class Census {
                                          .began = now(),
                                          .ended = now(),
                                          .began_seq = began};
-            store::ReadingWriter out(writer, reading, [&](const std::string& domain, bool closed) {
-                return tasks::answer_listed(configuration_, writer.db, domain, closed, now());
-            });
+            store::ReadingWriter out(writer, reading, tasks::answer_listed(configuration_, now()));
             for (std::uint64_t i = 0; i < size; ++i, ++number_) {
                 census::Listing listing;
                 listing.guid = std::to_string(number_);

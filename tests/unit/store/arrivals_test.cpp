@@ -54,7 +54,7 @@ Applied read_first(TestState& state, ReadingKind kind, const Difference& differe
     });
 }
 
-std::optional<census::Verdict> listed_answer(const std::string& domain, bool closed) {
+std::optional<census::Verdict> listed_answer(SQLite::Database&, const std::string& domain, bool closed) {
     if (domain == "d.example") return std::nullopt;
     if (domain == "e.example") return census::Verdict{Answer::unsure, Reason::not_relayed, {}};
     if (closed) return census::Verdict{Answer::closed, Reason::closed_listing, {}};
@@ -151,10 +151,11 @@ TEST_CASE("more than can be sorted at once", "[store][arrivals]") {
             listing(std::to_string(i), {name(i), name((i + kObjects / 2) % kObjects)}));
     }
     TestState state;
-    const Applied applied = read_first(state, ReadingKind::full, difference,
-                                       [](const std::string&, bool) -> std::optional<census::Verdict> {
-                                           return census::Verdict{Answer::accept, Reason::listed, {}};
-                                       });
+    const Applied applied =
+        read_first(state, ReadingKind::full, difference,
+                   [](SQLite::Database&, const std::string&, bool) -> std::optional<census::Verdict> {
+                       return census::Verdict{Answer::accept, Reason::listed, {}};
+                   });
     CHECK(applied.added == kObjects);
     CHECK(applied.listed == kObjects);
     CHECK(state.count("SELECT count(*) FROM address") == kObjects);

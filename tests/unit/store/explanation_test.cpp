@@ -25,8 +25,9 @@ class Explained : public TestState {
         const Reading reading{
             .directory = "corp", .server = "ldaps://dc1", .began = kNoon, .ended = kNoon, .began_seq = began};
         write([&](Writer& writer) {
-            ReadingWriter out(writer, reading,
-                              [](const std::string&, bool) { return std::optional(kListed); });
+            ReadingWriter out(writer, reading, [](SQLite::Database&, const std::string&, bool) {
+                return std::optional(kListed);
+            });
             out.put(listing("o1", {text}));
             out.finish();
         });

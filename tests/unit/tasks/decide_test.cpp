@@ -79,7 +79,7 @@ TEST_CASE("a listing alone is answered as the decider would", "[tasks][decide]")
     };
     const auto answered = [&](const std::string& domain, bool closed) {
         return town.state.write([&](Writer& writer) {
-            return tasks::answer_listed(town.configuration, writer.db, domain, closed, kNoon);
+            return tasks::answer_listed(town.configuration, kNoon)(writer.db, domain, closed);
         });
     };
     domains(town.configuration.routes[0].policy_text("c.example"));
