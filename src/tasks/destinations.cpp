@@ -45,13 +45,14 @@ Destinations::Destinations(boost::asio::any_io_executor executor, const config::
     : executor_(std::move(executor)), configuration_(configuration), on_known_(std::move(on_known)) {}
 
 std::optional<Destinations::Targets> Destinations::of(const config::Route& route,
-                                                      const mail::Address& address) {
+                                                      const mail::Address& address, Asked asked) {
     if (!route.callout.ask_postfix) return route.callout.targets;
     const auto now = Clock::now();
     const auto found = known_.find(address);
     if (found != known_.end() && found->second.until > now)
         return found->second.failed ? std::nullopt : std::optional(found->second.targets);
-    if (wanted_.size() < kMostLookedUp && std::find(wanted_.begin(), wanted_.end(), address) == wanted_.end())
+    if ((asked == Asked::control || wanted_.size() < kMostLookedUp) &&
+        std::find(wanted_.begin(), wanted_.end(), address) == wanted_.end())
         wanted_.push_back(address);
     if (!asking_) {
         asking_ = true;

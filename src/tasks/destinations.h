@@ -32,8 +32,11 @@ class Destinations {
     Destinations(boost::asio::any_io_executor executor, const config::Configuration& configuration,
                  std::function<void()> on_known);
 
-    // None while it is not known: it is being asked then. Empty: Postfix names nobody.
-    std::optional<Targets> of(const config::Route& route, const mail::Address& address);
+    // None while it is not known: it is being asked then. Empty: Postfix names nobody. Controls do not wait
+    // behind recipients: these wait for them.
+    enum class Asked { recipient, control };
+    std::optional<Targets> of(const config::Route& route, const mail::Address& address,
+                              Asked asked = Asked::recipient);
 
     bool asking() const { return asking_; }
 

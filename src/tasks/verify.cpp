@@ -13,7 +13,6 @@
 #include "store/callouts.h"
 #include "store/domains.h"
 #include "store/history.h"
-#include "tasks/controls.h"
 #include "tasks/retry_pause.h"
 #include "tasks/turns.h"
 
@@ -157,8 +156,11 @@ void Asker::start_group(const config::Route& route, const std::string& domain, c
         next = std::min<Clock::time_point>(next, now + kOwnTime);
         return;
     }
-    const auto known_good = controls(route, domain, group);
-    if (!known_good) return;
+    const auto known_good = controls(route, domain, group, now);
+    if (!known_good) {
+        next = std::min<Clock::time_point>(next, now + kHostUnknown);
+        return;
+    }
     const callout::Questions begin{.target = *opening.target,
                                    .helo = route.callout.helo.empty() ? helo_ : route.callout.helo,
                                    .mail_from = route.callout.mail_from,
@@ -261,19 +263,21 @@ Asker::Questions Asker::take(Call& call, const callout::SessionResult& result, i
 }
 
 std::optional<std::vector<mail::Address>> Asker::controls(const config::Route& route,
-                                                          const std::string& domain, const Group& group) {
-    auto drawn = state_.read([&](SQLite::Database& db) { return draw_controls(db, route, domain); });
-    if (!drawn) return std::nullopt;
-    std::vector<mail::Address> picked;
-    for (const mail::Address& address : *drawn) {
-        // Nobody vouches for himself, nor for another server.
-        const bool asked =
-            std::any_of(group.questions.begin(), group.questions.end(),
-                        [&](const store::Question& question) { return question.address == address; });
-        const auto targets = destinations_.of(route, address);
-        if (!targets) return std::nullopt;
-        if (!asked && *targets == group.targets) picked.push_back(address);
-    }
+                                                          const std::string& domain, const Group& group,
+                                                          Clock::time_point now) {
+    // Nobody vouches for himself.
+    const auto is_asked = [&](const mail::Address& address) {
+        return std::any_of(group.questions.begin(), group.questions.end(),
+                           [&](const store::Question& question) { return question.address == address; });
+    };
+    const auto draw = [&] {
+        auto drawn = state_.read([&](SQLite::Database& db) { return draw_controls(db, route, domain); });
+        return drawn ? *std::move(drawn) : std::vector<mail::Address>{};
+    };
+    auto picked = draws_.take(domain, group.targets, now, draw, [&](const mail::Address& address) {
+        return destinations_.of(route, address, Destinations::Asked::control);
+    });
+    if (picked) std::erase_if(*picked, is_asked);
     return picked;
 }
 

@@ -22,6 +22,7 @@
 #include "config/configuration.h"
 #include "store/database.h"
 #include "store/questions.h"
+#include "tasks/controls.h"
 #include "tasks/destinations.h"
 #include "tasks/targets.h"
 
@@ -101,7 +102,7 @@ class Asker {
     }
     // None: whether they belong to the same servers is not known yet.
     std::optional<std::vector<mail::Address>> controls(const config::Route& route, const std::string& domain,
-                                                       const Group& group);
+                                                       const Group& group, Clock::time_point now);
 
     boost::asio::any_io_executor executor_;
     const config::Configuration& configuration_;
@@ -112,6 +113,7 @@ class Asker {
     Targets targets_;
     std::uint64_t saved_changes_ = 0;  // of the targets that are stopped
     Destinations destinations_;
+    ControlDraws draws_;
     std::list<Call> calls_;
     std::set<store::AddressId> in_flight_;
     std::size_t taken_ = 0;

@@ -251,6 +251,21 @@ def test_the_host_that_postfix_would_deliver_to_is_asked(census, gateway, exchan
     assert census.stop() == 0
 
 
+def test_postfix_names_the_hosts_of_many_known_recipients(census, exchange, folder):
+    """Controls are drawn among them: each draw has some whose host was not looked up yet."""
+    people = [f"person{number}@corp.example" for number in range(1000)]
+    exchange.recipients |= set(people)
+    census.set("route.exchange", control=None)
+    census.watch()
+    miss(folder, *people)
+    census.wait_for(lambda: len(census.table("learned") + census.table("directory")) >= 1000, "all of them known", 60)
+    assert census.stop() == 0
+    census.set("route.exchange", callout="postfix")
+    miss(folder, "made-up@corp.example")
+    assert census.run("watch", "--once", seconds=10).returncode == 0
+    assert refused(census) == 1
+
+
 def test_a_transport_table_that_does_not_answer_is_no_answer(census, gateway, exchange, folder):
     exchange.recipients |= {"new@corp.example"}
     census.set("route.exchange", callout="postfix")
