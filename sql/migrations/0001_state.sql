@@ -45,6 +45,8 @@ CREATE INDEX address_configured  ON address (id) WHERE configured = 1;
 CREATE INDEX address_adopted     ON address (domain, local) WHERE adopted_seq IS NOT NULL;
 CREATE INDEX address_strangers   ON address (id) WHERE accepted_seq IS NULL;
 CREATE INDEX address_accept_all  ON address (domain) WHERE reason = 'accept-all';
+-- Controls are drawn from it.
+CREATE INDEX address_known_good  ON address (domain, reason) WHERE answer = 'accept';
 -- For the audit: mail waits for these; a callout knew those, and no directory; a directory lists those, and the
 -- server refuses them.
 CREATE INDEX address_waiting     ON address (waits_last) WHERE waits_last >= waits_since + 3600000;

@@ -12,42 +12,75 @@ namespace {
 // A server that fails every other minute must not fill the state.
 constexpr int kMostStops = 10'000;
 
-// So many times as many as are wanted are drawn from.
-constexpr std::size_t kDrawnFrom = 4;
+// Of a census of a million, whoever has a share worth mentioning is met. All of a smaller share can be
+// counted.
+constexpr int kTries = 500;
+
+// Known-good addresses of one kind. Each is drawn for itself, and all are alike: neighbours in the alphabet
+// may stand in the same half of a table that was cut, and what strangers ask for must not make a favourite.
+class Urn {
+  public:
+    Urn(SQLite::Database& db, const std::string& domain, const char* reason)
+        : ids_(1, std::max<std::int64_t>(
+                      1, db.execAndGet("SELECT coalesce(max(id), 0) FROM address").getInt64())),
+          any_(db,
+               "SELECT address FROM address WHERE id = ?3 AND domain = ?1 AND reason = ?2 AND answer = "
+               "'accept'"),
+          size_(db, "SELECT count(*) FROM address WHERE domain = ?1 AND reason = ?2 AND answer = 'accept'"),
+          from_(db,
+                "SELECT address FROM address WHERE domain = ?1 AND reason = ?2 AND answer = 'accept' "
+                "ORDER BY id LIMIT -1 OFFSET ?3") {
+        for (SQLite::Statement* statement : {&any_, &size_, &from_}) {
+            statement->bind(1, domain);
+            statement->bind(2, reason);
+        }
+    }
+
+    // None: all are drawn.
+    std::optional<mail::Address> draw() {
+        for (; tries_ > 0; --tries_)
+            if (auto one = next_of(any_, ids_(chance_))) return one;
+        size_.reset();
+        size_.executeStep();
+        const std::int64_t size = size_.getColumn(0).getInt64();
+        if (std::ssize(drawn_) >= size) return std::nullopt;
+        auto one = next_of(from_, std::uniform_int_distribution<std::int64_t>(0, size - 1)(chance_));
+        return one ? one : next_of(from_, 0);
+    }
+
+  private:
+    // The first that was not drawn yet.
+    std::optional<mail::Address> next_of(SQLite::Statement& statement, std::int64_t place) {
+        statement.reset();
+        statement.bind(3, place);
+        while (statement.executeStep()) {
+            mail::Address one = stored_address(statement.getColumn("address"));
+            if (drawn_.insert(one).second) return one;
+        }
+        return std::nullopt;
+    }
+
+    std::random_device chance_;
+    std::uniform_int_distribution<std::int64_t> ids_;
+    SQLite::Statement any_;
+    SQLite::Statement size_;
+    SQLite::Statement from_;
+    std::set<mail::Address> drawn_;
+    int tries_ = kTries;
+};
 
 }  // namespace
 
 std::vector<mail::Address> known_good(SQLite::Database& db, const std::string& domain, std::size_t most) {
     std::vector<mail::Address> found;
-    // From anywhere on: the first ones must not stand for all others for ever.
-    SQLite::Statement any(db,
-                          "SELECT local FROM address WHERE id >= (SELECT abs(random() / 2) % (max(id) + 1) "
-                          "FROM address) ORDER BY id LIMIT 1");
-    const std::string start = any.executeStep() ? any.getColumn(0).getString() : std::string{};
-    const std::string behind_all = "\xff";  // no UTF-8 begins with it
-    const auto add = [&](const char* reason, const std::string& from, const std::string& below,
-                         std::size_t enough) {
-        SQLite::Statement some(
-            db,
-            "SELECT address FROM address WHERE domain = ? AND answer = 'accept' AND local >= ? AND local < ? "
-            "AND reason = ? LIMIT ?");
-        some.bind(1, domain);
-        some.bind(2, from);
-        some.bind(3, below);
-        some.bind(4, reason);
-        some.bind(5, static_cast<std::int64_t>(enough - std::min(enough, found.size())));
-        while (found.size() < enough && some.executeStep())
-            found.push_back(stored_address(some.getColumn("address")));
-    };
-    std::random_device chance;
     // What callouts proved comes behind what is listed: a caching server may know it from us.
     for (const char* reason : {"listed", "proven"}) {
-        const std::size_t before = found.size();
-        const std::size_t enough = before + kDrawnFrom * (most - before);
-        add(reason, start, behind_all, enough);
-        add(reason, "", start, enough);
-        std::shuffle(found.begin() + static_cast<std::ptrdiff_t>(before), found.end(), chance);
-        if (found.size() > most) found.erase(found.begin() + static_cast<std::ptrdiff_t>(most), found.end());
+        Urn urn(db, domain, reason);
+        while (found.size() < most) {
+            auto one = urn.draw();
+            if (!one) break;
+            found.push_back(*std::move(one));
+        }
     }
     return found;
 }

@@ -14,8 +14,8 @@
 
 namespace postcensus::store {
 
-// Known-good controls of a domain: addresses that a directory lists, not closed; then those that a callout
-// proved.
+// Known-good controls of a domain, drawn at random, each for itself: addresses that a directory lists, not
+// closed; then those that a callout proved.
 std::vector<mail::Address> known_good(SQLite::Database& db, const std::string& domain, std::size_t most);
 
 // Stores what a callout said; a conclusive one makes the address undecided. Keeps a bounded number for each

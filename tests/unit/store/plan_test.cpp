@@ -77,6 +77,27 @@ TEST_CASE("a query that reads a whole table is found", "[store][sql]") {
     CHECK_FALSE(faulty("SELECT count(*) FROM address WHERE reason = 'contested'"));
 }
 
+TEST_CASE("controls are drawn by index", "[store][sql]") {
+    TestState state;
+    std::size_t statements = 0;
+    for (const std::filesystem::path& file : sources()) {
+        if (file.filename() != "callouts.cpp") continue;
+        auto text = read_file(file, 1'000'000);
+        REQUIRE(text);
+        for (const Literal& literal : Scanner(*text).literals()) {
+            if (!literal.text.starts_with("SELECT ") ||
+                literal.text.find(" FROM address WHERE domain") == std::string::npos)
+                continue;
+            ++statements;
+            INFO(literal.text);
+            const auto steps = plan_of(state, literal.text);
+            REQUIRE(steps.size() == 1);
+            CHECK(steps[0] == "SEARCH address USING INDEX address_known_good (domain=? AND reason=?)");
+        }
+    }
+    CHECK(statements == 2);
+}
+
 TEST_CASE("the audit reads no large table from end to end", "[store][sql]") {
     TestState state;
     std::size_t statements = 0;

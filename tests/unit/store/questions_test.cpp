@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/questions.h"
 
+#include <map>
 #include <set>
 
 #include "store/domains.h"
@@ -447,6 +448,43 @@ TEST_CASE("known-good addresses are drawn, and none stands for all others", "[st
         first.insert(known[0].text());
     }
     CHECK(first.size() > 15);
+}
+
+TEST_CASE("known-good addresses are no neighbours in the alphabet", "[store][questions]") {
+    TestState state;
+    // A server that has lost the second half of its table.
+    for (int i = 100; i < 300; ++i)
+        state.settle("listed" + std::to_string(i) + "@c.example", {Answer::accept, Reason::listed, {}});
+    int deceived = 0;
+    for (int i = 0; i < 200; ++i) {
+        const auto known = state.read([](SQLite::Database& db) { return known_good(db, "c.example", 8); });
+        REQUIRE(known.size() == 8);
+        deceived += std::all_of(known.begin(), known.end(),
+                                [](const mail::Address& one) { return one.local() < "listed200"; });
+    }
+    CHECK(deceived < 20);  // one in 256; 32 neighbours: nearly half of them
+}
+
+TEST_CASE("what strangers ask for makes no favourite", "[store][questions]") {
+    TestState state;
+    const auto settle = [&](const std::string& name, Answer answer) {
+        state.settle(name + "@c.example",
+                     {answer, answer == Answer::accept ? Reason::listed : Reason::no_evidence, {}});
+    };
+    for (int i = 0; i < 20; ++i) settle("a" + std::to_string(i), Answer::accept);
+    state.write([](Writer& writer) {
+        AddressBook book(writer);
+        for (int i = 0; i < 20'000; ++i) book.ensure(address("made-up" + std::to_string(i) + "@c.example"));
+    });
+    settle("made-up-not", Answer::accept);
+    std::map<std::string, int> first;
+    for (int i = 0; i < 210; ++i) {
+        const auto known = state.read([](SQLite::Database& db) { return known_good(db, "c.example", 8); });
+        REQUIRE(known.size() == 8);
+        ++first[known[0].text()];
+    }
+    CHECK(first.size() > 15);
+    CHECK(first["made-up-not@c.example"] < 40);
 }
 
 TEST_CASE("marks and counts", "[store][questions]") {
