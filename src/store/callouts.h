@@ -15,8 +15,11 @@
 namespace postcensus::store {
 
 // Known-good controls of a domain, drawn at random, each for itself: addresses that a directory lists, not
-// closed; then those that a callout proved.
+// closed, and by turns those that a callout proved: of a callee's several sources one may be empty. The first
+// is a listed one: a caching server may know the others from us.
 std::vector<mail::Address> known_good(SQLite::Database& db, const std::string& domain, std::size_t most);
+// Listed ones alone.
+std::vector<mail::Address> draw_listed(SQLite::Database& db, const std::string& domain, std::size_t most);
 
 // Stores what a callout said; a conclusive one makes the address undecided. Keeps a bounded number for each
 // address.

@@ -58,7 +58,7 @@ void Lookups::add(SQLite::Database& db, const std::string& domain, Clock::time_p
     }
     const config::Route* route = configuration_.route_of(domain);
     if (batch.questions.size() == before || route == nullptr || !route->policy.directory_complete) return;
-    for (mail::Address& control : store::known_good(db, domain, 2))
+    for (mail::Address& control : store::draw_listed(db, domain, 2))
         batch.request.controls.push_back(std::move(control));
 }
 

@@ -487,6 +487,28 @@ TEST_CASE("what strangers ask for makes no favourite", "[store][questions]") {
     CHECK(first["made-up-not@c.example"] < 40);
 }
 
+TEST_CASE("known-good addresses are of both kinds where there are both", "[store][questions]") {
+    TestState state;
+    for (int i = 0; i < 10; ++i) {
+        state.settle("listed" + std::to_string(i) + "@c.example", {Answer::accept, Reason::listed, {}});
+        state.settle("proven" + std::to_string(i) + "@c.example", {Answer::accept, Reason::proven, {}});
+        if (i < 2)
+            state.settle("proven" + std::to_string(i) + "@d.example", {Answer::accept, Reason::proven, {}});
+        if (i == 0) state.settle("listed@d.example", {Answer::accept, Reason::listed, {}});
+    }
+    const auto kinds = [&](const std::string& domain, auto draw) {
+        std::string out;
+        const auto known = state.read([&](SQLite::Database& db) { return draw(db, domain, 8); });
+        for (const mail::Address& one : known) out += one.local().front();
+        return out;
+    };
+    CHECK(kinds("c.example", known_good) == "lplplpll");
+    CHECK(kinds("d.example", known_good) == "lpp");
+    // What no directory lists is no control of a directory.
+    CHECK(kinds("c.example", draw_listed) == "llllllll");
+    CHECK(kinds("d.example", draw_listed) == "l");
+}
+
 TEST_CASE("marks and counts", "[store][questions]") {
     TestState state;
     const auto mark = [&] {
