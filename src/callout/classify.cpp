@@ -93,6 +93,12 @@ census::CalloutClass classify_recipient(const mail::SmtpReply& reply, const mail
     return CalloutClass::retry;
 }
 
+bool failed_for_now(const mail::SmtpReply& reply) {
+    if (!reply.transient()) return false;
+    if (!reply.enhanced) return reply.code == 451;
+    return reply.enhanced->subject == 3 || reply.enhanced->subject == 4;
+}
+
 bool same_codes(const mail::SmtpReply& one, const mail::SmtpReply& other) {
     return one.code == other.code && one.enhanced == other.enhanced;
 }

@@ -50,6 +50,10 @@ struct Controls {
 census::CalloutClass classify_recipient(const mail::SmtpReply& reply, const mail::Address& recipient,
                                         const Controls& controls);
 
+// Whether the server could not look anybody up: 4.3.x, 4.4.x, or 451 alone. Greylisting and a full mailbox
+// are no such failure.
+bool failed_for_now(const mail::SmtpReply& reply);
+
 // Whether two refusals have the same code and the same enhanced code.
 bool same_codes(const mail::SmtpReply& one, const mail::SmtpReply& other);
 

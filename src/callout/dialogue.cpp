@@ -254,6 +254,8 @@ Step Dialogue::random_answered(const mail::SmtpReply& reply) {
     if (judge_rcpt(reply, control) != Judgement::unknown) return random_refused_otherwise(control, reply);
     ++unknown_;
     controls_.random = reply;
+    std::erase_if(questions_.known_good, [this](const mail::Address& one) { return !can_ask(one); });
+    drawn_ = questions_.known_good.size();
     return ask_known_good();
 }
 
@@ -266,10 +268,8 @@ Step Dialogue::random_refused_otherwise(const mail::Address& control, const mail
     return quit(Health::fault, refused_control(control, reply, judge_rcpt(reply, control)));
 }
 
-// Of those that were drawn: behind next_control_ stands who was not asked yet; who is no control, or cannot
-// be asked, has left.
+// Of those that were drawn: behind next_control_ stands who was not asked yet; who is no control has left.
 Step Dialogue::ask_known_good() {
-    std::erase_if(questions_.known_good, [this](const mail::Address& one) { return !can_ask(one); });
     if (next_control_ < questions_.known_good.size() && !refusals_spent())
         return ask(State::known_good, questions_.known_good[next_control_]);
     return known_good_exhausted();
@@ -281,7 +281,7 @@ Step Dialogue::known_good_answered(const mail::SmtpReply& reply) {
     const Judgement judgement = judge_rcpt(reply, control);
     if (judgement == Judgement::fault || judgement == Judgement::trouble)
         return quit(Health::fault, refused_control(control, reply, judgement));
-    jury_.heard(judgement);
+    jury_.heard(reply, judgement);
     if (judgement == Judgement::accepted) {
         ++next_control_;
         if (!jury_.agrees()) return ask_known_good();
@@ -295,8 +295,9 @@ Step Dialogue::known_good_answered(const mail::SmtpReply& reply) {
 }
 
 // Closed to strangers and put off say nothing: another is asked.
-void Dialogue::Jury::heard(Judgement judgement) {
+void Dialogue::Jury::heard(const mail::SmtpReply& reply, Judgement judgement) {
     ++asked;
+    doubted = doubted || judgement == Judgement::unknown || failed_for_now(reply);
     if (judgement == Judgement::accepted) {
         ++good;
         ++in_a_row_good;
@@ -304,6 +305,8 @@ void Dialogue::Jury::heard(Judgement judgement) {
     } else if (judgement == Judgement::unknown) {
         ++unknown;
         ++in_a_row_unknown;
+        in_a_row_good = 0;
+    } else if (failed_for_now(reply)) {
         in_a_row_good = 0;
     }
 }
@@ -338,7 +341,7 @@ Step Dialogue::ask_recipient() {
 Step Dialogue::recipients_done() {
     if (unproven_ && random_again_) return ask(State::random_again, *random_again_);
     if (controls_.known_good && std::exchange(unconfirmed_, false)) {
-        jury_ = {.doubted = jury_.doubted || jury_.unknown > 0};
+        jury_ = {.doubted = jury_.doubted};
         control_replies_.clear();
         return ask_to_confirm();
     }
@@ -366,21 +369,26 @@ Step Dialogue::random_again_answered(const mail::SmtpReply& reply) {
 }
 
 // A server that has lost its directory since the controls passed would call everybody unknown, but for whom
-// it was asked about already: its cache may know him. So others are asked, as far as there are others.
+// it was asked about already: its cache may know him. So others are asked.
 Step Dialogue::ask_to_confirm() {
     const std::vector<mail::Address>& controls = questions_.known_good;
-    if (jury_.good >= controls.size() || (jury_.unknown > 0 && refusals_spent())) return not_confirmed();
-    if (next_control_ >= controls.size()) next_control_ = 0;
+    if (jury_.unknown > 0 && refusals_spent()) return not_confirmed();
+    if (next_control_ >= controls.size()) {
+        // Who opened the session is no second witness, unless nobody else was drawn; but where all others are
+        // refused he shows whether anybody is known still.
+        if (controls.empty() || jury_.good > 0 || (drawn_ > 1 && jury_.unknown == 0)) return not_confirmed();
+        next_control_ = 0;
+    }
     return ask(State::confirm, controls[next_control_]);
 }
 
 Step Dialogue::confirm_answered(const mail::SmtpReply& reply) {
     count(reply);
     const Judgement judgement = judge_rcpt(reply, questions_.known_good[next_control_]);
-    jury_.heard(judgement);
+    jury_.heard(reply, judgement);
     if (judgement == Judgement::accepted) {
         // Once all have been asked, a new session draws anew.
-        controls_spent_ = ++next_control_ >= questions_.known_good.size() && next_control_ > 1;
+        controls_spent_ = ++next_control_ >= questions_.known_good.size() && drawn_ > 1;
         return jury_.agrees() ? recipients_done() : ask_to_confirm();
     }
     drop_control(reply);
@@ -389,11 +397,12 @@ Step Dialogue::confirm_answered(const mail::SmtpReply& reply) {
     return lost_since();
 }
 
-// They do not agree: no refusal counts, what was accepted does.
+// They do not agree: no refusal counts, what was accepted does. A new session draws anew.
 Step Dialogue::not_confirmed() {
     if (jury_.good == 0 && jury_.unknown > 0 && questions_.known_good.empty()) return lost_since();
     take_back_refusals();
     controls_.known_good.reset();
+    controls_spent_ = true;
     return recipients_done();
 }
 

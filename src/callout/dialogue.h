@@ -162,18 +162,19 @@ class Dialogue {
     bool in_step_ = true;  // nothing was answered since the last proof of it
     Controls controls_;
     // What the known-good controls said. A favourite may be all that a broken server still knows: where one
-    // was refused as unknown, two others have to agree.
+    // was refused as unknown, or could not be looked up, two others have to agree.
     struct Jury {
         int asked = 0;
         std::size_t good = 0;
         int unknown = 0;
         int in_a_row_unknown = 0;
         int in_a_row_good = 0;
-        void heard(Judgement judgement);
-        bool doubted = false;  // one was refused earlier in this session
-        bool agrees() const { return in_a_row_good >= (unknown > 0 || doubted ? 2 : 1); }
+        bool doubted = false;  // also for what was heard earlier in this session
+        void heard(const mail::SmtpReply& reply, Judgement judgement);
+        bool agrees() const { return in_a_row_good >= (doubted ? 2 : 1); }
     };
     Jury jury_;
+    std::size_t drawn_ = 0;         // known-good controls that could be asked
     std::size_t next_control_ = 0;  // of questions_.known_good
     bool controls_spent_ = false;   // all of them were asked
     bool rested_ = false;           // asked again, behind its first recipients

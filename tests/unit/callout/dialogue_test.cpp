@@ -165,9 +165,11 @@ TEST_CASE("known-good controls", "[callout]") {
     }
     SECTION("where one was refused, two others have to agree") {
         asked.known_good = {address("gone1@corp.example"), address("known@corp.example"),
-                            address("other@corp.example")};
+                            address("other@corp.example"), address("third@corp.example"),
+                            address("fourth@corp.example")};
         Peer peer;
-        peer.recipients["other@corp.example"] = "250 2.1.5 Recipient OK";
+        for (const char* name : {"other", "third", "fourth"})
+            peer.recipients[std::string(name) + "@corp.example"] = kAcceptedReply;
         const SessionResult result = talk(asked, peer);
         CHECK(result.health == Health::passed);
         CHECK(result.control_accepted == address("other@corp.example"));
@@ -200,6 +202,45 @@ TEST_CASE("known-good controls", "[callout]") {
             CHECK(result.health == Health::passed);
             CHECK(result.control_accepted == address("known@corp.example"));
             CHECK(result.outcomes.size() == 2);
+        }
+    }
+    SECTION("one that cannot be looked up: two others have to agree, before and behind") {
+        for (const char* reply : {"451 4.3.0 lookup failed", "451 Temporary local problem",
+                                  "450 4.4.1 timeout", "452 4.3.1 Insufficient system resources"}) {
+            INFO(reply);
+            Peer peer;
+            peer.recipients["ill1@corp.example"] = peer.recipients["ill2@corp.example"] = reply;
+            for (const char* name : {"other", "third", "fourth"})
+                peer.recipients[std::string(name) + "@corp.example"] = kAcceptedReply;
+            const auto klass = [&](std::initializer_list<const char*> names) {
+                asked.known_good.clear();
+                for (const char* name : names)
+                    asked.known_good.push_back(address(std::string(name) + "@corp.example"));
+                const SessionResult result = talk(asked, peer);
+                REQUIRE(result.outcomes.size() == 2);
+                CHECK(result.outcomes[0].klass == CalloutClass::deliverable);
+                return result.outcomes[1].klass;
+            };
+            CHECK(klass({"ill1", "known", "other", "third", "fourth"}) == CalloutClass::unknown);
+            CHECK(klass({"known", "ill1", "other", "third"}) == CalloutClass::unknown);
+            CHECK(klass({"ill1", "known", "ill2", "other"}) == CalloutClass::retry);
+            CHECK(klass({"ill1", "known", "other", "third"}) == CalloutClass::retry);
+            CHECK(klass({"known", "ill1", "other"}) == CalloutClass::retry);
+            // A favourite.
+            CHECK(klass({"known", "ill1", "ill2"}) == CalloutClass::retry);
+        }
+    }
+    SECTION("one that is put off: another one confirms, but not the one that opened the session") {
+        for (const char* reply : {"450 4.2.0 Greylisted", "451 4.7.1 Greylisted", "450 later"}) {
+            INFO(reply);
+            Peer peer;
+            peer.recipients["late@corp.example"] = reply;
+            peer.recipients["other@corp.example"] = kAcceptedReply;
+            asked.known_good = {address("known@corp.example"), address("late@corp.example"),
+                                address("other@corp.example")};
+            CHECK(talk(asked, peer).outcomes.at(1).klass == CalloutClass::unknown);
+            asked.known_good.pop_back();
+            CHECK(talk(asked, peer).outcomes.at(1).klass == CalloutClass::retry);
         }
     }
     SECTION("one put off, the others refused: no fault, and nothing is learned") {
