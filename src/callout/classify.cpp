@@ -19,10 +19,15 @@ using mail::EnhancedCode;
 constexpr std::array<int, 9> kClosedDetails = {12, 13, 124, 129, 133, 134, 135, 136, 193};
 
 bool says_unknown(const mail::SmtpReply& reply, Refusal refusal) {
+    // Without 5.1.1 these may mean anything.
+    if (reply.code == 511 || reply.code == 554)
+        return reply.enhanced == EnhancedCode{5, 1, 1} && !refusal.doubtful();
     if (reply.code != 550 && reply.code != 551 && reply.code != 553) return false;
     if (!reply.enhanced || *reply.enhanced == EnhancedCode{5, 1, 1} ||
         *reply.enhanced == EnhancedCode{5, 1, 10})
         return !refusal.doubtful();
+    // That is a system that does not exist; some servers say it of a mailbox (Stalwart).
+    if (*reply.enhanced == EnhancedCode{5, 1, 2}) return !refusal.doubtful() && !refusal.speaks_of_hosts();
     if (*reply.enhanced != EnhancedCode{5, 4, 1}) return false;
     // Exchange Online's edge blocking: "Recipient address rejected: Access denied". Only there is "denied" no
     // doubt.

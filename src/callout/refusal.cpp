@@ -22,6 +22,9 @@ constexpr std::array<std::string_view, 43> kDoubtfulPrefixes = {
 constexpr std::array<std::string_view, 12> kDoubtfulWords = {
     "dkim", "dmarc", "dns", "ehlo", "full", "helo", "ip", "ptr", "rate", "spf", "tls", "trust"};
 
+constexpr std::array<std::string_view, 7> kHostPrefixes = {"destination", "domain", "host",  "rout",
+                                                           "server",      "system", "unrout"};
+
 // Of a server in trouble of its own. Not "resolver" or "lookup" alone: Exchange speaks of them when it misses
 // a recipient.
 constexpr std::array<std::string_view, 15> kTroublePrefixes = {
@@ -233,6 +236,10 @@ bool Refusal::speaks_of_relaying() const {
 
 bool Refusal::doubtful() const {
     return security_code || any_begins(words, kDoubtfulPrefixes) || any_is(words, kDoubtfulWords);
+}
+
+bool Refusal::speaks_of_hosts() const {
+    return any_begins(words, kHostPrefixes);
 }
 
 bool Refusal::speaks_of_trouble() const {

@@ -32,6 +32,8 @@ struct Refusal {
     bool speaks_of_relaying() const;
     // It may be about the sender, the client, a block list, a policy, or a mailbox that exists.
     bool doubtful() const;
+    // It may be about a host or a domain that is not found.
+    bool speaks_of_hosts() const;
     // The server cannot tell: it loops, finds no host, asks others in vain, or answers from a cache.
     bool speaks_of_trouble() const;
 };
