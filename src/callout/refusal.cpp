@@ -92,6 +92,20 @@ std::string without_recipient(const std::string& text, const mail::Address& reci
     return out;
 }
 
+// Postfix's smtpd_reject_footer says to whom it speaks, "client (192.0.2.7)": that takes nothing back.
+void drop_named_client(std::string& text) {
+    constexpr std::string_view kClient = " client (";
+    const std::string folded = mail::fold(text);
+    for (std::size_t at = 0; (at = folded.find(kClient, at)) != std::string::npos; ++at) {
+        const std::size_t from = at + kClient.size();
+        const std::size_t end = folded.find(')', from);
+        const std::size_t address = folded.find_first_not_of("0123456789abcdef.:", from);
+        if (address != std::string::npos && address == end && folded.find_first_of(".:", from) < end)
+            std::fill(text.begin() + static_cast<std::ptrdiff_t>(at),
+                      text.begin() + static_cast<std::ptrdiff_t>(end), ' ');
+    }
+}
+
 template <typename Take>
 void each_token(std::string_view text, const Take& take) {
     while (!text.empty()) {
@@ -204,6 +218,7 @@ Refusal Refusal::of(const mail::SmtpReply& reply, const mail::Address& recipient
     std::string spoken = original;
     if (const std::size_t at = spoken.find(kTable); at != std::string::npos)
         spoken.replace(at, kTable.size(), " ");
+    drop_named_client(spoken);
     each_token(spoken, [&](std::string_view token) {
         token = trimmed(token);
         if (token.starts_with("5.7.")) out.security_code = true;

@@ -31,7 +31,7 @@ mail::SmtpReply reply(std::string_view text) {
 }
 
 struct Case {
-    std::string_view reply;
+    std::string reply;
     Judgement judgement;
 };
 
@@ -311,6 +311,29 @@ TEST_CASE("a refusal in other words than the random control's proves nothing", "
         CHECK(static_cast<int>(classify_recipient(reply(one.recipient), a, controls)) ==
               static_cast<int>(one.klass));
     }
+}
+
+TEST_CASE("a footer that names the client is no doubt", "[callout]") {
+    // postconf(5), smtpd_reject_footer; with \\c it goes on in the same line.
+    const std::string footer =
+        "For assistance, call 800-555-0101. Please provide the following information in your problem report: "
+        "time (Jan 4 15:42:00), client (192.0.2.7) and server (mx.example).";
+    const std::string unknown = "5.1.1 <a@corp.example>: Recipient address rejected: User unknown";
+    check(
+        {
+            {"550-" + unknown + "|550 5.1.1 " + footer, kUnknown},
+            {"550 " + unknown + " " + footer, kUnknown},
+            {"550 5.1.1 User unknown; client (2001:db8::7)", kUnknown},
+            {"550 5.1.1 Client host (192.0.2.7) rejected", kRetry},
+            {"550 5.1.1 your client (192.0.2.7) is blocked", kRetry},
+            {"550 5.1.1 client (192.0.2.7) is no client of ours", kRetry},
+            {"550 5.1.1 client (you) rejected", kRetry},
+            {"550 5.1.1 client (192.0.2.7", kRetry},
+            {"550 5.1.1 client () rejected", kRetry},
+            {"550 5.1.1 client (bad) rejected", kRetry},
+            {"550 5.1.1 clients (192.0.2.7) rejected", kRetry},
+        },
+        address("a@corp.example"));
 }
 
 TEST_CASE("a local part that is a word of the refusal", "[callout]") {
