@@ -27,12 +27,16 @@ class Urn {
         : ids_(1, std::max<std::int64_t>(
                       1, db.execAndGet("SELECT coalesce(max(id), 0) FROM address").getInt64())),
           any_(db,
-               "SELECT address FROM address WHERE id = ?3 AND domain = ?1 AND reason = ?2 AND answer = "
+               "SELECT id, address FROM address WHERE id = ?3 AND domain = ?1 AND reason = ?2 AND answer = "
                "'accept'"),
           size_(db, "SELECT count(*) FROM address WHERE domain = ?1 AND reason = ?2 AND answer = 'accept'"),
           from_(db,
-                "SELECT address FROM address WHERE domain = ?1 AND reason = ?2 AND answer = 'accept' "
-                "ORDER BY id LIMIT -1 OFFSET ?3") {
+                "SELECT id, address FROM address WHERE domain = ?1 AND reason = ?2 AND answer = 'accept' "
+                "ORDER BY id LIMIT -1 OFFSET ?3"),
+          last_(db,
+                "SELECT class FROM callout WHERE address_id = ?1 AND class IN ('deliverable', 'unknown', "
+                "'policy') AND began_seq >= (SELECT listed_seq FROM address WHERE id = ?1) "
+                "ORDER BY began_seq DESC, id DESC LIMIT 1") {
         for (SQLite::Statement* statement : {&any_, &size_, &from_}) {
             statement->bind(1, domain);
             statement->bind(2, reason);
@@ -58,9 +62,15 @@ class Urn {
         statement.bind(3, place);
         while (statement.executeStep()) {
             mail::Address one = stored_address(statement.getColumn("address"));
-            if (drawn_.insert(one).second) return one;
+            if (drawn_.insert(one).second && !is_refused(statement.getColumn("id").getInt64())) return one;
         }
         return std::nullopt;
+    }
+    // A server has refused it since it is listed: it is in question itself.
+    bool is_refused(AddressId id) {
+        last_.reset();
+        last_.bind(1, id);
+        return last_.executeStep() && last_.getColumn(0).getString() == "unknown";
     }
 
     std::random_device chance_;
@@ -68,6 +78,7 @@ class Urn {
     SQLite::Statement any_;
     SQLite::Statement size_;
     SQLite::Statement from_;
+    SQLite::Statement last_;
     std::set<mail::Address> drawn_;
     int tries_ = kTries;
 };

@@ -436,6 +436,25 @@ TEST_CASE("known-good addresses are those that exist for everybody", "[store][qu
     }
 }
 
+TEST_CASE("who was refused last vouches for nobody", "[store][questions]") {
+    TestState state;
+    state.settle("one@c.example", {Answer::accept, Reason::listed, {}});
+    state.settle("two@c.example", {Answer::accept, Reason::listed, {}});
+    const auto drawn = [&] {
+        return state.read([](SQLite::Database& db) { return known_good(db, "c.example", 8); }).size();
+    };
+    state.callout("two@c.example", CalloutClass::unknown);
+    state.callout("two@c.example", CalloutClass::retry);
+    CHECK(drawn() == 1);
+    state.callout("two@c.example", CalloutClass::deliverable);
+    CHECK(drawn() == 2);
+    state.callout("two@c.example", CalloutClass::unknown);
+    CHECK(drawn() == 1);
+    // Listed anew.
+    state.apply("corp", {{listing("1", {"two@c.example"})}, {}});
+    CHECK(drawn() == 2);
+}
+
 TEST_CASE("known-good addresses are drawn, and none stands for all others", "[store][questions]") {
     TestState state;
     for (int i = 0; i < 30; ++i)
