@@ -241,7 +241,7 @@ CREATE TABLE harvest (
 CREATE TABLE question (
     address_id INTEGER PRIMARY KEY REFERENCES address (id),
     domain     TEXT NOT NULL,
-    cause      TEXT NOT NULL,                 -- miss, listing-ended, unseen, bounce, contested, refresh
+    cause      TEXT NOT NULL,                 -- miss, listing-ended, unseen, bounce, control, contested, refresh
     asked      INTEGER NOT NULL,              -- when it was last raised
     due        INTEGER NOT NULL,
     attempts   INTEGER NOT NULL DEFAULT 0,

@@ -98,6 +98,13 @@ census::CalloutClass classify_recipient(const mail::SmtpReply& reply, const mail
     return CalloutClass::retry;
 }
 
+void take_back_refusals(std::vector<census::CalloutOutcome>& outcomes) {
+    using census::CalloutClass;
+    for (census::CalloutOutcome& outcome : outcomes)
+        if (outcome.klass == CalloutClass::unknown || outcome.klass == CalloutClass::policy)
+            outcome.klass = CalloutClass::retry;
+}
+
 bool failed_for_now(const mail::SmtpReply& reply) {
     if (!reply.transient()) return false;
     if (!reply.enhanced) return reply.code == 451;

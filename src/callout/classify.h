@@ -9,6 +9,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "census/evidence.h"
 #include "mail/address.h"
@@ -49,6 +50,9 @@ struct Controls {
 // concluded: unknown and policy become retry.
 census::CalloutClass classify_recipient(const mail::SmtpReply& reply, const mail::Address& recipient,
                                         const Controls& controls);
+
+// Nothing that would refuse mail stays concluded.
+void take_back_refusals(std::vector<census::CalloutOutcome>& outcomes);
 
 // Whether the server could not look anybody up: 4.3.x, 4.4.x, or 451 alone. Greylisting and a full mailbox
 // are no such failure.

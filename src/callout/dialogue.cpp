@@ -285,10 +285,11 @@ Step Dialogue::known_good_answered(const mail::SmtpReply& reply) {
     if (judgement == Judgement::accepted) {
         ++next_control_;
         if (!jury_.agrees()) return ask_known_good();
-        controls_.known_good = result_.control_accepted = control;
+        result_.control_accepted = control;
+        if (!no_refusal_counts()) controls_.known_good = control;
         return ask_recipient();
     }
-    drop_control(reply);
+    drop_control(reply, judgement);
     if (jury_.in_a_row_unknown == kLostDirectory)
         return quit(Health::fault, lost_directory(control_replies_));
     return ask_known_good();
@@ -311,11 +312,29 @@ void Dialogue::Jury::heard(const mail::SmtpReply& reply, Judgement judgement) {
     }
 }
 
-void Dialogue::drop_control(const mail::SmtpReply& reply) {
+void Dialogue::drop_control(const mail::SmtpReply& reply, Judgement judgement) {
+    if (judgement == Judgement::policy)
+        --drawn_;
+    else
+        known_good_missing_ = true;
     const auto control = questions_.known_good.begin() + static_cast<std::ptrdiff_t>(next_control_);
     control_replies_ +=
         fmt::format("{}{}: {}", control_replies_.empty() ? "" : "; ", control->text(), shown(reply));
+    if (judgement == Judgement::unknown) {
+        known_good_refused_ = true;
+        result_.controls_refused.push_back(*control);
+    }
     questions_.known_good.erase(control);
+}
+
+// A server that refuses one who exists may have lost the next one as well.
+bool Dialogue::no_refusal_counts() const {
+    return known_good_refused_ || (questions_.wary && known_good_missing_);
+}
+
+bool Dialogue::controls_agree() const {
+    if (no_refusal_counts()) return false;
+    return questions_.wary ? next_control_ >= questions_.known_good.size() : jury_.agrees();
 }
 
 // One known-good address may have been deleted since; all of them at once means that the server has lost its
@@ -372,7 +391,7 @@ Step Dialogue::random_again_answered(const mail::SmtpReply& reply) {
 // it was asked about already: its cache may know him. So others are asked.
 Step Dialogue::ask_to_confirm() {
     const std::vector<mail::Address>& controls = questions_.known_good;
-    if (jury_.unknown > 0 && refusals_spent()) return not_confirmed();
+    if (no_refusal_counts() && (jury_.good > 0 || refusals_spent())) return not_confirmed();
     if (next_control_ >= controls.size()) {
         // Who opened the session is no second witness, unless nobody else was drawn; but where all others are
         // refused he shows whether anybody is known still.
@@ -389,9 +408,9 @@ Step Dialogue::confirm_answered(const mail::SmtpReply& reply) {
     if (judgement == Judgement::accepted) {
         // Once all have been asked, a new session draws anew.
         controls_spent_ = ++next_control_ >= questions_.known_good.size() && drawn_ > 1;
-        return jury_.agrees() ? recipients_done() : ask_to_confirm();
+        return controls_agree() ? recipients_done() : ask_to_confirm();
     }
-    drop_control(reply);
+    drop_control(reply, judgement);
     const bool broken = judgement == Judgement::fault || judgement == Judgement::trouble;
     if (!broken && jury_.in_a_row_unknown < kLostDirectory) return ask_to_confirm();
     return lost_since();
@@ -400,7 +419,7 @@ Step Dialogue::confirm_answered(const mail::SmtpReply& reply) {
 // They do not agree: no refusal counts, what was accepted does. A new session draws anew.
 Step Dialogue::not_confirmed() {
     if (jury_.good == 0 && jury_.unknown > 0 && questions_.known_good.empty()) return lost_since();
-    take_back_refusals();
+    take_back_refusals(result_.outcomes);
     controls_.known_good.reset();
     controls_spent_ = true;
     return recipients_done();
@@ -410,12 +429,6 @@ Step Dialogue::lost_since() {
     drop_outcomes();
     return quit(Health::retry,
                 fmt::format("the known-good controls are not accepted any more ({})", control_replies_));
-}
-
-void Dialogue::take_back_refusals() {
-    for (census::CalloutOutcome& outcome : result_.outcomes)
-        if (outcome.klass == CalloutClass::unknown || outcome.klass == CalloutClass::policy)
-            outcome.klass = CalloutClass::retry;
 }
 
 // Some servers put the time or a number into the greeting: its first line is not compared.
@@ -532,8 +545,9 @@ Step Dialogue::quit(Health health, std::string reason) {
 Step Dialogue::lost(const std::string& reason) {
     if (state_ == State::recipient) result_.broke_at = questions_.recipients[next_recipient_];
     if (state_ == State::random_again || state_ == State::confirm) drop_outcomes();
-    // The controls of a session that was open for a while say nothing of what it was refused now.
-    if (rested_ && unconfirmed_) take_back_refusals();
+    // The controls of a session that was open for a while say nothing of what it was refused now; of a wary
+    // one not all were asked.
+    if ((rested_ || questions_.wary) && unconfirmed_) take_back_refusals(result_.outcomes);
     if (state_ != State::quit)
         result_.reason = reason;  // health stays: retry before the controls passed, else passed
     return finish();
@@ -587,8 +601,11 @@ void Dialogue::heard_at(const Moment& moment) {
 }
 
 SessionResult Dialogue::take_result() {
+    result_.all_accepted =
+        !known_good_missing_ && drawn_ > 0 && next_control_ >= questions_.known_good.size();
     SessionResult taken = result_;
     dated_ = 0;
+    result_.controls_refused.clear();
     result_.outcomes.clear();
     result_.unanswered.clear();
     result_.transcript.clear();

@@ -110,10 +110,11 @@ class Dialogue {
     Step ask_random();
     Step ask_known_good();
     Step ask_to_confirm();
-    void drop_control(const mail::SmtpReply& reply);
+    void drop_control(const mail::SmtpReply& reply, Judgement judgement);
+    bool no_refusal_counts() const;
+    bool controls_agree() const;
     Step not_confirmed();
     Step lost_since();
-    void take_back_refusals();
     Step ask_recipient();
     Step recipients_done();
     Step known_good_exhausted();
@@ -162,7 +163,7 @@ class Dialogue {
     bool in_step_ = true;  // nothing was answered since the last proof of it
     Controls controls_;
     // What the known-good controls said. A favourite may be all that a broken server still knows: where one
-    // was refused as unknown, or could not be looked up, two others have to agree.
+    // could not be looked up, two others have to agree. Where one was refused as unknown, none does.
     struct Jury {
         int asked = 0;
         std::size_t good = 0;
@@ -174,10 +175,12 @@ class Dialogue {
         bool agrees() const { return in_a_row_good >= (doubted ? 2 : 1); }
     };
     Jury jury_;
-    std::size_t drawn_ = 0;         // known-good controls that could be asked
-    std::size_t next_control_ = 0;  // of questions_.known_good
-    bool controls_spent_ = false;   // all of them were asked
-    bool rested_ = false;           // asked again, behind its first recipients
+    std::size_t drawn_ = 0;  // known-good controls that can be asked, and are not closed to strangers
+    bool known_good_refused_ = false;  // one of them, as unknown
+    bool known_good_missing_ = false;  // one of them was not accepted
+    std::size_t next_control_ = 0;     // of questions_.known_good
+    bool controls_spent_ = false;      // all of them were asked
+    bool rested_ = false;              // asked again, behind its first recipients
     std::string control_replies_;
     std::size_t next_recipient_ = 0;
     int accepted_ = 0;

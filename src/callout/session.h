@@ -67,6 +67,8 @@ struct Questions {
     std::vector<mail::Address> recipients;  // may be empty: the controls alone
     // RCPTs that may be refused (4yz counts), controls included, before the session ends; at least 2.
     int most_refused = 4;
+    // A known-good control was refused lately: refusals count only if all of them are accepted.
+    bool wary = false;
     bool stay = false;  // open for more recipients, once these are answered
     Deadlines deadlines = {};
 };
@@ -83,6 +85,9 @@ struct SessionResult {
     Health health = Health::retry;
     std::string reason;  // for the operator: why health is not passed, or why it ended early
     std::optional<mail::Address> control_accepted;  // the known-good control that was
+    // Known-good controls that were refused as unknown. No refusal of such a session counts.
+    std::vector<mail::Address> controls_refused;
+    bool all_accepted = false;  // all that were drawn; who is closed to strangers is left out
     // Of the recipients that were answered. A fault beside health passed is about this recipient alone (a
     // server refuses to relay for a%b@corp.example): strangers write such addresses, so it must not stop the
     // target.

@@ -37,6 +37,7 @@ std::vector<mail::Address> draw_controls(SQLite::Database& db, const config::Rou
     if (!control || control->domain() != domain ||
         std::find(drawn.begin(), drawn.end(), *control) != drawn.end())
         return drawn;
+    if (drawn.size() == kMostControls) drawn.pop_back();
     std::random_device chance;
     const auto place = std::uniform_int_distribution<std::ptrdiff_t>(0, std::ssize(drawn))(chance);
     drawn.insert(drawn.begin() + place, *control);

@@ -93,6 +93,7 @@ Targets::Opening Targets::opening(const std::vector<callout::Target>& targets, i
         if (one.crowded_until <= now) one.most_sessions.reset();
         opening.target = &target;
         opening.controls_only = one.pause.stopped || pair.stopped || of_domain.stopped;
+        opening.wary = doubts_.contains({target.text(), domain});
         opening.free = std::min(sessions, one.most_sessions.value_or(sessions)) - one.sessions;
         opening.pace = one.pace;
         return opening;
@@ -140,9 +141,38 @@ Targets::Lesson Targets::learn_passed(const Shown& shown, Clock::time_point now)
     return {.works_again = back};
 }
 
-Targets::Lesson Targets::learn(const Shown& shown, Clock::time_point now) {
+// True: it is new.
+bool Targets::learn_doubt(const Shown& shown) {
     const callout::SessionResult& result = shown.result;
-    if (result.health == callout::Health::passed) return learn_passed(shown, now);
+    const std::pair pair(shown.began_with.target.text(),
+                         std::string(shown.began_with.random_control.domain()));
+    if (!result.controls_refused.empty()) {
+        if (!doubts_.insert(pair).second) return false;
+        spdlog::warn(
+            "{} refuses {}, who is known to exist: its refusals for {} prove nothing until it accepts all "
+            "known-good controls of a session",
+            pair.first, result.controls_refused.front().external(), pair.second);
+        return true;
+    }
+    if (shown.began_with.wary && result.health == callout::Health::passed && result.all_accepted &&
+        doubts_.erase(pair) > 0)
+        spdlog::info("{} knows all known-good controls for {} again", pair.first, pair.second);
+    return false;
+}
+
+Targets::Lesson Targets::learn(const Shown& shown, Clock::time_point now) {
+    const bool begins = learn_doubt(shown);
+    const bool passed = shown.result.health == callout::Health::passed;
+    Lesson lesson = passed ? learn_passed(shown, now) : learn_failed(shown, now);
+    lesson.doubt_begins = begins;
+    lesson.doubtful =
+        !shown.began_with.wary && doubts_.contains({shown.began_with.target.text(),
+                                                    std::string(shown.began_with.random_control.domain())});
+    return lesson;
+}
+
+Targets::Lesson Targets::learn_failed(const Shown& shown, Clock::time_point now) {
+    const callout::SessionResult& result = shown.result;
     const std::string domain(shown.began_with.random_control.domain());
     const std::string name = shown.began_with.target.text();
     Server& one = server(shown.began_with.target);

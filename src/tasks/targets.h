@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 // The servers that callouts go to: which of them may be asked now, by how many sessions, and what was learned
 // of each. One that is at fault or does not answer is left alone and tried again with the controls alone,
-// after 5 s, then twice as long, at most 60 s; so is a domain that a server accepts all of. One thread; the
-// clock is a monotonic one. All but the pace may be lost: it is no evidence.
+// after 5 s, then twice as long, at most 60 s; so is a domain that a server accepts all of. One that
+// refuses a recipient who is known to exist may have lost others as well: its sessions are wary until all
+// that one of them draws are known. One thread; the clock is a monotonic one. All but the pace may be lost:
+// it is no evidence.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,6 +33,7 @@ class Targets {
         const callout::Target* target = nullptr;  // none: not before `at`
         Clock::time_point at{};
         bool controls_only = false;  // it was at fault
+        bool wary = false;           // it has refused a known-good control
         int free = 0;                // sessions that it can have beside those that it has
         census::Pace pace;
     };
@@ -51,6 +55,10 @@ class Targets {
         // more.
         bool stale = false;
         bool works_again = false;
+        // Another session has met a known-good control that is refused, and this one is not wary: no refusal
+        // of it counts.
+        bool doubtful = false;
+        bool doubt_begins = false;
     };
     Lesson learn(const Shown& shown, Clock::time_point now);
     // How it was asked, and took it.
@@ -93,6 +101,8 @@ class Targets {
         return pairs_[{target.text(), domain}];
     }
     Lesson learn_passed(const Shown& shown, Clock::time_point now);
+    Lesson learn_failed(const Shown& shown, Clock::time_point now);
+    bool learn_doubt(const Shown& shown);
     static bool is_crowded(const callout::SessionResult& result, Server& server, Clock::time_point now);
 
     store::Database& state_;
@@ -100,6 +110,8 @@ class Targets {
     std::map<std::string, Server> servers_;
     std::map<std::string, Pause> domains_;                        // a server accepts all of it
     std::map<std::pair<std::string, std::string>, Pause> pairs_;  // a server is at fault about it
+    // A server has refused one of its known-good controls, and no session has found all of them known since.
+    std::set<std::pair<std::string, std::string>> doubts_;
 };
 
 }  // namespace postcensus::tasks

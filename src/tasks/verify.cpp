@@ -10,6 +10,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/log.h"
+#include "callout/classify.h"
 #include "store/callouts.h"
 #include "store/domains.h"
 #include "store/history.h"
@@ -169,6 +170,7 @@ void Asker::start_group(const config::Route& route, const std::string& domain, c
                                    .known_good = *known_good,
                                    .recipients = {},
                                    .most_refused = opening.pace.most_refused,
+                                   .wary = opening.wary,
                                    .stay = true};
     for (std::size_t i = std::min(wanted, static_cast<std::size_t>(opening.free)); i > 0; --i) {
         const auto call = calls_.insert(calls_.end(), Call{.domain = domain, .target = *opening.target});
@@ -334,7 +336,7 @@ boost::asio::awaitable<void> Asker::hold(Call& call, callout::Questions begin) {
 }
 
 boost::asio::awaitable<void> Asker::take_result(Call& call, const callout::Questions& begin,
-                                                const callout::SessionResult& result, store::Seq began) {
+                                                callout::SessionResult result, store::Seq began) {
     for (const std::string& line : result.transcript) spdlog::debug("{} {}", call.target.text(), line);
     call.answered += result.outcomes.size();
     const bool in_vain = call.answered == 0 && !result.unanswered.empty() && !result.stays_open;
@@ -342,8 +344,9 @@ boost::asio::awaitable<void> Asker::take_result(Call& call, const callout::Quest
         {.began_with = begin, .result = result, .controls_at = call.controls_at, .in_vain = in_vain},
         Clock::now());
     if (result.health == callout::Health::fault || result.health == callout::Health::accept_all ||
-        lesson.stale)
+        lesson.stale || lesson.doubt_begins)
         end_others(call);
+    if (lesson.doubtful) callout::take_back_refusals(result.outcomes);
     targets_.learn_pace(begin, result, now());
     for (;;) {
         const auto stored = store_result(call, result, began, lesson);
@@ -387,6 +390,11 @@ Result<void> Asker::store_result(const Call& call, const callout::SessionResult&
             store::count(writer, "sessions", time, 1, call.target.text());
             targets_.save_pace(writer, call.target);
         }
+        // Is it a stale listing? That is a question like any other.
+        if (result.health == callout::Health::passed)
+            for (const mail::Address& address : result.controls_refused)
+                if (const auto id = store::find_address(writer.db, address))
+                    store::ask(writer, *id, "control", time, time);
         for (const census::CalloutOutcome& outcome : result.outcomes) {
             const auto question = question_of(outcome.recipient);
             if (question == call.asked.end() || !store::is_same(writer.db, *question)) continue;
@@ -419,7 +427,7 @@ Result<void> Asker::store_result(const Call& call, const callout::SessionResult&
     return {};
 }
 
-// Their controls passed before this one's failed: what they say now proves nothing.
+// Their controls passed before one of this one's failed: what they say now proves nothing.
 void Asker::end_others(const Call& call) {
     for (Call& other : calls_)
         if (other.domain == call.domain && other.target == call.target) {

@@ -86,7 +86,7 @@ class Asker {
     boost::asio::awaitable<void> run(std::list<Call>::iterator call, callout::Questions begin);
     boost::asio::awaitable<void> hold(Call& call, callout::Questions begin);
     boost::asio::awaitable<void> take_result(Call& call, const callout::Questions& begin,
-                                             const callout::SessionResult& result, store::Seq began);
+                                             callout::SessionResult result, store::Seq began);
     Result<void> store_result(const Call& call, const callout::SessionResult& result, store::Seq began,
                               const Targets::Lesson& lesson);
     void end_others(const Call& call);

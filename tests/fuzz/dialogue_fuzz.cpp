@@ -77,7 +77,8 @@ void check(const callout::SessionResult& result, const callout::Questions& asked
     for (const mail::Address& one : asked.known_good)
         control = control || reply_to(one) == 250 || reply_to(one) == 251;
     const int random = reply_to(asked.random_control);
-    const bool random_refused = random == 550 || random == 551 || random == 553;
+    const bool random_refused =
+        random == 550 || random == 551 || random == 553 || random == 511 || random == 554;
     // One that was asked behind acceptances takes them back.
     bool accepts_all = false;
     for (const auto& [who, one] : said)
@@ -93,6 +94,8 @@ void check(const callout::SessionResult& result, const callout::Questions& asked
             report("refused without a 5yz", result);
         if (outcome.klass != CalloutClass::deliverable && !control)
             report("refused without a known-good control", result);
+        if (outcome.klass != CalloutClass::deliverable && !result.controls_refused.empty())
+            report("refused beside a known-good control that was refused", result);
         if (outcome.klass == CalloutClass::unknown && code != random)
             report("unknown, but not as the random control", result);
     }
@@ -120,6 +123,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (data[1] % 4 == 0) asked.recipients.push_back(address("ärger@corp.example"));
     asked.most_refused = data[1] / 4 % 8;
     asked.stay = data[1] / 32 % 2 == 1;
+    asked.wary = data[1] / 64 % 2 == 1;
     callout::Dialogue dialogue(asked);
     std::size_t open_questions = asked.recipients.size();
     int rounds = 0;

@@ -295,6 +295,41 @@ def test_a_server_that_loses_its_directory_refuses_nobody(census, exchange, fold
     assert census.stop() == 0
 
 
+def test_a_server_that_has_lost_half_of_its_recipients_refuses_none_of_them(census, exchange, folder):
+    """It knows one control, and the next; sooner or later all that a session asks in a hurry."""
+    people = [f"person{number}@corp.example" for number in range(40)]
+    exchange.recipients |= set(people)
+    census.set("route.exchange", control=None)
+    census.watch()
+    miss(folder, *people)
+    census.wait_for(lambda: all(accepts(census, one) for one in people), "all of them known", 30)
+    exchange.recipients = set(people[::2])
+    miss(folder, "real@corp.example", *made_up(3))
+    census.wait_for(lambda: "prove nothing" in census.log.read_text(), "doubt")
+    census.wait_for(lambda: len(exchange.asked("real@corp.example")) >= 3, "asked again and again", 30)
+    assert refused(census) == 0 and all(accepts(census, one) for one in people)
+    exchange.recipients = {*people, "real@corp.example"}
+    census.wait_for(lambda: accepts(census, "real@corp.example") and refused(census) == 3, "it works again", 60)
+    assert "knows all known-good controls for corp.example again" in census.log.read_text()
+    assert all(accepts(census, one) for one in people)
+    assert census.stop() == 0
+
+
+def test_a_recipient_that_has_left_does_not_hold_up_the_others(census, exchange, folder):
+    people = [f"person{number}@corp.example" for number in range(5)]
+    exchange.recipients |= set(people)
+    census.set("route.exchange", control=None)
+    census.watch()
+    miss(folder, *people)
+    census.wait_for(lambda: all(accepts(census, one) for one in people), "all of them known")
+    exchange.recipients.discard(people[0])
+    for number in range(10):
+        miss(folder, *made_up(1, f"made-up{number}-"))
+        census.wait_for(lambda number=number: refused(census) >= number + 1, "refused", 40)
+    assert not accepts(census, people[0]) and all(accepts(census, one) for one in people[1:])
+    assert census.stop() == 0
+
+
 def test_a_server_that_begins_to_accept_all_stops_all_its_sessions(census, exchange, folder):
     census.set("route.exchange", sessions=2)
     exchange.habits = habits.Habits(tarpit=0.5)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "callout/dialogue.h"
 
+#include <algorithm>
 #include <string>
 
 #include "callout/talk.h"
@@ -163,7 +164,7 @@ TEST_CASE("known-good controls", "[callout]") {
         asked.known_good = {address("gone1@corp.example")};
         CHECK(talk(asked, Peer{}).health == Health::fault);
     }
-    SECTION("where one was refused, two others have to agree") {
+    SECTION("where one was refused, no refusal counts") {
         asked.known_good = {address("gone1@corp.example"), address("known@corp.example"),
                             address("other@corp.example"), address("third@corp.example"),
                             address("fourth@corp.example")};
@@ -173,8 +174,11 @@ TEST_CASE("known-good controls", "[callout]") {
         const SessionResult result = talk(asked, peer);
         CHECK(result.health == Health::passed);
         CHECK(result.control_accepted == address("other@corp.example"));
+        CHECK(result.controls_refused == std::vector<mail::Address>{address("gone1@corp.example")});
+        CHECK_FALSE(result.all_accepted);
         REQUIRE(result.outcomes.size() == 2);
-        CHECK(result.outcomes[1].klass == CalloutClass::unknown);
+        CHECK(result.outcomes[0].klass == CalloutClass::deliverable);
+        CHECK(result.outcomes[1].klass == CalloutClass::retry);
         CHECK(result.refused == 3);
     }
     SECTION("a favourite that alone is known: nothing is refused") {
@@ -243,6 +247,12 @@ TEST_CASE("known-good controls", "[callout]") {
             CHECK(talk(asked, peer).outcomes.at(1).klass == CalloutClass::retry);
         }
     }
+    SECTION("one that is closed to strangers is left out, and the only other one confirms") {
+        Peer peer;
+        peer.recipients["closed@corp.example"] = "550 5.7.133 closed";
+        asked.known_good = {address("known@corp.example"), address("closed@corp.example")};
+        CHECK(talk(asked, peer).outcomes.at(1).klass == CalloutClass::unknown);
+    }
     SECTION("one put off, the others refused: no fault, and nothing is learned") {
         Peer peer;
         peer.recipients["gone2@corp.example"] = "450 4.2.0 later";
@@ -260,6 +270,75 @@ TEST_CASE("known-good controls", "[callout]") {
         peer.recipients["gone1@corp.example"] = "550 5.7.1 Unable to relay";
         CHECK(talk(asked, peer).health == Health::fault);
         CHECK(peer.commands.size() == 5);
+    }
+}
+
+TEST_CASE("a wary session asks all known-good controls before a refusal counts", "[callout]") {
+    Questions asked = questions();
+    asked.wary = true;
+    asked.most_refused = 10;
+    Peer peer;
+    for (const char* name : {"k1", "k2", "k3"}) {
+        asked.known_good.push_back(address(std::string(name) + "@corp.example"));
+        peer.recipients[std::string(name) + "@corp.example"] = kAcceptedReply;
+    }
+    const auto times_asked = [&](const std::string& name) {
+        return std::count(peer.commands.begin(), peer.commands.end(), "RCPT TO:<" + name + "@corp.example>");
+    };
+    SECTION("all are accepted") {
+        const SessionResult result = talk(asked, peer);
+        CHECK(result.all_accepted);
+        CHECK(result.outcomes.at(1).klass == CalloutClass::unknown);
+        for (const char* name : {"known", "k1", "k2", "k3"}) CHECK(times_asked(name) == 1);
+    }
+    SECTION("nobody is refused: one is enough") {
+        asked.recipients.pop_back();
+        const SessionResult result = talk(asked, peer);
+        CHECK_FALSE(result.all_accepted);
+        CHECK(result.outcomes.at(0).klass == CalloutClass::deliverable);
+        CHECK(times_asked("k1") == 0);
+    }
+    SECTION("the last one is not accepted") {
+        for (const char* reply : {"550 5.1.1 User unknown", "450 4.2.0 Greylisted", "451 4.3.0 lookup failed",
+                                  "552 5.2.2 Mailbox full"}) {
+            INFO(reply);
+            peer.recipients["k3@corp.example"] = reply;
+            const SessionResult result = talk(asked, peer);
+            CHECK(result.health == Health::passed);
+            CHECK_FALSE(result.all_accepted);
+            CHECK(result.controls_refused.size() == (std::string(reply).starts_with("550") ? 1 : 0));
+            CHECK(result.outcomes.at(0).klass == CalloutClass::deliverable);
+            CHECK(result.outcomes.at(1).klass == CalloutClass::retry);
+        }
+    }
+    SECTION("the first one is not accepted") {
+        peer.recipients["known@corp.example"] = "450 4.2.0 Greylisted";
+        CHECK(talk(asked, peer).outcomes.at(1).klass == CalloutClass::retry);
+    }
+    SECTION("one is closed to strangers: the others count") {
+        peer.recipients["k2@corp.example"] = "550 5.7.133 closed";
+        const SessionResult result = talk(asked, peer);
+        CHECK(result.all_accepted);
+        CHECK(result.outcomes.at(1).klass == CalloutClass::unknown);
+    }
+    SECTION("the server goes away before they are asked") {
+        peer.recipients["c@corp.example"] = "";
+        asked.recipients.push_back(address("c@corp.example"));
+        const SessionResult result = talk(asked, peer);
+        CHECK(result.outcomes.at(0).klass == CalloutClass::deliverable);
+        CHECK(result.outcomes.at(1).klass == CalloutClass::retry);
+    }
+    SECTION("there is only one") {
+        asked.known_good = {address("known@corp.example")};
+        const SessionResult result = talk(asked, peer);
+        CHECK(result.all_accepted);
+        CHECK(result.outcomes.at(1).klass == CalloutClass::unknown);
+    }
+    SECTION("there is none") {
+        asked.known_good.clear();
+        const SessionResult result = talk(asked, peer);
+        CHECK_FALSE(result.all_accepted);
+        CHECK(result.outcomes.at(1).klass == CalloutClass::retry);
     }
 }
 
