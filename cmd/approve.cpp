@@ -7,10 +7,10 @@
 #include <optional>
 
 #include "cmd/command.h"
+#include "flow/read/reading.h"
+#include "flow/read/relay_domains.h"
 #include "store/history.h"
 #include "store/holds.h"
-#include "tasks/read_directory.h"
-#include "tasks/relay_domains.h"
 
 namespace postcensus::cmd {
 namespace {

@@ -6,12 +6,12 @@
 #include <cstdlib>
 #include <iostream>
 
-#include "audit/findings.h"
 #include "base/clock.h"
 #include "base/privileges.h"
+#include "check/check.h"
+#include "check/findings.h"
 #include "cmd/command.h"
 #include "cmd/output.h"
-#include "tasks/check.h"
 
 namespace postcensus::cmd {
 namespace {

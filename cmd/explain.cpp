@@ -2,12 +2,12 @@
 // postcensus explain: the answer for one address, and why.
 #include <fmt/format.h>
 
+#include "audit/explain.h"
 #include "audit/json.h"
 #include "audit/text.h"
 #include "base/clock.h"
 #include "cmd/command.h"
 #include "cmd/output.h"
-#include "tasks/explain.h"
 
 namespace postcensus::cmd {
 namespace {

@@ -5,9 +5,9 @@
 #include <iostream>
 
 #include "cmd/command.h"
+#include "flow/read/relay_domains.h"
 #include "store/addresses.h"
 #include "store/history.h"
-#include "tasks/relay_domains.h"
 
 namespace postcensus::cmd {
 namespace {

@@ -6,8 +6,8 @@
 #include <iostream>
 
 #include "cmd/command.h"
-#include "tasks/probe.h"
-#include "tasks/relay_domains.h"
+#include "flow/ask/probe.h"
+#include "flow/read/relay_domains.h"
 
 namespace postcensus::cmd {
 namespace {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "audit/csv.h"
+#include "audit/gather_report.h"
 #include "audit/html.h"
 #include "audit/json.h"
 #include "audit/text.h"
@@ -15,7 +16,6 @@
 #include "base/privileges.h"
 #include "cmd/command.h"
 #include "cmd/output.h"
-#include "tasks/report.h"
 
 namespace postcensus::cmd {
 namespace {

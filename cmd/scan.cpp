@@ -10,7 +10,7 @@
 #include "base/privileges.h"
 #include "cmd/command.h"
 #include "cmd/progress.h"
-#include "tasks/scan.h"
+#include "flow/follow/scan.h"
 
 namespace postcensus::cmd {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "cmd/command.h"
-#include "tasks/decider.h"
+#include "flow/publish/decider.h"
 
 namespace postcensus::cmd {
 

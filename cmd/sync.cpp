@@ -4,15 +4,15 @@
 #include <algorithm>
 #include <iostream>
 
+#include "audit/metrics_file.h"
 #include "base/notify.h"
 #include "cmd/command.h"
 #include "cmd/progress.h"
+#include "flow/decide/decision.h"
+#include "flow/publish/decider.h"
+#include "flow/read/reading.h"
+#include "flow/read/relay_domains.h"
 #include "store/holds.h"
-#include "tasks/decide.h"
-#include "tasks/decider.h"
-#include "tasks/metrics.h"
-#include "tasks/read_directory.h"
-#include "tasks/relay_domains.h"
 
 namespace postcensus::cmd {
 namespace {

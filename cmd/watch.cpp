@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // postcensus watch: the service.
-#include "tasks/watch.h"
+#include "watch/watch.h"
 
 #include <spdlog/spdlog.h>
 
@@ -14,8 +14,8 @@
 #include "base/notify.h"
 #include "base/signals.h"
 #include "cmd/command.h"
+#include "flow/publish/decider.h"
 #include "store/health.h"
-#include "tasks/decider.h"
 
 namespace postcensus::cmd {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Wall-clock time as the program keeps it: milliseconds since the epoch, UTC. Pure code takes a Time as a
-// value; only tasks/ and cmd/ ask for now().
+// value; only flow/ and what stands above it ask for now().
 #pragma once
 
 #include <chrono>

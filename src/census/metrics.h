@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the metrics show: plain values, filled by store/ and tasks/, written by audit/metrics.h. Pure.
+// What the metrics show: plain values, filled by store/ and audit/, written by audit/metrics.h. Pure.
 #pragma once
 
 #include <cstdint>

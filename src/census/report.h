@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the audit shows: plain values, filled by store/ and tasks/, written by audit/. Pure. Lists are
+// What the audit shows: plain values, filled by store/ and audit/, written by audit/. Pure. Lists are
 // bounded; where one is, its total stands beside it. Texts come from strangers: whoever writes them out makes
 // them harmless first.
 #pragma once

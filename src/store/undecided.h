@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The list of the undecided: addresses whose evidence changed and whose answer has not been decided since.
 // Whoever writes evidence puts its addresses there in the same transaction (AddressBook::mark_undecided); the
-// decider empties it (tasks/decide.h). Every function here runs inside Database::read() or write() and may
-// throw SQLite::Exception.
+// decider empties it (flow/decide/decision.h). Every function here runs inside Database::read() or write()
+// and may throw SQLite::Exception.
 #pragma once
 
 #include <cstddef>

@@ -11,10 +11,10 @@
 
 #include "base/file.h"
 #include "base/process.h"
+#include "flow/decide/decision.h"
+#include "flow/publish/publisher.h"
 #include "store/domains.h"
 #include "store/readings.h"
-#include "tasks/decide.h"
-#include "tasks/publish.h"
 
 using namespace postcensus;
 using Clock = std::chrono::steady_clock;

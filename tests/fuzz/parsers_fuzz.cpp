@@ -9,13 +9,13 @@
 #include <string_view>
 
 #include "base/printable.h"
+#include "check/master_cf.h"
+#include "check/restrictions.h"
 #include "config/ini.h"
 #include "mail/address.h"
 #include "postfix/lookup.h"
-#include "postfix/master_cf.h"
 #include "postfix/next_hop.h"
 #include "postfix/postmap.h"
-#include "postfix/restrictions.h"
 #include "postfix/table_head.h"
 
 using namespace postcensus;

@@ -111,9 +111,9 @@ inline bool is_statement(const std::string& text) {
 
 inline std::vector<std::filesystem::path> sources() {
     std::vector<std::filesystem::path> files;
-    for (const char* folder : {"src/store", "src/tasks", "cmd"})
+    for (const char* folder : {"src", "cmd"})
         for (const auto& entry :
-             std::filesystem::directory_iterator(std::filesystem::path(POSTCENSUS_SOURCE) / folder))
+             std::filesystem::recursive_directory_iterator(std::filesystem::path(POSTCENSUS_SOURCE) / folder))
             if (entry.path().extension() == ".cpp" || entry.path().extension() == ".h")
                 files.push_back(entry.path());
     return files;
