@@ -196,4 +196,35 @@ TEST_CASE("Links between the documents lead to files and to sections", "[docs]")
     }
 }
 
+TEST_CASE("The flow is one picture, and names what there is in the sources", "[docs]") {
+    const std::string flow = read_document(kRoot / "docs/flow.md");
+    const auto picture = [](const std::string& text) {
+        std::string out;
+        for (const std::string& line : lines_of(text.substr(0, text.find("'--------'"))))
+            if (line.starts_with("    Active") || !out.empty()) out += line + "\n";
+        return out;
+    };
+    CHECK(picture(read_document(kRoot / "README.md")) == picture(flow));
+    const auto rows = [&](const std::regex& row) {
+        std::vector<std::pair<std::string, std::string>> found;  // in the other order
+        for (const std::string& line : lines_of(flow))
+            if (std::smatch match; std::regex_match(line, match, row)) found.emplace_back(match[2], match[1]);
+        return found;
+    };
+    const auto steps = rows(std::regex(R"(\|[^|]*\| `(src/[^`]+)` \| `(\w+)` \|.*)"));
+    CHECK(steps.size() > 15);
+    for (const auto& [name, file] : steps) {
+        INFO(name << ", " << file);
+        CHECK(std::regex_search(read_document(kRoot / file), std::regex("\\b" + name + "\\b")));
+    }
+    const auto words = rows(std::regex(R"(\| ([a-z]+) \|[^|]*\| `(src/[^`]+)` \|)"));
+    CHECK(words.size() > 30);
+    CHECK(std::is_sorted(words.begin(), words.end(),
+                         [](const auto& one, const auto& other) { return one.second < other.second; }));
+    for (const auto& [file, word] : words) {
+        INFO(word << ", " << file);
+        CHECK(std::regex_search(read_document(kRoot / file), std::regex(word, std::regex::icase)));
+    }
+}
+
 }  // namespace postcensus
