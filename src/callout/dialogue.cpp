@@ -364,7 +364,10 @@ Step Dialogue::recipients_done() {
         control_replies_.clear();
         return ask_to_confirm();
     }
-    if (!questions_.stay || refusals_spent() || controls_spent_ || accepted_ >= kMostAccepted) return quit();
+    // Whose refusals do not count: the next session draws anew.
+    const bool of_no_use = no_refusal_counts() && !result_.outcomes.empty();
+    if (!questions_.stay || refusals_spent() || controls_spent_ || of_no_use || accepted_ >= kMostAccepted)
+        return quit();
     if (!in_step_) {
         // A server whose EHLO has one line of reply, or none, can show only with QUIT that it is in step.
         if (hello_.size() < 2 || ++said_again_ > kMostAgain) return quit();

@@ -97,6 +97,19 @@ TEST_CASE("a session stays open, and its controls are asked once", "[callout]") 
     CHECK(stay.step.text == "QUIT\r\n");
 }
 
+TEST_CASE("a session whose refusals do not count ends behind its first recipients", "[callout]") {
+    Questions asked = nothing_yet();
+    asked.known_good = {address("lost@corp.example"), address("known@corp.example")};
+    Stay stay(asked);
+    REQUIRE(stay.waits());
+    CHECK(stay.dialogue.take_result().controls_refused.size() == 1);
+    const SessionResult result = stay.ask({kA, kB});
+    REQUIRE(result.outcomes.size() == 2);
+    CHECK(result.outcomes[0].klass == CalloutClass::deliverable);
+    CHECK(result.outcomes[1].klass == CalloutClass::retry);
+    CHECK_FALSE(result.stays_open);
+}
+
 TEST_CASE("answers count once the server has shown that it is in step", "[callout]") {
     // Each recipient gets its neighbour's reply; EHLO then gets the last of them.
     for (const bool quit_too : {false, true}) {
