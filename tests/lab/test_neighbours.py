@@ -342,7 +342,8 @@ def test_a_watch_that_starts_on_a_full_disk(small_disk, postcensus, slapd, excha
         out.write(f"{stamp} mx1 postfix/smtpd[1]: NOQUEUE: reject: RCPT from client.test[192.0.2.10]: 450 4.1.1 <made-up@corp.example>: "
                   "Recipient address rejected: User unknown in relay recipient table; from=<a@b.test> to=<made-up@corp.example> "
                   "proto=ESMTP helo=<client.test>\n")
-    postcensus.wait_for(lambda: postcensus.table("unknown"), "a rejection")
+    postcensus.wait_for(lambda: rows(postcensus, "SELECT entries FROM publication WHERE name = 'unknown' AND entries = 1"),
+                        "a rejection, noted")
     postcensus.kill()
     before = {name: (small_disk.folder / "maps" / name).read_bytes() for name in ("directory", "learned", "closed")}
     small_disk.fill(left * 1024)
