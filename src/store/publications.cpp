@@ -6,7 +6,7 @@
 #include <chrono>
 #include <memory>
 
-#include "store/questions.h"
+#include "store/addresses.h"
 
 namespace postcensus::store {
 namespace {
