@@ -36,7 +36,7 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     if (!configuration) return fail(configuration.error());
     auto state = store::Database::open(configuration->state.path, store::Database::Mode::existing, 10s);
     if (!state) return fail(state.error());
-    if (auto learned = tasks::learn_relay_domains(*configuration, *state, now()); !learned)
+    if (auto learned = flow::learn_relay_domains(*configuration, *state, now()); !learned)
         return fail(learned.error());
     // What is held from now on nobody can have looked at yet.
     auto held = state->read([&](SQLite::Database& db) { return store::open_holds(db, *hold); });
@@ -48,10 +48,10 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     auto began = state->current_seq();
     if (!began) return fail(began.error());
     for (const directory::Settings& settings : configuration->directories) {
-        auto read = tasks::read_directory(*state, settings, tasks::ReadMode::full, {});
+        auto read = flow::read_directory(*state, settings, flow::ReadMode::full, {});
         if (!read) return fail(read.error());
     }
-    if (auto finished = tasks::finish_reading(*configuration, *state, *began); !finished)
+    if (auto finished = flow::finish_reading(*configuration, *state, *began); !finished)
         return fail(finished.error());
     if (auto settled = settle(*configuration, *state); !settled) return fail(settled.error());
     auto approved = state->write([&](store::Writer& writer) {

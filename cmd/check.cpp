@@ -23,18 +23,18 @@ void add_options(po::options_description& options) {
 }
 
 // Without the state's folder there is nobody whose rights could be tested.
-Result<tasks::Checked> check_as_owner(const config::Configuration& configuration) {
+Result<check::Checked> check_as_owner(const config::Configuration& configuration) {
     const std::filesystem::path folder = configuration.state.path.parent_path();
     struct stat facts {};
     if (::stat(folder.c_str(), &facts) != 0)
-        return tasks::Checked{
-            {Finding::fail("state", folder.string(),
-                           "there is no such folder, so the rights of its owner could not be tested, and "
-                           "nothing else was",
-                           fmt::format("install -d -o postcensus -g postcensus -m 0755 {} {}",
-                                       folder.string(), configuration.postfix.maps.string()))}};
+        return check::Checked{{check::Finding::fail(
+            "state", folder.string(),
+            "there is no such folder, so the rights of its owner could not be tested, and "
+            "nothing else was",
+            fmt::format("install -d -o postcensus -g postcensus -m 0755 {} {}", folder.string(),
+                        configuration.postfix.maps.string()))}};
     if (auto became = become_owner_of(folder); !became) return fail(became.error());
-    return tasks::check(configuration, now());
+    return check::check(configuration, now());
 }
 
 Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
@@ -45,10 +45,11 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     if (!configuration) return fail(ExitCode::configuration, configuration.error().message);
     auto checked = check_as_owner(*configuration);
     if (!checked) return fail(checked.error());
-    std::cout << (format == "json" ? audit::findings_json(checked->findings)
-                                   : audit::findings_text(checked->findings, colour))
+    std::cout << (format == "json" ? check::findings_json(checked->findings)
+                                   : check::findings_text(checked->findings, colour))
               << std::flush;
-    const ExitCode code = worst_of(checked->findings) == Level::fail ? ExitCode::finding : ExitCode::done;
+    const ExitCode code =
+        check::worst_of(checked->findings) == check::Level::fail ? ExitCode::finding : ExitCode::done;
     // Threads that hang still use what the end of main() would destroy.
     if (checked->unfinished) std::_Exit(static_cast<int>(code));
     return code;

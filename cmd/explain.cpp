@@ -26,7 +26,7 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
         return fail(ExitCode::usage, "explain wants one address, or @domain for its catch-all");
     auto configuration = load_configuration(globals, config::Secrets::left);
     if (!configuration) return fail(configuration.error());
-    auto explanation = tasks::explain(*std::move(configuration), addresses.front());
+    auto explanation = audit::explain(*std::move(configuration), addresses.front());
     if (!explanation) return fail(explanation.error());
     auto written =
         Output().write(format == "json" ? audit::explanation_json(*explanation)

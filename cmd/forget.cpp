@@ -70,7 +70,7 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     if (!configuration) return fail(configuration.error());
     auto state = store::Database::open(configuration->state.path, store::Database::Mode::existing, 10s);
     if (!state) return fail(state.error());
-    if (auto learned = tasks::learn_relay_domains(*configuration, *state, now()); !learned)
+    if (auto learned = flow::learn_relay_domains(*configuration, *state, now()); !learned)
         return fail(learned.error());
     if (!domain.empty() && configuration->route_of(domain) == nullptr)
         return fail(ExitCode::usage, fmt::format("no route names the domain {}", domain));

@@ -42,7 +42,7 @@ int weight_of(ExitCode code) {
     return code == ExitCode::done ? 0 : code == ExitCode::finding ? 1 : code == ExitCode::try_again ? 2 : 3;
 }
 
-void print(const tasks::Probed& probed, bool transcript) {
+void print(const flow::Probed& probed, bool transcript) {
     const auto line = [](const char* title, const std::string& text) {
         if (!text.empty()) std::cout << fmt::format("  {:<9} {}\n", title, text);
     };
@@ -52,7 +52,7 @@ void print(const tasks::Probed& probed, bool transcript) {
     line("reply", probed.reply);
     line("controls", probed.controls);
     line("why", probed.reason);
-    line("meaning", tasks::meaning_of(probed));
+    line("meaning", flow::meaning_of(probed));
     if (!transcript) return;
     for (const std::string& said : probed.transcript) std::cout << "    " << said << "\n";
 }
@@ -70,20 +70,20 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     // Without a state there are only the controls that the configuration names.
     if (!state && (record || state.error().code != ExitCode::configuration)) return fail(state.error());
     if (state) {
-        auto domains = record ? tasks::learn_relay_domains(*configuration, *state, now())
-                              : tasks::take_relay_domains(*configuration, *state);
+        auto domains = record ? flow::learn_relay_domains(*configuration, *state, now())
+                              : flow::take_relay_domains(*configuration, *state);
         if (!domains) return fail(domains.error());
     }
-    auto probed = tasks::probe(*configuration, state ? &*state : nullptr, *addresses);
+    auto probed = flow::probe(*configuration, state ? &*state : nullptr, *addresses);
     if (!probed) return fail(probed.error());
     ExitCode code = ExitCode::done;
-    for (const tasks::Probed& one : *probed) {
+    for (const flow::Probed& one : *probed) {
         print(one, arguments.contains("transcript"));
         code = std::max(code, code_of(one.klass),
                         [](ExitCode a, ExitCode b) { return weight_of(a) < weight_of(b); });
     }
     if (!record) return code;
-    if (auto stored = tasks::store_probed(*state, *probed, Moment::now()); !stored)
+    if (auto stored = flow::store_probed(*state, *probed, Moment::now()); !stored)
         return fail(stored.error());
     if (auto settled = settle(*configuration, *state); !settled) return fail(settled.error());
     return code;

@@ -96,7 +96,7 @@ Result<void> write_changes(const config::Configuration& configuration, const sto
                            Output& output) {
     // Not before there is a state.
     std::string head = audit::changes_csv_head();
-    auto done = tasks::for_each_change(
+    auto done = audit::for_each_change(
         configuration, scope, [&](const std::vector<census::ChangeLine>& page) -> Result<bool> {
             auto written = output.write(std::exchange(head, {}) + audit::changes_csv(page));
             if (!written) return fail(written.error());
@@ -109,13 +109,13 @@ Result<void> write_changes(const config::Configuration& configuration, const sto
 Result<ExitCode> write_report(const config::Configuration& configuration, const Wish& wish, Output& output,
                               bool to_file) {
     if (!wish.scope.domain.empty())
-        if (auto known = tasks::check_domain(configuration, wish.scope.domain); !known)
+        if (auto known = audit::check_domain(configuration, wish.scope.domain); !known)
             return fail(known.error());
     if (wish.format == "csv" && !wish.quiet) {
         auto done = write_changes(configuration, wish.scope, output);
         return done ? Result<ExitCode>(ExitCode::done) : fail(done.error());
     }
-    auto report = tasks::gather_report(configuration, wish.scope);
+    auto report = audit::gather_report(configuration, wish.scope);
     if (!report) return fail(report.error());
     const bool silent = wish.quiet && report->attention.empty();
     if (to_file || !silent) {

@@ -35,7 +35,7 @@ Result<std::optional<config::Configuration>> find_configuration(const Globals& g
     return std::optional<config::Configuration>{};
 }
 
-void draw(ProgressLine& line, const tasks::ScanProgress& log) {
+void draw(ProgressLine& line, const flow::ScanProgress& log) {
     if (!line.seen()) return;
     const auto megabytes = [](std::uint64_t bytes) { return static_cast<double>(bytes) / 1e6; };
     line.draw(log.size > 0 ? fmt::format("{}: {} % of {:.0f} MB", log.name, log.taken * 100 / log.size,
@@ -67,7 +67,7 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     // All that needs a right is open: strangers wrote what comes now.
     if (auto became = become_nobody(); !became) return fail(became.error());
 
-    tasks::ScanOptions options;
+    flow::ScanOptions options;
     if (*configuration) {
         options.syslog_names = (*configuration)->log.syslog_names;
         options.relayed = [&](std::string_view domain) {
@@ -80,11 +80,11 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
                                                         const std::string& log, std::int64_t line) {
             std::cout << audit::event_json(event, at, several ? log : "", line);
         };
-    tasks::Scanned scanned;
+    flow::Scanned scanned;
     {
         ProgressLine progress;
-        options.on_progress = [&progress](const tasks::ScanProgress& log) { draw(progress, log); };
-        scanned = tasks::scan_logs(logs, options, now());
+        options.on_progress = [&progress](const flow::ScanProgress& log) { draw(progress, log); };
+        scanned = flow::scan_logs(logs, options, now());
     }
     if (!events)
         std::cout << (format == "json" ? audit::scan_json(scanned.report) : audit::scan_text(scanned.report));

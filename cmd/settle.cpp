@@ -7,7 +7,7 @@ namespace postcensus::cmd {
 using namespace std::chrono_literals;
 
 Result<void> settle(const config::Configuration& configuration, store::Database& state) {
-    auto settled = tasks::settle_or_wait(configuration, state, 10s);
+    auto settled = flow::settle_or_wait(configuration, state, 10s);
     if (!settled) return fail(settled.error());
     if (*settled) return {};
     return fail(ExitCode::try_again,

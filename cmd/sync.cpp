@@ -46,17 +46,17 @@ Result<std::vector<directory::Settings>> pick(const config::Configuration& confi
 }
 
 Result<void> learn_domains(config::Configuration& configuration, store::Database& state, bool dry_run) {
-    return dry_run ? tasks::take_relay_domains(configuration, state)
-                   : tasks::learn_relay_domains(configuration, state, now());
+    return dry_run ? flow::take_relay_domains(configuration, state)
+                   : flow::learn_relay_domains(configuration, state, now());
 }
 
 Result<ExitCode> read_and_publish(config::Configuration& configuration,
                                   const std::vector<directory::Settings>& directories,
                                   const Arguments& arguments) {
     const bool dry_run = arguments.contains("dry-run");
-    const tasks::ReadMode mode = dry_run                      ? tasks::ReadMode::dry_run
-                                 : arguments.contains("full") ? tasks::ReadMode::full
-                                                              : tasks::ReadMode::automatic;
+    const flow::ReadMode mode = dry_run                      ? flow::ReadMode::dry_run
+                                : arguments.contains("full") ? flow::ReadMode::full
+                                                             : flow::ReadMode::automatic;
     // A dry run on a machine without a state compares with nothing, and leaves none behind.
     std::error_code ignored;
     const bool in_memory = dry_run && !std::filesystem::exists(configuration.state.path, ignored);
@@ -67,7 +67,7 @@ Result<ExitCode> read_and_publish(config::Configuration& configuration,
     auto began = state->current_seq();
     if (!began) return fail(began.error());
     if (!dry_run)
-        if (auto noted = tasks::note_domains(configuration, *state); !noted) return fail(noted.error());
+        if (auto noted = flow::note_domains(configuration, *state); !noted) return fail(noted.error());
     std::optional<Failure> first;
     std::vector<std::string> done;
     for (const directory::Settings& settings : directories) {
@@ -78,7 +78,7 @@ Result<ExitCode> read_and_publish(config::Configuration& configuration,
                                       static_cast<double>(summary.objects) / progress.seconds()));
         };
         auto read =
-            tasks::read_directory(*state, settings, mode, draw, tasks::answer_listed(configuration, now()));
+            flow::read_directory(*state, settings, mode, draw, flow::answer_listed(configuration, now()));
         if (!read) {
             if (directories.size() > 1) std::cerr << "postcensus: " << read.error().message << "\n";
             if (!first) first = read.error();
@@ -95,7 +95,7 @@ Result<ExitCode> read_and_publish(config::Configuration& configuration,
     }
     if (done.empty()) return fail(first.value());
     if (!first && words(arguments, "directory").empty())
-        if (auto finished = tasks::finish_reading(configuration, *state, *began); !finished)
+        if (auto finished = flow::finish_reading(configuration, *state, *began); !finished)
             return fail(finished.error());
 
     // What the directories list may be of domains that Postfix has not been asked about yet.
@@ -129,7 +129,7 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     const Time began = now();
     auto done = read_and_publish(*configuration, *directories, arguments);
     if (!arguments.contains("dry-run"))
-        tasks::write_sync_metrics(*configuration, began, done ? *done : done.error().code);
+        audit::write_sync_metrics(*configuration, began, done ? *done : done.error().code);
     return done;
 }
 

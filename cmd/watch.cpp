@@ -53,8 +53,8 @@ bool lacks_room(const Failure& failure, const config::Configuration& configurati
     return !has_room(state_folder(configuration), kRoom) || !has_room(configuration.postfix.maps, kRoom);
 }
 
-tasks::WatchEnd end_by(int signal) {
-    return signal == SIGHUP ? tasks::WatchEnd::reload : tasks::WatchEnd::stopped;
+watch::WatchEnd end_by(int signal) {
+    return signal == SIGHUP ? watch::WatchEnd::reload : watch::WatchEnd::stopped;
 }
 
 // What goes on from one configuration to the next.
@@ -64,10 +64,10 @@ class Service {
 
     // Where no `watch` runs, at its start a command that decides by itself may have the decider's lock: that
     // does not take long. A full disk may.
-    Result<tasks::WatchEnd> watch(const config::Configuration& configuration) {
+    Result<watch::WatchEnd> watch(const config::Configuration& configuration) {
         const Clock::time_point end = Clock::now() + kPatience;
         for (;;) {
-            auto ended = tasks::watch(configuration, once_, tenure_);
+            auto ended = watch::watch(configuration, once_, tenure_);
             if (ended) return ended;
             const Failure& failure = ended.error();
             if (!once_ && lacks_room(failure, configuration)) {
@@ -75,7 +75,7 @@ class Service {
                 continue;
             }
             if (failure.code != ExitCode::try_again || outgrown(configuration) || Clock::now() >= end ||
-                tasks::last_decider_is_watch(configuration))
+                flow::last_decider_is_watch(configuration))
                 return ended;
             notify_alive();
             if (auto told = signals_.wait(100ms)) return end_by(*told);
@@ -101,7 +101,7 @@ class Service {
         // It has started, as far as that is possible: to end it and start it again would help nobody.
         notify_ready("the disk is full: " + failure.message);
         while (Clock::now() < end) {
-            tasks::end_leases(tenure_, configuration, now());
+            flow::end_leases(tenure_, configuration, now());
             notify_alive();
             if (auto told = signals_.wait(kLeaseCheck)) return told;
         }
@@ -110,7 +110,7 @@ class Service {
 
     SignalSource signals_;
     bool once_;
-    tasks::Tenure tenure_;
+    flow::Tenure tenure_;
     Clock::time_point say_again_;
 };
 
@@ -123,10 +123,10 @@ Result<ExitCode> run(const Globals& globals, const Arguments& arguments) {
     Service service(*std::move(signals), arguments.contains("once"));
     auto ended = service.watch(*configuration);
     // The new configuration takes effect whole, or not at all.
-    while (ended && *ended != tasks::WatchEnd::stopped) {
+    while (ended && *ended != watch::WatchEnd::stopped) {
         if (const auto told = service.take_signal()) ended = end_by(*told);
-        if (*ended == tasks::WatchEnd::stopped) break;
-        if (*ended == tasks::WatchEnd::anew) {
+        if (*ended == watch::WatchEnd::stopped) break;
+        if (*ended == watch::WatchEnd::anew) {
             ended = service.watch(*configuration);
             continue;
         }

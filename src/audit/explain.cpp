@@ -13,7 +13,7 @@
 #include "postfix/table.h"
 #include "store/explanation.h"
 
-namespace postcensus::tasks {
+namespace postcensus::audit {
 namespace {
 
 using namespace std::chrono_literals;
@@ -148,11 +148,11 @@ Result<census::Explanation> explain(config::Configuration configuration, const s
     auto state =
         store::Database::open(configuration.state.path, store::Database::Mode::read_only, kExplainPatience);
     if (!state) return fail(state.error());
-    if (auto taken = take_relay_domains(configuration, *state); !taken) return fail(taken.error());
+    if (auto taken = flow::take_relay_domains(configuration, *state); !taken) return fail(taken.error());
     const PostfixSide side = postconf.get();
     const auto base = address ? without_extension(*address, side.extensions) : std::nullopt;
 
-    const bool watched = watch_runs(configuration);
+    const bool watched = flow::watch_runs(configuration);
     std::optional<census::Explanation> of_base;
     auto loaded = state->read([&](SQLite::Database& db) {
         census::Explanation out;
@@ -188,4 +188,4 @@ Result<census::Explanation> explain(config::Configuration configuration, const s
     return loaded;
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::audit

@@ -7,9 +7,9 @@
 #include "census/report.h"
 #include "config/configuration.h"
 
-namespace postcensus::tasks {
+namespace postcensus::audit {
 
 // `recipient`: an address in the quoted form, or @domain for its catch-all. Blocks.
 Result<census::Explanation> explain(config::Configuration configuration, const std::string& recipient);
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::audit

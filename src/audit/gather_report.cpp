@@ -9,7 +9,7 @@
 #include "flow/read/relay_domains.h"
 #include "store/domains.h"
 
-namespace postcensus::tasks {
+namespace postcensus::audit {
 namespace {
 
 using namespace std::chrono_literals;
@@ -22,7 +22,7 @@ Result<void> check_domain(config::Configuration configuration, const std::string
     auto state =
         store::Database::open(configuration.state.path, store::Database::Mode::read_only, kReportPatience);
     if (!state) return fail(state.error());
-    if (auto taken = take_relay_domains(configuration, *state); !taken) return taken;
+    if (auto taken = flow::take_relay_domains(configuration, *state); !taken) return taken;
     if (configuration.route_of(domain) != nullptr) return {};
     auto known = state->read([&](SQLite::Database& db) { return store::knows_domain(db, domain); });
     if (!known) return fail(known.error());
@@ -35,7 +35,7 @@ Result<census::Report> gather_report(config::Configuration configuration, const 
     auto state =
         store::Database::open(configuration.state.path, store::Database::Mode::read_only, kReportPatience);
     if (!state) return fail(state.error());
-    if (auto taken = take_relay_domains(configuration, *state); !taken) return fail(taken.error());
+    if (auto taken = flow::take_relay_domains(configuration, *state); !taken) return fail(taken.error());
     auto report = state->read([&](SQLite::Database& db) { return store::load_report(db, scope); });
     if (!report) return report;
     keep_configured(report->directories, configuration);
@@ -43,7 +43,7 @@ Result<census::Report> gather_report(config::Configuration configuration, const 
     for (census::DomainCounts& domain : report->domains)
         domain.accept_all = domain.accept_all && configuration.needs_proof(domain.domain);
     // What a watch stopped, it tries again; without one it is history.
-    report->unwatched = !watch_runs(configuration);
+    report->unwatched = !flow::watch_runs(configuration);
     if (report->unwatched) report->breakers.clear();
     report->attention = census::attention_of(*report);
     return report;
@@ -78,4 +78,4 @@ Result<void> for_each_change(
     }
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::audit

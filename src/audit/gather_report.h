@@ -9,7 +9,7 @@
 #include "config/configuration.h"
 #include "store/report.h"
 
-namespace postcensus::tasks {
+namespace postcensus::audit {
 
 // A domain that a route names, or of which the state knows something: its history outlives its route.
 Result<void> check_domain(config::Configuration configuration, const std::string& domain);
@@ -27,4 +27,4 @@ Result<void> for_each_change(
     const config::Configuration& configuration, const store::Scope& scope,
     const std::function<Result<bool>(const std::vector<census::ChangeLine>& page)>& take);
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::audit

@@ -23,7 +23,7 @@
 #include "store/history.h"
 #include "store/metrics.h"
 
-namespace postcensus::tasks {
+namespace postcensus::audit {
 namespace {
 
 using namespace std::chrono_literals;
@@ -158,4 +158,4 @@ void write_sync_metrics(const config::Configuration& configuration, Time began, 
     MetricsFile(configuration.metrics_dir, "postcensus_sync").write(audit::sync_metrics(facts));
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::audit

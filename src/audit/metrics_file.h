@@ -15,7 +15,7 @@
 #include "config/configuration.h"
 #include "store/database.h"
 
-namespace postcensus::tasks {
+namespace postcensus::audit {
 
 class MetricsFile {
   public:
@@ -66,4 +66,4 @@ class WatchMetrics {
 // After a run of `sync`, however it ended.
 void write_sync_metrics(const config::Configuration& configuration, Time began, ExitCode code);
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::audit

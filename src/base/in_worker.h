@@ -9,7 +9,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace postcensus::tasks {
+namespace postcensus {
 
 template <typename Work>
 boost::asio::awaitable<std::invoke_result_t<Work>> in_worker(boost::asio::thread_pool& pool, Work work) {
@@ -18,4 +18,4 @@ boost::asio::awaitable<std::invoke_result_t<Work>> in_worker(boost::asio::thread
     co_return co_await std::move(running);
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus

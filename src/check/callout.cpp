@@ -15,7 +15,7 @@
 #include "store/callouts.h"
 #include "store/health.h"
 
-namespace postcensus::tasks {
+namespace postcensus::check {
 namespace {
 
 using namespace std::chrono_literals;
@@ -45,7 +45,7 @@ class CalloutCheck {
         open_state();
         const auto anybody = mail::Address::from_internal("postmaster@" + domain_);
         if (!anybody) return;
-        const auto known_good = controls_for(route_, state_ ? &*state_ : nullptr, *anybody);
+        const auto known_good = flow::controls_for(route_, state_ ? &*state_ : nullptr, *anybody);
         collect_recipients(snapshot->value("recipient_delimiter"), known_good);
         std::vector<mail::Address> recipients;
         for (const Asked& one : asked_) recipients.push_back(one.address);
@@ -202,7 +202,7 @@ class CalloutCheck {
             tell_(Finding::ok(kCalloutArea, subject_, speed));
     }
 
-    void tell_outcome(const census::CalloutOutcome& outcome, const postfix::Snapshot& snapshot) {
+    void tell_outcome(const census::CalloutOutcome& outcome, const Snapshot& snapshot) {
         const auto asked = std::find_if(asked_.begin(), asked_.end(),
                                         [&](const Asked& one) { return one.address == outcome.recipient; });
         if (asked == asked_.end()) return;
@@ -228,12 +228,11 @@ class CalloutCheck {
     }
 
     void tell_unknown(const Asked& asked, const census::CalloutOutcome& outcome, const std::string& address,
-                      const postfix::Snapshot& snapshot) {
+                      const Snapshot& snapshot) {
         const std::string shown = printable(address);
         const std::string reply = printable(outcome.reply);
         if (asked.why == Why::postmaster) {
-            auto aliases =
-                postfix::find_aliases(scene_.configuration.postfix.config_dir, snapshot, {address});
+            auto aliases = find_aliases(scene_.configuration.postfix.config_dir, snapshot, {address});
             if (aliases && !aliases->empty()) {
                 tell_(Finding::ok(kCalloutArea, shown, "is an alias in virtual_alias_maps"));
                 return;
@@ -314,7 +313,7 @@ void check_callout(const CheckScene& scene, const config::Route& route, const ca
     const auto address = mail::Address::from_internal("postmaster@" + route.domains.front());
     if (!address) return;
     const std::string subject = "[route." + route.name + "]";
-    auto targets = find_targets(scene.configuration, route, *address);
+    auto targets = flow::find_targets(scene.configuration, route, *address);
     if (!targets) {
         tell(Finding::fail(kCalloutArea, subject, targets.error().message,
                            fmt::format("usermod -aG postfix {}", own_user())));
@@ -331,4 +330,4 @@ void check_callout(const CheckScene& scene, const config::Route& route, const ca
     if (!targets->empty()) CalloutCheck(scene, route, targets->front(), tell).run();
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::check

@@ -15,7 +15,7 @@
 #include "flow/read/relay_domains.h"
 #include "postfix/main_cf.h"
 
-namespace postcensus::tasks {
+namespace postcensus::check {
 namespace {
 
 using namespace std::chrono_literals;
@@ -141,14 +141,14 @@ Checked check(config::Configuration configuration, Time now) {
     if (configuration.asks_postfix_for_domains())
         if (auto state = store::Database::open(configuration.state.path, store::Database::Mode::read_only,
                                                kFirstLookPatience))
-            std::ignore = take_relay_domains(configuration, *state);
-    std::promise<Result<postfix::Snapshot>> snapshot;
+            std::ignore = flow::take_relay_domains(configuration, *state);
+    std::promise<Result<Snapshot>> snapshot;
     const Scene scene = std::make_shared<const CheckScene>(
         CheckScene{configuration, now, begun + kPartsEnd, snapshot.get_future().share()});
     const auto parts = std::make_shared<const std::vector<Part>>(parts_of(configuration));
     const auto board = std::make_shared<Board>(parts->size());
     std::thread([scene, promise = std::move(snapshot)]() mutable {
-        promise.set_value(postfix::take_snapshot(scene->configuration.postfix.config_dir));
+        promise.set_value(take_snapshot(scene->configuration.postfix.config_dir));
     }).detach();
     for (std::size_t i = 0; i < parts->size(); ++i)
         std::thread([scene, parts, board, i] {
@@ -158,13 +158,12 @@ Checked check(config::Configuration configuration, Time now) {
     return board->collect(*parts, begun + kCheckPatience);
 }
 
-Result<postfix::OurTables> our_tables(const CheckScene& scene) {
+Result<OurTables> our_tables(const CheckScene& scene) {
     const postfix::Settings& settings = scene.configuration.postfix;
     auto type = postfix::resolve_table_type(settings);
     if (!type) return fail(type.error());
     std::error_code ignored;
-    return postfix::OurTables{*type, settings.maps,
-                              std::filesystem::exists(settings.maps / "directory", ignored)};
+    return OurTables{*type, settings.maps, std::filesystem::exists(settings.maps / "directory", ignored)};
 }
 
 std::string own_user() {
@@ -175,4 +174,4 @@ std::string own_user() {
     return found == nullptr ? std::to_string(::geteuid()) : found->pw_name;
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::check

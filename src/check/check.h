@@ -11,7 +11,7 @@
 #include "check/finding.h"
 #include "config/configuration.h"
 
-namespace postcensus::tasks {
+namespace postcensus::check {
 
 struct Checked {
     Findings findings;
@@ -20,4 +20,4 @@ struct Checked {
 
 Checked check(config::Configuration configuration, Time now);
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::check

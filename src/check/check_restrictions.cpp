@@ -11,7 +11,7 @@
 
 #include "check/main_cf.h"
 
-namespace postcensus::postfix {
+namespace postcensus::check {
 namespace {
 
 constexpr const char* kRestrictionsArea = "postfix";
@@ -331,4 +331,4 @@ std::string mended_restrictions(std::string_view list, const OurTables& ours) {
     return text;
 }
 
-}  // namespace postcensus::postfix
+}  // namespace postcensus::check

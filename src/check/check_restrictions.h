@@ -9,7 +9,7 @@
 #include "check/master_cf.h"
 #include "check/restrictions.h"
 
-namespace postcensus::postfix {
+namespace postcensus::check {
 
 // For each smtpd that takes mail from strangers; services that have the same lists are judged once.
 Findings check_restrictions(const Snapshot& snapshot, const OurTables& ours);
@@ -17,4 +17,4 @@ Findings check_restrictions(const Snapshot& snapshot, const OurTables& ours);
 // A list of restrictions in the order that works, as main.cf has it. All that stands in it stays.
 std::string mended_restrictions(std::string_view list, const OurTables& ours);
 
-}  // namespace postcensus::postfix
+}  // namespace postcensus::check

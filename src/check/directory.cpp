@@ -13,7 +13,7 @@
 #include "store/health.h"
 #include "store/mistyped.h"
 
-namespace postcensus::tasks {
+namespace postcensus::check {
 namespace {
 
 using namespace std::chrono_literals;
@@ -143,7 +143,7 @@ class DirectoryCheck {
         hurried.connect_timeout = std::clamp<std::chrono::seconds>(left / 4, 1s, 3s);
         hurried.answer_timeout = std::clamp<std::chrono::seconds>(left / 3, 1s, 4s);
         hurried.whole_timeout = std::chrono::duration_cast<std::chrono::seconds>(left);
-        auto reader = open_server(state_ ? &*state_ : nullptr, hurried, uri, nullptr);
+        auto reader = flow::open_server(state_ ? &*state_ : nullptr, hurried, uri, nullptr);
         if (!reader) return note_failure(uri, reader.error());
         auto view = reader->view();
         if (!view) return note_failure(uri, view.error());
@@ -266,4 +266,4 @@ void check_directory(const CheckScene& scene, const directory::Settings& setting
     DirectoryCheck(scene, settings, tell).run();
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::check

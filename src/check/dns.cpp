@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <array>
 
-namespace postcensus {
+namespace postcensus::check {
 
 struct Resolver::State {
     struct __res_state inner {};
@@ -90,4 +90,4 @@ Result<std::vector<std::string>> Resolver::addresses(const std::string& host) {
     return all;
 }
 
-}  // namespace postcensus
+}  // namespace postcensus::check

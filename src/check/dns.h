@@ -9,7 +9,7 @@
 
 #include "base/failure.h"
 
-namespace postcensus {
+namespace postcensus::check {
 
 class Resolver {
   public:
@@ -31,4 +31,4 @@ class Resolver {
     std::unique_ptr<State> state_;
 };
 
-}  // namespace postcensus
+}  // namespace postcensus::check

@@ -6,7 +6,7 @@
 #include "base/printable.h"
 #include "check/talk_to_server.h"
 
-namespace postcensus::tasks {
+namespace postcensus::check {
 namespace {
 
 // "EX1", for PowerShell.
@@ -53,4 +53,4 @@ std::string tarpit_remedy(const callout::Target& target) {
         server_name(target));
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::check

@@ -6,7 +6,7 @@
 
 #include "callout/session.h"
 
-namespace postcensus::tasks {
+namespace postcensus::check {
 
 // A receive connector of its own for this gateway. May ask DNS for the server's address.
 std::string connector_remedy(const callout::Target& target);
@@ -19,4 +19,4 @@ std::string accepted_domain_remedy(const std::string& domain);
 // That it refuses at once, and as often as it is asked.
 std::string tarpit_remedy(const callout::Target& target);
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::check

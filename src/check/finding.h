@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace postcensus {
+namespace postcensus::check {
 
 enum class Level { ok, warn, fail };
 
@@ -44,4 +44,4 @@ inline Level worst_of(const Findings& findings) {
     return worst;
 }
 
-}  // namespace postcensus
+}  // namespace postcensus::check

@@ -9,7 +9,7 @@
 
 #include "base/printable.h"
 
-namespace postcensus::audit {
+namespace postcensus::check {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -83,4 +83,4 @@ std::string findings_json(const Findings& findings) {
     return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-}  // namespace postcensus::audit
+}  // namespace postcensus::check

@@ -6,7 +6,7 @@
 
 #include "check/finding.h"
 
-namespace postcensus::audit {
+namespace postcensus::check {
 
 // A line each, remedies below; at the end how many there are of each level.
 std::string findings_text(const Findings& findings, bool colour);
@@ -14,4 +14,4 @@ std::string findings_text(const Findings& findings, bool colour);
 // One object: postcensus(8) describes it.
 std::string findings_json(const Findings& findings);
 
-}  // namespace postcensus::audit
+}  // namespace postcensus::check

@@ -19,7 +19,7 @@
 #include "maillog/journal_tail.h"
 #include "store/history.h"
 
-namespace postcensus::tasks {
+namespace postcensus::check {
 namespace {
 
 using namespace std::chrono_literals;
@@ -149,13 +149,13 @@ Strange strange_in_state(const CheckScene& scene) {
     return {1, (*line)->line};
 }
 
-void check_understood(const LogPlace& place, const CheckScene& scene, const Tell& tell) {
+void check_understood(const flow::LogPlace& place, const CheckScene& scene, const Tell& tell) {
     const bool journal = place.kind == maillog::SourceKind::journal;
     const Strange strange =
         journal ? strange_in_state(scene) : strange_lines(place.path, scene.configuration.log.syslog_names);
     if (strange.lines == 0) return;
     tell(Finding::fail(
-        kLogArea, name_of(place),
+        kLogArea, flow::name_of(place),
         fmt::format("{} not understood, so nothing is learned from {}: {}",
                     journal ? "a line of Postfix was"
                     : strange.lines == 1
@@ -171,7 +171,7 @@ void check_understood(const LogPlace& place, const CheckScene& scene, const Tell
 
 void check_log(const CheckScene& scene, const Tell& tell) {
     const auto& snapshot = scene.postfix.get();
-    auto place = find_log(scene.configuration);
+    auto place = flow::find_log(scene.configuration);
     if (!place) {
         tell(Finding::fail(kLogArea, "source", place.error().message, "[log]\nsource = file"));
         return;
@@ -186,10 +186,10 @@ void check_log(const CheckScene& scene, const Tell& tell) {
     if (const std::string file = snapshot->value("maillog_file");
         !file.empty() && (journal || place->path != file))
         tell(Finding::warn(kLogArea, "maillog_file",
-                           fmt::format("Postfix writes its log to {}, and [log] follows {}",
-                                       postfix::shown(file), journal ? "the journal" : place->path.string()),
-                           fmt::format("[log]\nsource = file\npath = {}", postfix::shown(file))));
-    tell_all(tell, postfix::check_syslog_names(*snapshot, scene.configuration.log.syslog_names));
+                           fmt::format("Postfix writes its log to {}, and [log] follows {}", shown(file),
+                                       journal ? "the journal" : place->path.string()),
+                           fmt::format("[log]\nsource = file\npath = {}", shown(file))));
+    tell_all(tell, check_syslog_names(*snapshot, scene.configuration.log.syslog_names));
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::check

@@ -16,7 +16,7 @@
 #include "mail/address.h"
 #include "postfix/lookup.h"
 
-namespace postcensus::tasks {
+namespace postcensus::check {
 namespace {
 
 using namespace std::chrono_literals;
@@ -26,7 +26,7 @@ constexpr auto kMostTime = 3s;
 constexpr std::size_t kMostHosts = 10;
 
 // The addresses of this machine, and those that a NAT in front of it has (proxy_interfaces).
-std::set<std::string> own_addresses(const postfix::Snapshot& snapshot) {
+std::set<std::string> own_addresses(const Snapshot& snapshot) {
     std::set<std::string> own;
     for (const std::string& word : postfix::split_list(snapshot.value("proxy_interfaces"))) own.insert(word);
     ifaddrs* list = nullptr;
@@ -49,7 +49,7 @@ std::set<std::string> own_addresses(const postfix::Snapshot& snapshot) {
 
 class OtherHosts {
   public:
-    explicit OtherHosts(const postfix::Snapshot& snapshot)
+    explicit OtherHosts(const Snapshot& snapshot)
         : own_name_(mail::fold(snapshot.value("myhostname"))), own_(own_addresses(snapshot)) {}
 
     // Whether a host is this machine; nothing if DNS does not say.
@@ -111,4 +111,4 @@ void check_mail_exchangers(const CheckScene& scene, const Tell& tell) {
             fmt::format("no other host is named for the {} domains that were asked about", asked)));
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::check

@@ -9,7 +9,7 @@
 #include "base/printable.h"
 #include "postfix/lookup.h"
 
-namespace postcensus::postfix {
+namespace postcensus::check {
 namespace {
 
 constexpr const char* kMainCfArea = "postfix";
@@ -18,7 +18,7 @@ constexpr const char* kMaps = "relay_recipient_maps";
 // The operator's own tables stay, ours go in front.
 std::string mended_maps(const std::string& list, const OurTables& ours) {
     std::string line = fmt::format("{} = {}, {}", kMaps, ours.name("directory"), ours.name("learned"));
-    for (const std::string& word : split_list(list))
+    for (const std::string& word : postfix::split_list(list))
         if (!named_table(word, ours)) line += ", " + word;
     return line;
 }
@@ -100,7 +100,7 @@ class RecipientMaps {
 
     void check_names() {
         std::vector<std::string> named;
-        for (const std::string& word : split_list(list_)) {
+        for (const std::string& word : postfix::split_list(list_)) {
             const auto table = named_table(word, ours_);
             if (!table) continue;
             named.push_back(table->table);
@@ -195,7 +195,7 @@ Findings check_reinjection(const Snapshot& snapshot) {
     for (const Service& service : snapshot.services) {
         if (!is_reinjection(snapshot, service)) continue;
         const std::vector<std::string> options =
-            split_list(snapshot.value(service, "receive_override_options"));
+            postfix::split_list(snapshot.value(service, "receive_override_options"));
         // Without a list of recipients there is nothing to check by.
         const auto maps = service.overrides.find(kMaps);
         if (std::find(options.begin(), options.end(), "no_unknown_recipient_checks") != options.end() ||
@@ -268,4 +268,4 @@ Findings check_transports(const Snapshot& snapshot,
     return findings;
 }
 
-}  // namespace postcensus::postfix
+}  // namespace postcensus::check

@@ -10,7 +10,7 @@
 #include "check/master_cf.h"
 #include "check/restrictions.h"
 
-namespace postcensus::postfix {
+namespace postcensus::check {
 
 // Text of Postfix's as it may be shown.
 std::string shown(std::string_view text);
@@ -38,4 +38,4 @@ Findings check_transports(const Snapshot& snapshot,
 // "a.example, b.example and 7 more".
 std::string some_of(const std::vector<std::string>& names, std::size_t most = 5);
 
-}  // namespace postcensus::postfix
+}  // namespace postcensus::check

@@ -11,7 +11,7 @@
 #include "postfix/lookup.h"
 #include "postfix/main_cf.h"
 
-namespace postcensus::postfix {
+namespace postcensus::check {
 namespace {
 
 using namespace std::chrono_literals;
@@ -49,7 +49,7 @@ std::string_view Service::port() const {
 std::vector<Service> parse_services(std::string_view services, std::string_view overrides) {
     std::vector<Service> all;
     for (const std::string_view line : lines_of(services)) {
-        const std::vector<std::string> words = split_list(line);
+        const std::vector<std::string> words = postfix::split_list(line);
         // A line of arguments belongs to the service before it.
         if (line.front() == ' ' || line.front() == '\t' || words.size() < kColumns) continue;
         all.push_back({words[0], words[1], words[kColumns - 1], words[4] == "y", {}});
@@ -81,7 +81,7 @@ std::string Snapshot::value(const Service& service, const std::string& name) con
 }
 
 Result<Snapshot> take_snapshot(const std::filesystem::path& config_dir) {
-    auto parameters = read_parameters(config_dir, {});
+    auto parameters = postfix::read_parameters(config_dir, {});
     if (!parameters) return fail(parameters.error());
     auto services = run_postconf(config_dir, "-Mx");
     if (!services) return fail(services.error());
@@ -89,7 +89,8 @@ Result<Snapshot> take_snapshot(const std::filesystem::path& config_dir) {
     if (!overrides) return fail(overrides.error());
     auto types = run_postconf(config_dir, "-m");
     if (!types) return fail(types.error());
-    return Snapshot{*std::move(parameters), parse_services(*services, *overrides), split_list(*types)};
+    return Snapshot{*std::move(parameters), parse_services(*services, *overrides),
+                    postfix::split_list(*types)};
 }
 
-}  // namespace postcensus::postfix
+}  // namespace postcensus::check

@@ -11,7 +11,7 @@
 
 #include "base/failure.h"
 
-namespace postcensus::postfix {
+namespace postcensus::check {
 
 struct Service {
     std::string name;     // "smtp" or "127.0.0.1:10026"
@@ -40,4 +40,4 @@ struct Snapshot {
 
 Result<Snapshot> take_snapshot(const std::filesystem::path& config_dir);
 
-}  // namespace postcensus::postfix
+}  // namespace postcensus::check

@@ -16,14 +16,14 @@
 #include "check/restrictions.h"
 #include "config/configuration.h"
 
-namespace postcensus::tasks {
+namespace postcensus::check {
 
 // What all parts look at. Shared with threads that may outlive the check.
 struct CheckScene {
     config::Configuration configuration;
     Time now;
     std::chrono::steady_clock::time_point deadline;  // parts that can end by themselves do so before it
-    std::shared_future<Result<postfix::Snapshot>> postfix;
+    std::shared_future<Result<Snapshot>> postfix;
 };
 using Scene = std::shared_ptr<const CheckScene>;
 
@@ -49,7 +49,7 @@ void check_callout(const CheckScene& scene, const config::Route& route, const ca
                    const Tell& tell);
 
 // Our tables as main.cf has to name them. A Failure: their type cannot be told.
-Result<postfix::OurTables> our_tables(const CheckScene& scene);
+Result<OurTables> our_tables(const CheckScene& scene);
 
 // The name of the user that this process is.
 std::string own_user();
@@ -58,4 +58,4 @@ std::string own_user();
 // configuration /etc/postcensus/NAME.conf.
 std::string unit_of(const CheckScene& scene, std::string_view command);
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::check

@@ -11,7 +11,7 @@
 #include "postfix/lookup.h"
 #include "postfix/relay_domains.h"
 
-namespace postcensus::tasks {
+namespace postcensus::check {
 namespace {
 
 constexpr const char* kPostfixArea = "postfix";
@@ -33,7 +33,7 @@ void tell_unreadable(const char* subject, const Failure& failure, const Tell& te
 }
 
 // Where else Postfix would look for a domain's recipients: there relay_recipient_maps is not asked.
-std::string other_class(const postfix::Snapshot& snapshot, const std::string& domain) {
+std::string other_class(const Snapshot& snapshot, const std::string& domain) {
     for (const char* parameter : {"mydestination", "virtual_mailbox_domains", "virtual_alias_domains"}) {
         const std::vector<std::string> words = postfix::split_list(snapshot.value(parameter));
         if (std::find(words.begin(), words.end(), domain) != words.end()) return parameter;
@@ -41,7 +41,7 @@ std::string other_class(const postfix::Snapshot& snapshot, const std::string& do
     return {};
 }
 
-void tell_not_relayed(const postfix::Snapshot& snapshot, const postfix::RelayDomains& list,
+void tell_not_relayed(const Snapshot& snapshot, const postfix::RelayDomains& list,
                       const std::map<std::string, bool>& relayed, const Tell& tell) {
     std::vector<std::string> missing;
     for (const auto& [domain, is_relayed] : relayed) {
@@ -60,11 +60,10 @@ void tell_not_relayed(const postfix::Snapshot& snapshot, const postfix::RelayDom
     for (const std::string& domain : missing) all += (all.empty() ? "" : " ") + domain;
     tell(Finding::fail(
         kPostfixArea, "relay_domains",
-        fmt::format("does not have {}, which routes name: Postfix takes no mail for them",
-                    postfix::some_of(missing)),
+        fmt::format("does not have {}, which routes name: Postfix takes no mail for them", some_of(missing)),
         !list.tables().empty()
             ? fmt::format("# add to the table that relay_domains names: {}", all)
-            : fmt::format("relay_domains = {}{}{}", postfix::shown(now), now.empty() ? "" : " ", all)));
+            : fmt::format("relay_domains = {}{}{}", shown(now), now.empty() ? "" : " ", all)));
 }
 
 void tell_without_route(const config::Configuration& configuration, const postfix::RelayDomains& list,
@@ -77,7 +76,7 @@ void tell_without_route(const config::Configuration& configuration, const postfi
     tell(Finding::warn(kPostfixArea, "relay_domains",
                        fmt::format("has {}, which no route names: what no table lists there gets 450, and "
                                    "nobody asks about it",
-                                   postfix::some_of(strange)),
+                                   some_of(strange)),
                        "# add them to the domains of a [route.NAME], or keep a table of their own in "
                        "relay_recipient_maps"));
 }
@@ -95,15 +94,15 @@ void check_postfix(const CheckScene& scene, const Tell& tell) {
         tell(Finding::fail(kPostfixArea, "main.cf", ours.error().message, "[general]\ntable-type = lmdb"));
         return;
     }
-    tell_all(tell, postfix::check_recipient_maps(*snapshot, *ours));
-    tell_all(tell, postfix::check_parameters(*snapshot));
-    tell_all(tell, postfix::check_restrictions(*snapshot, *ours));
-    tell_all(tell, postfix::check_reinjection(*snapshot));
+    tell_all(tell, check_recipient_maps(*snapshot, *ours));
+    tell_all(tell, check_parameters(*snapshot));
+    tell_all(tell, check_restrictions(*snapshot, *ours));
+    tell_all(tell, check_reinjection(*snapshot));
 }
 
 namespace {
 
-void check_relay_domains(const CheckScene& scene, const postfix::Snapshot& snapshot,
+void check_relay_domains(const CheckScene& scene, const Snapshot& snapshot,
                          const std::vector<std::string>& domains, const Tell& tell) {
     const auto list = postfix::RelayDomains::open(scene.configuration.postfix.config_dir);
     if (!list) return tell_unreadable("relay_domains", list.error(), tell);
@@ -145,11 +144,11 @@ void check_domains(const CheckScene& scene, const Tell& tell) {
     }
     const auto& config_dir = scene.configuration.postfix.config_dir;
     check_relay_domains(scene, *snapshot, domains, tell);
-    auto transports = postfix::find_transports(config_dir, *snapshot, domains);
+    auto transports = find_transports(config_dir, *snapshot, domains);
     if (!transports)
         tell_unreadable("transport_maps", transports.error(), tell);
     else
-        tell_all(tell, postfix::check_transports(*snapshot, *transports));
+        tell_all(tell, check_transports(*snapshot, *transports));
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::check

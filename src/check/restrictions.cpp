@@ -5,7 +5,7 @@
 
 #include "postfix/lookup.h"
 
-namespace postcensus::postfix {
+namespace postcensus::check {
 namespace {
 
 constexpr int kMostDepth = 8;  // classes within classes; Postfix itself stops at 100
@@ -40,8 +40,8 @@ std::string OurTables::name(std::string_view table) const {
 std::optional<NamedTable> named_table(std::string_view word, const OurTables& ours) {
     std::string text(word);
     if (text.starts_with('{')) {
-        const std::vector<std::string> inner =
-            split_list(std::string_view(text).substr(1, text.size() - (text.ends_with('}') ? 2 : 1)));
+        const std::vector<std::string> inner = postfix::split_list(
+            std::string_view(text).substr(1, text.size() - (text.ends_with('}') ? 2 : 1)));
         if (inner.empty()) return std::nullopt;
         text = inner.front();
     }
@@ -67,7 +67,7 @@ std::string Restriction::text() const {
 
 std::vector<Restriction> parse_restrictions(std::string_view list) {
     std::vector<Restriction> all;
-    const std::vector<std::string> words = split_list(list);
+    const std::vector<std::string> words = postfix::split_list(list);
     bool only_warns = false;
     for (std::size_t i = 0; i < words.size(); ++i) {
         if (words[i] == "warn_if_reject") {
@@ -89,7 +89,7 @@ std::vector<Restriction> parse_restrictions(std::string_view list) {
 
 std::vector<Restriction> expand_restrictions(const Snapshot& snapshot, std::string_view list) {
     std::vector<Restriction> all;
-    expand(snapshot, split_list(snapshot.value("smtpd_restriction_classes")), list, 0, all);
+    expand(snapshot, postfix::split_list(snapshot.value("smtpd_restriction_classes")), list, 0, all);
     return all;
 }
 
@@ -112,4 +112,4 @@ Effect effect_of(const Restriction& restriction) {
     return Effect::none;
 }
 
-}  // namespace postcensus::postfix
+}  // namespace postcensus::check

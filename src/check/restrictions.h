@@ -10,7 +10,7 @@
 
 #include "check/master_cf.h"
 
-namespace postcensus::postfix {
+namespace postcensus::check {
 
 // The tables that main.cf has to name.
 struct OurTables {
@@ -58,4 +58,4 @@ enum class Effect {
 };
 Effect effect_of(const Restriction& restriction);
 
-}  // namespace postcensus::postfix
+}  // namespace postcensus::check

@@ -8,7 +8,7 @@
 
 #include <algorithm>
 
-namespace postcensus {
+namespace postcensus::check {
 namespace {
 
 constexpr int kMostGroups = 1024;
@@ -49,4 +49,4 @@ std::optional<Obstacle> find_obstacle(const User& user, const std::filesystem::p
     return std::nullopt;
 }
 
-}  // namespace postcensus
+}  // namespace postcensus::check

@@ -12,7 +12,7 @@
 
 #include "base/failure.h"
 
-namespace postcensus {
+namespace postcensus::check {
 
 struct User {
     std::string name;
@@ -30,4 +30,4 @@ struct Obstacle {
 // Nothing if nothing does. What is not there is no obstacle.
 std::optional<Obstacle> find_obstacle(const User& user, const std::filesystem::path& file);
 
-}  // namespace postcensus
+}  // namespace postcensus::check

@@ -7,7 +7,7 @@
 #include "postfix/lookup.h"
 #include "postfix/next_hop.h"
 
-namespace postcensus::postfix {
+namespace postcensus::check {
 
 Result<std::map<std::string, std::vector<std::string>>> find_transports(
     const std::filesystem::path& config_dir, const Snapshot& snapshot,
@@ -19,14 +19,14 @@ Result<std::map<std::string, std::vector<std::string>>> find_transports(
     for (const std::string& domain : domains) {
         const auto address = mail::Address::from_internal("postmaster@" + domain);
         if (!address) continue;
-        keys[domain] = transport_keys(*address, {});
+        keys[domain] = postfix::transport_keys(*address, {});
         whole.push_back(keys[domain].front());
         for (const std::string& key : keys[domain])
             if (std::find(all.begin(), all.end(), key) == all.end()) all.push_back(key);
     }
     std::vector<std::map<std::string, std::string>> tables;
-    for (const std::string& table : tables_in(snapshot.value("transport_maps"))) {
-        auto found = look_up(config_dir, table, is_pattern_table(table) ? whole : all);
+    for (const std::string& table : postfix::tables_in(snapshot.value("transport_maps"))) {
+        auto found = postfix::look_up(config_dir, table, postfix::is_pattern_table(table) ? whole : all);
         if (!found) return fail(found.error());
         tables.push_back(*std::move(found));
     }
@@ -53,8 +53,8 @@ Result<std::vector<std::string>> find_aliases(const std::filesystem::path& confi
         keys.push_back(address.substr(address.rfind('@')));
     }
     std::vector<std::string> aliases;
-    for (const std::string& table : tables_in(snapshot.value("virtual_alias_maps"))) {
-        auto found = look_up(config_dir, table, is_pattern_table(table) ? addresses : keys);
+    for (const std::string& table : postfix::tables_in(snapshot.value("virtual_alias_maps"))) {
+        auto found = postfix::look_up(config_dir, table, postfix::is_pattern_table(table) ? addresses : keys);
         if (!found) return fail(found.error());
         for (const std::string& address : addresses)
             if (found->contains(address) || found->contains(address.substr(address.rfind('@'))))
@@ -63,4 +63,4 @@ Result<std::vector<std::string>> find_aliases(const std::filesystem::path& confi
     return aliases;
 }
 
-}  // namespace postcensus::postfix
+}  // namespace postcensus::check

@@ -10,7 +10,7 @@
 #include "base/failure.h"
 #include "check/master_cf.h"
 
-namespace postcensus::postfix {
+namespace postcensus::check {
 
 // Transport (its name in master.cf) -> the domains that it carries: transport_maps, else relay_transport.
 Result<std::map<std::string, std::vector<std::string>>> find_transports(
@@ -22,4 +22,4 @@ Result<std::vector<std::string>> find_aliases(const std::filesystem::path& confi
                                               const Snapshot& snapshot,
                                               const std::vector<std::string>& addresses);
 
-}  // namespace postcensus::postfix
+}  // namespace postcensus::check

@@ -13,7 +13,7 @@
 #include "flow/publish/decider.h"
 #include "postfix/table.h"
 
-namespace postcensus::tasks {
+namespace postcensus::check {
 namespace {
 
 using namespace std::chrono_literals;
@@ -41,13 +41,13 @@ void check_configuration(const CheckScene& scene, const std::string& content, co
 }
 
 void check_watch(const CheckScene& scene, const Tell& tell) {
-    auto holder = LockFile::holder(lock_path(scene.configuration));
+    auto holder = LockFile::holder(flow::lock_path(scene.configuration));
     if (!holder) {
         tell(Finding::warn(kServiceArea, "watch", holder.error().message,
                            fmt::format("systemctl status {}", unit_of(scene, "watch"))));
         return;
     }
-    if (*holder && is_watch((*holder)->pid)) {
+    if (*holder && flow::is_watch((*holder)->pid)) {
         tell(Finding::ok(kServiceArea, "watch", fmt::format("runs (process {})", (*holder)->pid)));
         check_configuration(scene, (*holder)->content, tell);
         return;
@@ -171,4 +171,4 @@ void check_service(const CheckScene& scene, const Tell& tell) {
     check_leases(scene, tell);
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::check

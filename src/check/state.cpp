@@ -13,7 +13,7 @@
 #include "postfix/table.h"
 #include "store/health.h"
 
-namespace postcensus::tasks {
+namespace postcensus::check {
 namespace {
 
 using namespace std::chrono_literals;
@@ -172,7 +172,7 @@ Result<void> check_inside(const CheckScene& scene, const Tell& tell) {
     auto health = state->read([&](SQLite::Database& db) { return store::load_state_health(db, scene.now); });
     if (!health) return fail(health.error());
     tell(Finding::ok(kStateArea, path.string(), "can be read"));
-    keep_configured(health->directories, scene.configuration);
+    audit::keep_configured(health->directories, scene.configuration);
     for (std::size_t i = 0; i < health->directories.size(); ++i) {
         const directory::Settings& settings = scene.configuration.directories[i];
         if (health->directories[i].last_good)
@@ -215,4 +215,4 @@ void check_state(const CheckScene& scene, const Tell& tell) {
                                       path.string(), own_user())));
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::check

@@ -12,7 +12,7 @@
 #include "check/rights.h"
 #include "postfix/table.h"
 
-namespace postcensus::tasks {
+namespace postcensus::check {
 namespace {
 
 using namespace std::chrono_literals;
@@ -51,14 +51,14 @@ std::string way_to_another_type(const std::vector<std::string>& types, const std
 }
 
 // Also learns what the index is called here.
-void check_type(const postfix::Snapshot& snapshot, const postfix::OurTables& ours,
-                postfix::TableFolder& tables, const Tell& tell) {
+void check_type(const Snapshot& snapshot, const OurTables& ours, postfix::TableFolder& tables,
+                const Tell& tell) {
     const auto& types = snapshot.table_types;
     if (std::find(types.begin(), types.end(), ours.type) == types.end()) {
         tell(Finding::fail(kTablesArea, "table-type",
                            fmt::format("this Postfix has no tables of the type {} (postconf -m)", ours.type),
                            fmt::format("apt-get install postfix-{}\n# or:\n[general]\ntable-type = {}",
-                                       ours.type, postfix::shown(snapshot.value("default_database_type")))));
+                                       ours.type, shown(snapshot.value("default_database_type")))));
         return;
     }
     std::error_code error;
@@ -79,7 +79,7 @@ void check_type(const postfix::Snapshot& snapshot, const postfix::OurTables& our
 }
 
 // By owners and modes, as Postfix's own user meets them.
-void check_rights(const postfix::Snapshot& snapshot, const postfix::TableFolder& tables, const Tell& tell) {
+void check_rights(const Snapshot& snapshot, const postfix::TableFolder& tables, const Tell& tell) {
     const std::string owner = snapshot.value("mail_owner");
     auto user = find_user(owner.empty() ? "postfix" : owner);
     if (!user) {
@@ -164,4 +164,4 @@ void check_tables(const CheckScene& scene, const Tell& tell) {
                                "postcensus sync"));
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::check

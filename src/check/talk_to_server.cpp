@@ -14,7 +14,7 @@
 
 #include "base/unique_fd.h"
 
-namespace postcensus::tasks {
+namespace postcensus::check {
 namespace {
 
 namespace asio = boost::asio;
@@ -119,4 +119,4 @@ std::string own_address_towards(const callout::Target& target) {
     return found;
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::check

@@ -10,7 +10,7 @@
 
 #include "callout/session.h"
 
-namespace postcensus::tasks {
+namespace postcensus::check {
 
 struct Talk {
     callout::SessionResult controls;  // health, tarpit, control_accepted
@@ -28,4 +28,4 @@ double answers_per_second(int sessions, int most_refused, Milliseconds tarpit);
 // The address that this machine speaks to that host from; empty if nobody knows.
 std::string own_address_towards(const callout::Target& target);
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::check

@@ -10,7 +10,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
-namespace postcensus::tasks {
+namespace postcensus::watch {
 
 class Condition {
   public:
@@ -41,4 +41,4 @@ class Condition {
     bool notified_ = false;
 };
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::watch

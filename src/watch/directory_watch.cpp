@@ -9,7 +9,7 @@
 #include "base/in_worker.h"
 #include "base/log.h"
 
-namespace postcensus::tasks {
+namespace postcensus::watch {
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
@@ -24,17 +24,17 @@ Result<Followers> Followers::open(const config::Configuration& configuration) {
     for (const directory::Settings& settings : configuration.directories) {
         auto state = open_state();
         if (!state) return fail(state.error());
-        followers.changes.push_back(std::make_unique<ChangeFollower>(settings, *std::move(state)));
+        followers.changes.push_back(std::make_unique<flow::ChangeFollower>(settings, *std::move(state)));
     }
     if (configuration.directories.empty()) return followers;
     auto state = open_state();
     if (!state) return fail(state.error());
-    followers.finder = std::make_unique<AddressFinder>(configuration.directories, *std::move(state));
+    followers.finder = std::make_unique<flow::AddressFinder>(configuration.directories, *std::move(state));
     return followers;
 }
 
-DirectoryWatch::DirectoryWatch(const asio::any_io_executor& executor, Followers followers, Lookups lookups,
-                               std::function<void()> on_evidence,
+DirectoryWatch::DirectoryWatch(const asio::any_io_executor& executor, Followers followers,
+                               flow::Lookups lookups, std::function<void()> on_evidence,
                                std::function<Clock::duration(const Failure&)> trouble)
     : executor_(executor),
       followers_(std::move(followers)),
@@ -67,7 +67,7 @@ void DirectoryWatch::stop() {
 }
 
 awaitable<void> DirectoryWatch::follow_changes(std::size_t number) {
-    ChangeFollower& follower = *followers_.changes[number];
+    flow::ChangeFollower& follower = *followers_.changes[number];
     const std::string& name = follower.settings().name;
     std::string last_failure;
     bool said_not_yet = false;
@@ -124,4 +124,4 @@ awaitable<Result<Clock::time_point>> DirectoryWatch::look_up_due() {
     co_return Clock::time_point{};
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::watch

@@ -15,12 +15,12 @@
 #include "flow/read/changes.h"
 #include "watch/condition.h"
 
-namespace postcensus::tasks {
+namespace postcensus::watch {
 
 // The directories of a configuration, each with what blocks on it.
 struct Followers {
-    std::vector<std::unique_ptr<ChangeFollower>> changes;
-    std::unique_ptr<AddressFinder> finder;  // none without directories
+    std::vector<std::unique_ptr<flow::ChangeFollower>> changes;
+    std::unique_ptr<flow::AddressFinder> finder;  // none without directories
 
     static Result<Followers> open(const config::Configuration& configuration);
 };
@@ -29,7 +29,7 @@ class DirectoryWatch {
   public:
     // `on_evidence`: something was applied, and is to be decided. `trouble`: how long to wait after a
     // Failure.
-    DirectoryWatch(const boost::asio::any_io_executor& executor, Followers followers, Lookups lookups,
+    DirectoryWatch(const boost::asio::any_io_executor& executor, Followers followers, flow::Lookups lookups,
                    std::function<void()> on_evidence,
                    std::function<std::chrono::steady_clock::duration(const Failure&)> trouble);
 
@@ -55,7 +55,7 @@ class DirectoryWatch {
 
     boost::asio::any_io_executor executor_;
     Followers followers_;
-    Lookups lookups_;
+    flow::Lookups lookups_;
     std::function<void()> on_evidence_;
     std::function<std::chrono::steady_clock::duration(const Failure&)> trouble_;
     Condition due_;                                  // there is something to look up
@@ -64,4 +64,4 @@ class DirectoryWatch {
     boost::asio::thread_pool workers_;  // last: what runs in it uses the others
 };
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::watch

@@ -13,7 +13,7 @@
 #include "flow/publish/base_rest.h"
 #include "store/addresses.h"
 
-namespace postcensus::tasks {
+namespace postcensus::watch {
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
@@ -31,7 +31,7 @@ constexpr std::chrono::steady_clock::duration kLongestRetry = 5min;
 
 Publication::Publication(const asio::any_io_executor& executor, const config::Configuration& configuration,
                          store::Database& state, store::Database overlay_reader, store::Database base_reader,
-                         Decider& decider, std::function<Clock::duration(const Failure&)> trouble,
+                         flow::Decider& decider, std::function<Clock::duration(const Failure&)> trouble,
                          std::function<void()> on_idle)
     : executor_(executor),
       configuration_(configuration),
@@ -80,7 +80,7 @@ awaitable<void> Publication::publish_overlays() {
 }
 
 awaitable<void> Publication::publish_base() {
-    BaseRest rest;
+    flow::BaseRest rest;
     Clock::duration retry = kFirstRetry;
     bool due = false;
     while (!stopping_) {
@@ -106,7 +106,7 @@ awaitable<void> Publication::publish_base() {
         } else {
             retry = kFirstRetry;
         }
-        if (done && *done) co_await note(std::vector<Published>(1, **done));
+        if (done && *done) co_await note(std::vector<flow::Published>(1, **done));
         answers_.notify();  // what the base holds now leaves `learned`
         busy.reset();
         if (stopping_) co_return;
@@ -126,7 +126,7 @@ Publication::Overlays Publication::build_overlays() {
             ::access(configuration_.postfix.maps.c_str(), W_OK) != 0)
             return done;
     }
-    Publisher& publisher = decider_.publisher();
+    flow::Publisher& publisher = decider_.publisher();
     auto ready = publisher.ready(overlay_reader_);
     const bool mended = done.base_due.has_value();
     if (!ready) done.base_due = fail(ready.error());
@@ -140,10 +140,10 @@ Publication::Overlays Publication::build_overlays() {
 
 // Until it is noted, what is out looks like somebody else's work: this has to get through. But not for ever,
 // once all ends: the next decider writes such a table again.
-awaitable<void> Publication::note(const std::vector<Published>& published) {
+awaitable<void> Publication::note(const std::vector<flow::Published>& published) {
     const Clock::time_point begun = Clock::now();
     for (;;) {
-        auto noted = note_published(state_, published);
+        auto noted = flow::note_published(state_, published);
         if (noted || (stopping_ && Clock::now() - begun > kLastPatience)) co_return;
         asio::steady_timer timer(executor_, trouble_(noted.error()));
         co_await timer.async_wait(asio::use_awaitable);
@@ -162,4 +162,4 @@ Publication::Busy::~Busy() {
     if (--owner_.busy_ == 0 && owner_.stopping_) owner_.on_idle_();
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::watch

@@ -17,14 +17,15 @@
 #include "flow/publish/publisher.h"
 #include "watch/condition.h"
 
-namespace postcensus::tasks {
+namespace postcensus::watch {
 
 class Publication {
   public:
     // `trouble`: how long to wait after a Failure. `on_idle`: the last worker has come back after stop().
     Publication(const boost::asio::any_io_executor& executor, const config::Configuration& configuration,
                 store::Database& state, store::Database overlay_reader, store::Database base_reader,
-                Decider& decider, std::function<std::chrono::steady_clock::duration(const Failure&)> trouble,
+                flow::Decider& decider,
+                std::function<std::chrono::steady_clock::duration(const Failure&)> trouble,
                 std::function<void()> on_idle);
 
     // Each to be spawned by the caller; it ends after stop().
@@ -56,12 +57,12 @@ class Publication {
         Publication& owner_;
     };
     struct Overlays {
-        std::vector<Published> published;
-        Result<BaseDue> base_due;
+        std::vector<flow::Published> published;
+        Result<flow::BaseDue> base_due;
     };
     boost::asio::awaitable<void> publish_overlays();
     boost::asio::awaitable<void> publish_base();
-    boost::asio::awaitable<void> note(const std::vector<Published>& published);
+    boost::asio::awaitable<void> note(const std::vector<flow::Published>& published);
     Overlays build_overlays();
     void tell_settled(store::Seq seq);
 
@@ -69,7 +70,7 @@ class Publication {
     const config::Configuration& configuration_;
     store::Database& state_;
     store::Database overlay_reader_, base_reader_;
-    Decider& decider_;
+    flow::Decider& decider_;
     std::function<std::chrono::steady_clock::duration(const Failure&)> trouble_;
     std::function<void()> on_idle_;
     Condition answers_;          // there is something to publish
@@ -82,4 +83,4 @@ class Publication {
     boost::asio::thread_pool workers_{2};  // last: what runs in it uses the others
 };
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::watch

@@ -37,7 +37,7 @@
 #include "watch/watch_domains.h"
 #include "watch/watch_log_place.h"
 
-namespace postcensus::tasks {
+namespace postcensus::watch {
 namespace {
 
 namespace asio = boost::asio;
@@ -85,8 +85,8 @@ std::uint64_t random_key() {
 class Watch {
   public:
     Watch(const config::Configuration& configuration, store::Database& state, census::Admission& admission,
-          store::Database overlay_reader, store::Database base_reader, std::unique_ptr<Decider> decider,
-          std::unique_ptr<LogFollower> log, const std::string& helo, Followers followers,
+          store::Database overlay_reader, store::Database base_reader, std::unique_ptr<flow::Decider> decider,
+          std::unique_ptr<flow::LogFollower> log, const std::string& helo, Followers followers,
           SignalSource signals)
         : signals_(io_, signals.fd()),
           signal_source_(std::move(signals)),
@@ -99,7 +99,7 @@ class Watch {
           questions_(io_.get_executor()),
           asker_(io_.get_executor(), configuration_, state_, admission, helo, [this] { learned(); }),
           directories_(
-              io_.get_executor(), std::move(followers), Lookups(configuration_, state_, admission),
+              io_.get_executor(), std::move(followers), flow::Lookups(configuration_, state_, admission),
               [this] { learned(); }, [this](const Failure& failure) { return trouble(failure); }),
           publication_(
               io_.get_executor(), configuration_, state_, std::move(overlay_reader), std::move(base_reader),
@@ -109,7 +109,7 @@ class Watch {
               [this] { begin_anew(); }),
           log_place_(io_.get_executor(), configuration_, log_->place(), [this] { begin_anew(); }),
           metrics_(io_.get_executor(), configuration_, state_, [this] {
-              return Running{asker_.active(), log_->lag(), log_->present()};
+              return audit::Running{asker_.active(), log_->lag(), log_->present()};
           }) {
         state_.when_outgrown([this](const Failure& failure) {
             if (!failure_) failure_ = failure;
@@ -302,7 +302,7 @@ class Watch {
         auto seq = state_.current_seq();
         if (!seq) co_return fail(seq.error());
         if (auto marked = mark_expired(now()); !marked) co_return marked;
-        Decision decision(state_, configuration_);
+        flow::Decision decision(state_, configuration_);
         for (;;) {
             auto done = decision.step(now());
             if (!done && done.error().code != ExitCode::try_again) co_return fail(done.error());
@@ -311,7 +311,7 @@ class Watch {
             asio::steady_timer timer(io_, done ? Clock::duration(0s) : Clock::duration(kBusyPause));
             co_await timer.async_wait(asio::use_awaitable);
         }
-        const Decided& decided = decision.decided();
+        const flow::Decided& decided = decision.decided();
         if (decided.looked_at > 0) {
             spdlog::debug("decided {}, changed {}, held {}", decided.looked_at, decided.changed,
                           decided.held);
@@ -334,7 +334,7 @@ class Watch {
 
     // --- commands that wrote evidence ---
     awaitable<void> listen_for_wake() {
-        const std::filesystem::path wake = wake_path(configuration_);
+        const std::filesystem::path wake = flow::wake_path(configuration_);
         const UniqueFd fd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
         if (!fd || ::inotify_add_watch(fd.get(), wake.parent_path().c_str(), IN_CLOSE_WRITE) < 0) {
             spdlog::warn("{}", describe_errno("cannot watch", wake.parent_path(), errno));
@@ -455,17 +455,17 @@ class Watch {
     SignalSource signal_source_;
     const config::Configuration& configuration_;
     store::Database& state_;
-    std::unique_ptr<Decider> decider_;
-    std::unique_ptr<LogFollower> log_;
+    std::unique_ptr<flow::Decider> decider_;
+    std::unique_ptr<flow::LogFollower> log_;
     Condition lines_;      // the log may have grown
     Condition evidence_;   // there is something to decide
     Condition questions_;  // there is something to ask
-    Asker asker_;
+    flow::Asker asker_;
     DirectoryWatch directories_;
     Publication publication_;
     DomainWatch domains_;
     LogPlaceWatch log_place_;
-    WatchMetrics metrics_;
+    audit::WatchMetrics metrics_;
     std::string last_trouble_;
     std::map<std::string, Clock::time_point> said_;  // what was logged of it, and when
     std::optional<Failure> failure_;
@@ -475,16 +475,16 @@ class Watch {
 
 }  // namespace
 
-Result<WatchEnd> watch(config::Configuration configuration, bool once, Tenure& tenure) {
+Result<WatchEnd> watch(config::Configuration configuration, bool once, flow::Tenure& tenure) {
     // It may have to be brought up to date, or another process is just about it.
     auto state =
         store::Database::open(configuration.state.path, store::Database::Mode::create, kOpenPatience);
     if (!state) return fail(state.error());
     // From here on no patience: the thread that owns the state tries and goes on.
     if (!once) state->set_patience(0ms);
-    if (auto learned = learn_relay_domains(configuration, *state, now()); !learned)
+    if (auto learned = flow::learn_relay_domains(configuration, *state, now()); !learned)
         return fail(learned.error());
-    auto decider = Decider::try_become(tenure, configuration, *state, now());
+    auto decider = flow::Decider::try_become(tenure, configuration, *state, now());
     if (!decider) return fail(decider.error());
     if (!*decider)
         return fail(
@@ -501,14 +501,14 @@ Result<WatchEnd> watch(config::Configuration configuration, bool once, Tenure& t
     if (!parameters) return fail(parameters.error());
     census::Admission admission(configuration.budget, random_key());
     admission.add_relays(census::parse_mynetworks((*parameters)["mynetworks"]));
-    auto log = LogFollower::open(configuration, *state, admission);
+    auto log = flow::LogFollower::open(configuration, *state, admission);
     if (!log) return fail(log.error());
     auto followers = Followers::open(configuration);
     if (!followers) return fail(followers.error());
     auto signals = SignalSource::open();
     if (!signals) return fail(signals.error());
     // All is there that this configuration needs.
-    tenure.keep_only({lock_path(configuration), tables_lock_path(configuration)});
+    tenure.keep_only({flow::lock_path(configuration), flow::tables_lock_path(configuration)});
     Watch service(configuration, *state, admission, *std::move(overlay_reader), *std::move(base_reader),
                   *std::move(decider), *std::move(log), (*parameters)["myhostname"], *std::move(followers),
                   *std::move(signals));
@@ -517,4 +517,4 @@ Result<WatchEnd> watch(config::Configuration configuration, bool once, Tenure& t
     return end;
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::watch

@@ -10,7 +10,7 @@
 #include "flow/publish/tenure.h"
 #include "store/database.h"
 
-namespace postcensus::tasks {
+namespace postcensus::watch {
 
 enum class WatchEnd {
     stopped,  // SIGTERM or SIGINT, or all was done (`once`)
@@ -21,6 +21,6 @@ enum class WatchEnd {
 // Becomes the decider or fails with ExitCode::try_again. With `once`: handles all that is there and due, then
 // ends. The signals are held (base/signals.h). `tenure` goes on to the next call: over a reload no lock is
 // let go of.
-Result<WatchEnd> watch(config::Configuration configuration, bool once, Tenure& tenure);
+Result<WatchEnd> watch(config::Configuration configuration, bool once, flow::Tenure& tenure);
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::watch

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "store/domains.h"
 
-namespace postcensus::tasks {
+namespace postcensus::watch {
 namespace {
 
 using namespace std::chrono_literals;
@@ -38,9 +38,9 @@ boost::asio::awaitable<void> DomainWatch::run() {
     for (;;) {
         co_await wanted_.wait_until(all_due);
         // Strangers name domains as they like: they alone are asked about, and only so often.
-        DomainQuestions questions{.known = {}, .strange = take_strangers_()};
+        flow::DomainQuestions questions{.known = {}, .strange = take_strangers_()};
         if (Clock::now() >= all_due) {
-            auto all = domains_to_ask(state_, questions.strange);
+            auto all = flow::domains_to_ask(state_, questions.strange);
             if (all) questions = *std::move(all);
             all_due = Clock::now() + kDomainsCheck + questions.known.size() * kPace;
         }
@@ -57,13 +57,13 @@ boost::asio::awaitable<void> DomainWatch::run() {
     }
 }
 
-boost::asio::awaitable<void> DomainWatch::ask(const DomainQuestions& questions) {
-    auto answers =
-        co_await in_worker(worker_, [this, &questions] { return ask_postfix(configuration_, questions); });
+boost::asio::awaitable<void> DomainWatch::ask(const flow::DomainQuestions& questions) {
+    auto answers = co_await in_worker(
+        worker_, [this, &questions] { return flow::ask_postfix(configuration_, questions); });
     if (answers.failure && answers.failure->message != last_failure_) log_failure(*answers.failure);
     last_failure_ = answers.failure ? answers.failure->message : "";
     // One that is busy is asked again in a moment.
-    std::ignore = note_answers(state_, answers, now());
+    std::ignore = flow::note_answers(state_, answers, now());
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::watch

@@ -14,7 +14,7 @@
 #include "flow/read/relay_domains.h"
 #include "watch/condition.h"
 
-namespace postcensus::tasks {
+namespace postcensus::watch {
 
 class DomainWatch {
   public:
@@ -30,7 +30,7 @@ class DomainWatch {
     void join() { worker_.join(); }
 
   private:
-    boost::asio::awaitable<void> ask(const DomainQuestions& questions);
+    boost::asio::awaitable<void> ask(const flow::DomainQuestions& questions);
 
     boost::asio::any_io_executor executor_;
     const config::Configuration& configuration_;
@@ -42,4 +42,4 @@ class DomainWatch {
     boost::asio::thread_pool worker_{1};  // last: what runs in it uses the others
 };
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::watch

@@ -8,7 +8,7 @@
 
 #include "base/in_worker.h"
 
-namespace postcensus::tasks {
+namespace postcensus::watch {
 namespace {
 
 using namespace std::chrono_literals;
@@ -18,7 +18,7 @@ constexpr auto kPlaceCheck = 60s;
 }  // namespace
 
 LogPlaceWatch::LogPlaceWatch(boost::asio::any_io_executor executor,
-                             const config::Configuration& configuration, LogPlace followed,
+                             const config::Configuration& configuration, flow::LogPlace followed,
                              std::function<void()> on_change)
     : executor_(executor),
       configuration_(configuration),
@@ -30,12 +30,12 @@ boost::asio::awaitable<void> LogPlaceWatch::run() {
         boost::asio::steady_timer timer(executor_, kPlaceCheck);
         co_await timer.async_wait(boost::asio::use_awaitable);
         // A Postfix that cannot be asked now says nothing about its log.
-        auto place = co_await in_worker(worker_, [this] { return find_log(configuration_); });
+        auto place = co_await in_worker(worker_, [this] { return flow::find_log(configuration_); });
         if (!place || *place == followed_) continue;
-        spdlog::info("Postfix logs to {} now", name_of(*place));
+        spdlog::info("Postfix logs to {} now", flow::name_of(*place));
         on_change_();
         co_return;
     }
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::watch

@@ -11,13 +11,13 @@
 
 #include "flow/follow/follow_log.h"
 
-namespace postcensus::tasks {
+namespace postcensus::watch {
 
 class LogPlaceWatch {
   public:
     // `on_change`: called once.
     LogPlaceWatch(boost::asio::any_io_executor executor, const config::Configuration& configuration,
-                  LogPlace followed, std::function<void()> on_change);
+                  flow::LogPlace followed, std::function<void()> on_change);
 
     // Until there is a change.
     boost::asio::awaitable<void> run();
@@ -26,9 +26,9 @@ class LogPlaceWatch {
   private:
     boost::asio::any_io_executor executor_;
     const config::Configuration& configuration_;
-    LogPlace followed_;
+    flow::LogPlace followed_;
     std::function<void()> on_change_;
     boost::asio::thread_pool worker_{1};  // last: what runs in it uses the others
 };
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::watch

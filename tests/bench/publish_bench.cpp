@@ -73,13 +73,13 @@ class Census {
         }));
         postfix::TableFolder tables(configuration_.postfix, type);
         must(tables.prepare());
-        publisher_ = std::make_unique<tasks::Publisher>(configuration_, tables, must(state_.state_id()), "+");
+        publisher_ = std::make_unique<flow::Publisher>(configuration_, tables, must(state_.state_id()), "+");
     }
 
     // The first reading: all that there is, and the first base.
     void fill(std::uint64_t size) {
         read(size, store::ReadingKind::full);
-        must(tasks::decide_all(state_, configuration_, now()));
+        must(flow::decide_all(state_, configuration_, now()));
         build_base();
     }
 
@@ -94,7 +94,7 @@ class Census {
                                          .began = now(),
                                          .ended = now(),
                                          .began_seq = began};
-            store::ReadingWriter out(writer, reading, tasks::answer_listed(configuration_, now()));
+            store::ReadingWriter out(writer, reading, flow::answer_listed(configuration_, now()));
             for (std::uint64_t i = 0; i < size; ++i, ++number_) {
                 census::Listing listing;
                 listing.guid = std::to_string(number_);
@@ -108,12 +108,12 @@ class Census {
 
     // As `watch` does: decided, then the overlays. What they weigh.
     std::int64_t publish() {
-        must(tasks::decide_all(state_, configuration_, now()));
-        std::vector<tasks::Published> out;
+        must(flow::decide_all(state_, configuration_, now()));
+        std::vector<flow::Published> out;
         must(publisher_->publish_overlays(state_, now(), out));
-        must(tasks::note_published(state_, out));
+        must(flow::note_published(state_, out));
         std::int64_t bytes = 0;
-        for (const tasks::Published& one : out) bytes += size_of(publisher_->tables().index_path(one.table));
+        for (const flow::Published& one : out) bytes += size_of(publisher_->tables().index_path(one.table));
         return bytes;
     }
 
@@ -122,7 +122,7 @@ class Census {
         const auto begun = Clock::now();
         const auto base = must(publisher_->publish_base(state_, now()));
         const double seconds = std::chrono::duration<double>(Clock::now() - begun).count();
-        must(tasks::note_published(state_, {*base}));
+        must(flow::note_published(state_, {*base}));
         publish();
         return seconds;
     }
@@ -160,7 +160,7 @@ class Census {
     std::string type_;
     store::Database state_;
     config::Configuration configuration_;
-    std::unique_ptr<tasks::Publisher> publisher_;
+    std::unique_ptr<flow::Publisher> publisher_;
     std::uint64_t number_ = 0;
 };
 

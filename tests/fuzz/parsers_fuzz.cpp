@@ -104,22 +104,22 @@ void read_list(std::string_view input) {
            input);
     for (const std::string& table : postfix::tables_in(input))
         expect(table.find(':') != std::string::npos, "a table has no type", input);
-    const postfix::OurTables ours{"lmdb", "/var/lib/postcensus/maps"};
+    const check::OurTables ours{"lmdb", "/var/lib/postcensus/maps"};
     for (const std::string& word : words) {
-        const auto named = postfix::named_table(word, ours);
+        const auto named = check::named_table(word, ours);
         if (!named) continue;
-        const auto again = postfix::named_table(
+        const auto again = check::named_table(
             (named->proxied ? "proxy:" : "") + named->type + ":/var/lib/postcensus/maps/" + named->table,
             ours);
         expect(again == named, "a table of ours is read back otherwise", input);
     }
     std::string text;
-    const auto restrictions = postfix::parse_restrictions(input);
-    for (const postfix::Restriction& one : restrictions) {
-        (void)postfix::effect_of(one);
+    const auto restrictions = check::parse_restrictions(input);
+    for (const check::Restriction& one : restrictions) {
+        (void)check::effect_of(one);
         text += (text.empty() ? "" : ", ") + one.text();
     }
-    const auto again = postfix::parse_restrictions(text);
+    const auto again = check::parse_restrictions(text);
     expect(again.size() == restrictions.size(), "restrictions are read back otherwise", input);
     for (std::size_t i = 0; i < again.size(); ++i)
         expect(again[i].text() == restrictions[i].text() && again[i].only_warns == restrictions[i].only_warns,
@@ -128,7 +128,7 @@ void read_list(std::string_view input) {
 
 void read_services(std::string_view input) {
     const std::size_t half = input.size() / 2;
-    for (const postfix::Service& service : postfix::parse_services(input.substr(0, half), input.substr(half)))
+    for (const check::Service& service : check::parse_services(input.substr(0, half), input.substr(half)))
         expect(service.port().size() <= service.name.size(), "a port is longer than its service", input);
 }
 

@@ -163,6 +163,24 @@ TEST_CASE("each vendor is used where it is wrapped", "[layout]") {
     }
 }
 
+TEST_CASE("a file's namespace is its folder", "[layout]") {
+    const std::filesystem::path root(POSTCENSUS_SOURCE);
+    for (const char* top : {"src", "cmd"})
+        for (const auto& entry : std::filesystem::recursive_directory_iterator(root / top)) {
+            if (entry.path().extension() != ".h" && entry.path().extension() != ".cpp") continue;
+            const std::string path = std::filesystem::relative(entry.path(), root).string();
+            const std::string folder =
+                path.starts_with("src/") ? path.substr(4, path.find('/', 4) - 4) : "cmd";
+            const std::string wanted = folder == "base" ? "postcensus" : "postcensus::" + folder;
+            const auto text = read_file(entry.path(), 1'000'000);
+            REQUIRE(text);
+            CAPTURE(path);
+            const std::string begin = "\nnamespace postcensus";
+            for (std::size_t at = text->find(begin); at != std::string::npos; at = text->find(begin, at + 1))
+                CHECK(text->substr(at + 11, text->find(" {", at) - at - 11) == wanted);
+        }
+}
+
 TEST_CASE("a header says what it is, and is read once", "[layout]") {
     const std::filesystem::path root(POSTCENSUS_SOURCE);
     int headers = 0;

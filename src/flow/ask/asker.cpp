@@ -17,7 +17,7 @@
 #include "store/domains.h"
 #include "store/history.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 namespace {
 
 using namespace std::chrono_literals;
@@ -436,4 +436,4 @@ void Asker::end_others(const Call& call) {
         }
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

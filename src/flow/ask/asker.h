@@ -26,7 +26,7 @@
 #include "store/database.h"
 #include "store/questions.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 
 class Asker {
   public:
@@ -122,4 +122,4 @@ class Asker {
     std::optional<Failure> failure_;
 };
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

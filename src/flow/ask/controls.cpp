@@ -6,7 +6,7 @@
 
 #include "store/callouts.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 namespace {
 
 // Some for the beginning of a session, and others behind what it refuses.
@@ -68,4 +68,4 @@ std::optional<std::vector<mail::Address>> ControlDraws::take(const std::string& 
     return found;
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

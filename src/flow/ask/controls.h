@@ -19,7 +19,7 @@ namespace SQLite {
 class Database;
 }
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 
 // In the order in which they are asked. May be empty.
 std::vector<mail::Address> draw_controls(SQLite::Database& db, const config::Route& route,
@@ -50,4 +50,4 @@ class ControlDraws {
     std::list<Waiting> waiting_;
 };
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "postfix/next_hop.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 namespace {
 
 using namespace std::chrono_literals;
@@ -97,4 +97,4 @@ boost::asio::awaitable<void> Destinations::ask_all() {
     }
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

@@ -17,7 +17,7 @@
 #include "config/configuration.h"
 #include "mail/address.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 
 // The same for who can wait. A Failure: Postfix's tables do not answer.
 Result<std::vector<callout::Target>> find_targets(const config::Configuration& configuration,
@@ -62,4 +62,4 @@ class Destinations {
     boost::asio::thread_pool workers_{1};
 };
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

@@ -12,7 +12,7 @@
 #include "store/callouts.h"
 #include "store/history.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 namespace {
 
 constexpr std::size_t kMost = 100;  // of one search
@@ -117,4 +117,4 @@ void Lookups::take_absence(store::Writer& writer, const store::Question& questio
         again(route.policy.confirmation_interval);
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

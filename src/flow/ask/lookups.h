@@ -13,7 +13,7 @@
 #include "store/database.h"
 #include "store/questions.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 
 class Lookups {
   public:
@@ -44,4 +44,4 @@ class Lookups {
     std::string first_;
 };
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

@@ -16,7 +16,7 @@
 #include "store/callouts.h"
 #include "store/domains.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 namespace {
 
 namespace asio = boost::asio;
@@ -169,4 +169,4 @@ Result<void> store_probed(store::Database& state, const std::vector<Probed>& pro
     });
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

@@ -10,7 +10,7 @@
 #include "config/configuration.h"
 #include "store/database.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 
 struct Probed {
     mail::Address address;
@@ -39,4 +39,4 @@ Result<std::vector<Probed>> probe(const config::Configuration& configuration, st
 // Keeps what was concluded as evidence, like any other callout's.
 Result<void> store_probed(store::Database& state, const std::vector<Probed>& probed, const Moment& now);
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

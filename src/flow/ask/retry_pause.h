@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 
 // After so many tries before this one.
 inline std::chrono::milliseconds retry_pause(int attempts) {
@@ -13,4 +13,4 @@ inline std::chrono::milliseconds retry_pause(int attempts) {
     return std::min<std::chrono::milliseconds>(1h, 5s * (1LL << std::min(attempts, 12)));
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 namespace {
 
 using namespace std::chrono_literals;
@@ -236,4 +236,4 @@ void Targets::save_pace(store::Writer& writer, const callout::Target& target) {
     if (pace != store::load_pace(writer.db, target.text())) store::save_pace(writer, target.text(), pace);
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

@@ -21,7 +21,7 @@
 #include "store/callouts.h"
 #include "store/database.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 
 class Targets {
   public:
@@ -114,4 +114,4 @@ class Targets {
     std::set<std::pair<std::string, std::string>> doubts_;
 };
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

@@ -9,7 +9,7 @@
 #include "census/admission.h"
 #include "store/questions.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 
 constexpr double kTriedBefore = 8;  // turns
 constexpr int kMostTries = 4;
@@ -34,4 +34,4 @@ inline void put_in_order(std::vector<store::Question>& line, const census::Admis
                    [](Placed& one) { return std::move(one.question); });
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

@@ -16,7 +16,7 @@
 #include "store/publications.h"
 #include "store/questions.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 namespace {
 
 constexpr std::size_t kPiece = 500;
@@ -256,4 +256,4 @@ Result<Decided> decide_all(store::Database& state, const config::Configuration& 
     }
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

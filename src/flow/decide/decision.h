@@ -16,7 +16,7 @@
 #include "store/database.h"
 #include "store/undecided.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 
 struct Decided {
     std::size_t looked_at = 0;
@@ -84,4 +84,4 @@ Result<Decided> decide_all(store::Database& state, const config::Configuration& 
 // answer.
 store::ListedAnswer answer_listed(const config::Configuration& configuration, Time now);
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

@@ -7,7 +7,7 @@
 #include "mail/block_search.h"
 #include "mail/log_beginning.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 namespace {
 
 constexpr std::size_t kAhead = 8;  // blocks
@@ -121,4 +121,4 @@ Result<const EventLines*> EventLineReader::next() {
     return given_.get();
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

@@ -17,7 +17,7 @@
 
 #include "maillog/old_log.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 
 // What one block of the log had.
 struct EventLines {
@@ -68,4 +68,4 @@ class EventLineReader {
     std::thread thread_;  // last: it uses the others
 };
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

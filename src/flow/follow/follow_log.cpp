@@ -9,7 +9,7 @@
 #include "maillog/journal_tail.h"
 #include "store/history.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 namespace {
 
 using namespace std::chrono_literals;
@@ -324,4 +324,4 @@ Result<LogFollower::Step> LogFollower::take_step(store::Database& state, bool al
     return done;
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

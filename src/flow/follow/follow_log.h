@@ -21,7 +21,7 @@
 #include "store/deliveries.h"
 #include "store/questions.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 
 // Where Postfix logs to.
 struct LogPlace {
@@ -111,4 +111,4 @@ class LogFollower {
     bool said_old_ = false;
 };
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

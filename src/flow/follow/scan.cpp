@@ -7,7 +7,7 @@
 #include "flow/follow/event_lines.h"
 #include "mail/log_beginning.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 namespace {
 
 constexpr std::uint64_t kProgressBytes = 16UL * 1024 * 1024;
@@ -138,4 +138,4 @@ Scanned scan_logs(std::vector<maillog::OldLog>& logs, const ScanOptions& options
     return scanned;
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

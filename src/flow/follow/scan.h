@@ -9,7 +9,7 @@
 #include "census/scan.h"
 #include "maillog/old_log.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 
 struct ScanProgress {
     std::string name;
@@ -33,4 +33,4 @@ struct Scanned {
 
 Scanned scan_logs(std::vector<maillog::OldLog>& logs, const ScanOptions& options, Time now);
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <chrono>
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 
 class BaseRest {
   public:
@@ -32,4 +32,4 @@ class BaseRest {
     Clock::duration rest_{};
 };
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

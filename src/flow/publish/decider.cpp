@@ -22,7 +22,7 @@
 #include "store/domains.h"
 #include "store/history.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 namespace {
 
 using namespace std::chrono_literals;
@@ -326,4 +326,4 @@ Result<bool> settle_or_wait(const config::Configuration& configuration, store::D
     }
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

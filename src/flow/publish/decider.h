@@ -15,7 +15,7 @@
 #include "flow/publish/tenure.h"
 #include "store/database.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 
 class Decider {
   public:
@@ -75,4 +75,4 @@ std::filesystem::path wake_path(const config::Configuration& configuration);
 Result<bool> settle_or_wait(const config::Configuration& configuration, store::Database& state,
                             std::chrono::milliseconds patience);
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

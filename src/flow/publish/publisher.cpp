@@ -15,7 +15,7 @@
 #include "store/addresses.h"
 #include "store/history.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 namespace {
 
 using namespace std::chrono_literals;
@@ -341,4 +341,4 @@ Result<void> note_published(store::Database& state, const std::vector<Published>
     return state.write([&](store::Writer& writer) { note_published(writer, published); });
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

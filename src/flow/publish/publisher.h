@@ -14,7 +14,7 @@
 #include "store/database.h"
 #include "store/publications.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 
 struct Published {
     std::string table;
@@ -89,4 +89,4 @@ class Publisher {
 Result<void> note_published(store::Database& state, const std::vector<Published>& published);
 void note_published(store::Writer& writer, const std::vector<Published>& published);
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

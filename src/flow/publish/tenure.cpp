@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 
 Result<bool> Tenure::take(const std::filesystem::path& lock, const std::string& content) {
     if (holds(lock)) {
@@ -28,4 +28,4 @@ void Tenure::keep_only(const std::vector<std::filesystem::path>& locks) {
     });
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

@@ -14,7 +14,7 @@
 #include "base/failure.h"
 #include "base/lock_file.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 
 // A table that was emptied because it could not be withdrawn by a publication. Else its new look would be
 // taken for somebody else's work.
@@ -43,4 +43,4 @@ class Tenure {
     std::string said_;
 };
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

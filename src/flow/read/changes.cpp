@@ -8,7 +8,7 @@
 #include "directory/servers.h"
 #include "flow/read/directory_login.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 namespace {
 
 using namespace std::chrono_literals;
@@ -110,4 +110,4 @@ AddressFinder::Answer AddressFinder::find(const Request& request) {
     return answer;
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

@@ -14,7 +14,7 @@
 #include "flow/read/reading.h"
 #include "store/database.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 
 class ChangeFollower {
   public:
@@ -70,4 +70,4 @@ class AddressFinder {
     directory::Interrupt interrupt_;
 };
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

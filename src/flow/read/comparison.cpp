@@ -5,7 +5,7 @@
 
 #include "store/mistyped.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 namespace {
 
 constexpr std::size_t kBatch = 1000;
@@ -40,7 +40,7 @@ Result<void> Comparison::meet_key(const std::string& guid) {
 }
 
 Result<void> Comparison::end(const std::string& guid) {
-    return changes_.add(store::Scratch::Kind::end, guid);
+    return changes_.add(Scratch::Kind::end, guid);
 }
 
 // One short read transaction for many objects: a long one would let the write-ahead log of the others grow.
@@ -68,7 +68,7 @@ Result<void> Comparison::compare_batch() {
             // One that hid its addresses is looked at with its values, by find_missing().
             if (!object || object->doubts) continue;
             note_met(*object);
-            if (object->unseen) keep(changes_.add(store::Scratch::Kind::seen, guid));
+            if (object->unseen) keep(changes_.add(Scratch::Kind::seen, guid));
         }
     });
     batch_.clear();
@@ -94,7 +94,7 @@ Result<void> Comparison::compare(const census::Listing& listing,
     if (!lists && !there) return {};
     if (lists && listed && object->digest == listing.digest() && object->plain == listing.plain) {
         if (object->doubts == listing.doubts && (object->unseen == listing.doubts.has_value())) return {};
-        if (!listing.doubts) return changes_.add(store::Scratch::Kind::seen, listing.guid);
+        if (!listing.doubts) return changes_.add(Scratch::Kind::seen, listing.guid);
     }
     return changes_.put(listing);
 }
@@ -124,8 +124,8 @@ Result<void> Comparison::find_missing(directory::Reader& reader, store::Seq bega
     // Not found proves nothing: a lost permission looks the same.
     for (const std::string& guid : missing)
         if (!found.contains(guid))
-            if (auto kept = changes_.add(store::Scratch::Kind::unseen, guid); !kept) return kept;
+            if (auto kept = changes_.add(Scratch::Kind::unseen, guid); !kept) return kept;
     return compare_batch();
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

@@ -13,7 +13,7 @@
 #include "store/database.h"
 #include "store/directories.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 
 // How this directory's objects are judged.
 census::ListingPolicy policy_for(const directory::Settings& settings);
@@ -34,7 +34,7 @@ class Comparison {
     // All that was met has been compared.
     Result<void> finish();
 
-    store::Scratch& changes() { return changes_; }
+    Scratch& changes() { return changes_; }
     std::int64_t with_addresses() const { return with_addresses_; }
     // Values that should be addresses and are not; the first of them; and the objects that had some before
     // and were met.
@@ -49,7 +49,7 @@ class Comparison {
     store::Database& state_;
     std::string directory_;
     census::ListingPolicy policy_;
-    store::Scratch changes_;
+    Scratch changes_;
     std::vector<census::Listing> batch_;
     std::vector<std::string> keys_;
     std::vector<bool> met_;  // by the object's id in the state
@@ -60,4 +60,4 @@ class Comparison {
     std::vector<std::string> looked_at_again_;
 };
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

@@ -12,7 +12,7 @@
 #include "directory/servers.h"
 #include "store/directories.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 namespace {
 
 using namespace std::chrono_literals;
@@ -166,4 +166,4 @@ Result<directory::Reader> open_server(store::Database* state, const directory::S
                    [&](const std::string&) { return directory::Reader::open(settings, uri, interrupt); });
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

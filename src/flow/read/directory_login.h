@@ -7,7 +7,7 @@
 #include "directory/reader.h"
 #include "store/database.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 
 enum class Other {
     never,    // only the server whose changes are followed
@@ -28,4 +28,4 @@ Result<directory::Reader> open_for_questions(store::Database& state, const direc
 Result<directory::Reader> open_server(store::Database* state, const directory::Settings& settings,
                                       const std::string& uri, directory::Interrupt* interrupt);
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

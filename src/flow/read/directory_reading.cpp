@@ -8,7 +8,7 @@
 
 #include "store/mistyped.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 namespace {
 
 constexpr std::size_t kFewMistyped = 10;  // in the log
@@ -155,20 +155,20 @@ void DirectoryReading::warn_of_invalid() const {
 }
 
 Result<void> DirectoryReading::replay(store::ReadingWriter& out) {
-    return compare_.changes().for_each([&out](const store::Scratch::Change& change) {
+    return compare_.changes().for_each([&out](const Scratch::Change& change) {
         switch (change.kind) {
-            case store::Scratch::Kind::put:
+            case Scratch::Kind::put:
                 return out.put(change.listing);
-            case store::Scratch::Kind::hide:
+            case Scratch::Kind::hide:
                 return out.hide(change.listing);
-            case store::Scratch::Kind::end:
+            case Scratch::Kind::end:
                 return out.end(change.listing.guid);
-            case store::Scratch::Kind::unseen:
+            case Scratch::Kind::unseen:
                 return out.mark_unseen(change.listing.guid);
-            case store::Scratch::Kind::seen:
+            case Scratch::Kind::seen:
                 return out.mark_seen(change.listing.guid);
         }
     });
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

@@ -13,7 +13,7 @@
 #include "flow/read/comparison.h"
 #include "store/readings.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 
 // Its place in the order of readings. Before its first search.
 Result<store::Seq> begin_reading(store::Database& state);
@@ -66,4 +66,4 @@ class DirectoryReading {
     std::set<std::string> shown_;
 };
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

@@ -14,7 +14,7 @@
 #include "store/publications.h"
 #include "store/readings.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 namespace {
 
 using namespace std::chrono_literals;
@@ -42,15 +42,15 @@ void note_failure(store::Database& state, store::Reading reading, const std::str
 }
 
 // The exact difference in addresses: those that no object lists any more, and those that none listed before.
-Result<void> describe_difference(store::Database& state, const std::string& directory,
-                                 store::Scratch& changes, DirectoryRead& read) {
+Result<void> describe_difference(store::Database& state, const std::string& directory, Scratch& changes,
+                                 DirectoryRead& read) {
     Result<void> replayed;
     auto described = state.read([&](SQLite::Database& db) {
         std::map<std::string, int> balance;  // how many objects more (or fewer) list it
-        replayed = changes.for_each([&](const store::Scratch::Change& change) {
-            if (change.kind == store::Scratch::Kind::unseen) ++read.unseen;
-            if (change.kind == store::Scratch::Kind::hide) ++read.hidden;
-            if (change.kind != store::Scratch::Kind::put && change.kind != store::Scratch::Kind::end) return;
+        replayed = changes.for_each([&](const Scratch::Change& change) {
+            if (change.kind == Scratch::Kind::unseen) ++read.unseen;
+            if (change.kind == Scratch::Kind::hide) ++read.hidden;
+            if (change.kind != Scratch::Kind::put && change.kind != Scratch::Kind::end) return;
             for (const std::string& address : store::addresses_of(db, directory, change.listing.guid))
                 --balance[address];
             for (const mail::Address& address : change.listing.addresses) ++balance[address.text()];
@@ -331,4 +331,4 @@ Result<void> finish_reading(const config::Configuration& configuration, store::D
     });
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

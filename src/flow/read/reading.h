@@ -13,7 +13,7 @@
 #include "store/arrivals.h"
 #include "store/database.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 
 enum class ReadMode {
     automatic,  // changes; in full where there is no position to read them from, or once a day
@@ -61,4 +61,4 @@ Result<LookedUp> look_up(store::Database& state, const directory::Settings& sett
 Result<void> finish_reading(const config::Configuration& configuration, store::Database& state,
                             store::Seq began);
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

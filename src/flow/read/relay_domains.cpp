@@ -7,7 +7,7 @@
 #include "postfix/table.h"
 #include "store/domains.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 namespace {
 
 std::vector<std::string> published_domains(const config::Configuration& configuration) {
@@ -90,4 +90,4 @@ Result<bool> note_answers(store::Database& state, const postfix::RelayDomains::A
     });
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

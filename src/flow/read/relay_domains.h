@@ -11,7 +11,7 @@
 #include "postfix/relay_domains.h"
 #include "store/database.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 
 // Gives the configuration the domains that the state knows. Nothing to do where no route asks Postfix.
 Result<void> take_relay_domains(config::Configuration& configuration, store::Database& state);
@@ -32,4 +32,4 @@ postfix::RelayDomains::Answers ask_postfix(const config::Configuration& configur
 // True: the domains of the route are others now.
 Result<bool> note_answers(store::Database& state, const postfix::RelayDomains::Answers& answers, Time now);
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

@@ -10,7 +10,7 @@
 
 #include "base/file.h"
 
-namespace postcensus::store {
+namespace postcensus::flow {
 namespace {
 
 constexpr std::size_t kInMemory = 4UL * 1024 * 1024;
@@ -174,4 +174,4 @@ Result<void> Scratch::for_each(const std::function<void(const Change&)>& take) {
     return {};
 }
 
-}  // namespace postcensus::store
+}  // namespace postcensus::flow

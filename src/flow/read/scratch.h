@@ -13,7 +13,7 @@
 #include "base/unique_fd.h"
 #include "census/listing.h"
 
-namespace postcensus::store {
+namespace postcensus::flow {
 
 class Scratch {
   public:
@@ -46,4 +46,4 @@ class Scratch {
     std::int64_t count_ = 0, ends_ = 0, hidden_ = 0, unseen_ = 0, seen_ = 0;
 };
 
-}  // namespace postcensus::store
+}  // namespace postcensus::flow

@@ -6,7 +6,8 @@
 #include "flow/town.h"
 
 using namespace postcensus;
-using namespace postcensus::tasks;
+using namespace postcensus::audit;
+using namespace postcensus::flow;
 using namespace std::chrono_literals;
 
 namespace {
@@ -36,7 +37,7 @@ class Audited : public Town {
 
 }  // namespace
 
-TEST_CASE("a domain is reported on as long as a route or the state knows it", "[tasks][audit]") {
+TEST_CASE("a domain is reported on as long as a route or the state knows it", "[audit][audit]") {
     Audited town;
     CHECK(check_domain(town.configuration, "c.example"));
     CHECK_FALSE(town.report("c.example").ended);
@@ -49,7 +50,7 @@ TEST_CASE("a domain is reported on as long as a route or the state knows it", "[
     CHECK_FALSE(town.report().ended);
 }
 
-TEST_CASE("a server that accepts everyone is a fault only where it is to prove somebody", "[tasks][audit]") {
+TEST_CASE("a server that accepts everyone is a fault only where it is to prove somebody", "[audit][audit]") {
     Audited town;
     town.state.write([](Writer& writer) { set_accept_all(writer, "c.example", true); });
     CHECK(town.attention("accept-all").starts_with("the server of c.example accepts every recipient"));

@@ -15,7 +15,7 @@
 #include "catch.h"
 
 using namespace postcensus;
-using namespace postcensus::tasks;
+using namespace postcensus::audit;
 namespace fs = std::filesystem;
 
 namespace {
@@ -49,7 +49,7 @@ class MetricsFolder {
 
 }  // namespace
 
-TEST_CASE("a file of metrics is whole, and for everybody to read", "[tasks][metrics]") {
+TEST_CASE("a file of metrics is whole, and for everybody to read", "[audit][metrics]") {
     const MetricsFolder folder;
     MetricsFile file(folder.path(), "postcensus_watch");
     const mode_t before = ::umask(077);
@@ -63,14 +63,14 @@ TEST_CASE("a file of metrics is whole, and for everybody to read", "[tasks][metr
     CHECK((facts.st_mode & 0777) == 0644);
 }
 
-TEST_CASE("without a folder nothing is written", "[tasks][metrics]") {
+TEST_CASE("without a folder nothing is written", "[audit][metrics]") {
     const MetricsFolder folder;
     MetricsFile({}, "postcensus_watch").write("a 1\n");
     CHECK(folder.files().empty());
     CHECK(folder.said("metrics") == 0);
 }
 
-TEST_CASE("what killed writers left goes, and nothing else", "[tasks][metrics]") {
+TEST_CASE("what killed writers left goes, and nothing else", "[audit][metrics]") {
     const MetricsFolder folder;
     const std::string ours = ".postcensus_watch." + std::to_string(::getppid());  // it lives
     const std::set<std::string> others{ours, ".postcensus_sync.999999999", ".postcensus_watch.x",
@@ -83,7 +83,7 @@ TEST_CASE("what killed writers left goes, and nothing else", "[tasks][metrics]")
     CHECK(folder.files() == left);
 }
 
-TEST_CASE("a folder that is gone is said once, and once that it is back", "[tasks][metrics]") {
+TEST_CASE("a folder that is gone is said once, and once that it is back", "[audit][metrics]") {
     const MetricsFolder folder;
     fs::remove(folder.path());
     MetricsFile file(folder.path(), "postcensus_watch");

@@ -4,7 +4,7 @@
 #include "check/snapshot.h"
 
 using namespace postcensus;
-using namespace postcensus::postfix;
+using namespace postcensus::check;
 
 namespace {
 
@@ -18,7 +18,7 @@ Texts texts_of(const std::vector<Restriction>& list) {
 
 }  // namespace
 
-TEST_CASE("a list of restrictions", "[postfix][restrictions]") {
+TEST_CASE("a list of restrictions", "[check][restrictions]") {
     CHECK(texts_of(parse_restrictions("permit_mynetworks,\n\tcheck_policy_service { inet:h:1, timeout=5s } "
                                       "warn_if_reject reject_rbl_client zen.example, lmdb:/m/x reject")) ==
           Texts{"permit_mynetworks", "check_policy_service { inet:h:1, timeout=5s }",
@@ -35,7 +35,7 @@ TEST_CASE("a list of restrictions", "[postfix][restrictions]") {
     CHECK_FALSE(expand_restrictions(snapshot, "loop").empty());
 }
 
-TEST_CASE("our tables in main.cf", "[postfix][restrictions]") {
+TEST_CASE("our tables in main.cf", "[check][restrictions]") {
     CHECK(named_table("lmdb:/m/unknown", kOurs) == NamedTable{"unknown", "lmdb", false});
     CHECK(named_table("proxy:hash:/m//closed", kOurs) == NamedTable{"closed", "hash", true});
     CHECK(named_table("{ lmdb:/m/unknown, search_order = x }", kOurs) ==
@@ -47,7 +47,7 @@ TEST_CASE("our tables in main.cf", "[postfix][restrictions]") {
     }
 }
 
-TEST_CASE("a good order has no fault", "[postfix][check]") {
+TEST_CASE("a good order has no fault", "[check][check]") {
     const Findings findings = check_restrictions(good_snapshot(), kOurs);
     REQUIRE(findings.size() == 1);
     CHECK(findings.front().level == Level::ok);
@@ -59,7 +59,7 @@ TEST_CASE("a good order has no fault", "[postfix][check]") {
     CHECK(worst_of(check_restrictions(more, kOurs)) == Level::ok);
 }
 
-TEST_CASE("orders that do not work", "[postfix][check]") {
+TEST_CASE("orders that do not work", "[check][check]") {
     const std::string unknown = "check_recipient_access lmdb:/m/unknown";
     const std::string closed = "check_recipient_access lmdb:/m/closed";
     const std::string head = unknown + ", reject_unlisted_recipient, ";
@@ -122,7 +122,7 @@ TEST_CASE("orders that do not work", "[postfix][check]") {
     }
 }
 
-TEST_CASE("a closed list left out is a choice", "[postfix][check]") {
+TEST_CASE("a closed list left out is a choice", "[check][check]") {
     Snapshot snapshot = good_snapshot();
     snapshot.parameters["smtpd_recipient_restrictions"] =
         "check_recipient_access lmdb:/m/unknown, reject_unlisted_recipient, permit_mynetworks, "
@@ -134,7 +134,7 @@ TEST_CASE("a closed list left out is a choice", "[postfix][check]") {
           std::string::npos);
 }
 
-TEST_CASE("other parameters that spoil the order", "[postfix][check]") {
+TEST_CASE("other parameters that spoil the order", "[check][check]") {
     struct Case {
         const char* parameter;
         const char* value;
@@ -182,7 +182,7 @@ TEST_CASE("other parameters that spoil the order", "[postfix][check]") {
     CHECK(gravest(check_restrictions(login, kOurs), "permit_sasl_authenticated").level == Level::fail);
 }
 
-TEST_CASE("services with lists of their own", "[postfix][check]") {
+TEST_CASE("services with lists of their own", "[check][check]") {
     Snapshot snapshot = good_snapshot();
     snapshot.services.push_back({"192.0.2.1:25",
                                  "inet",
@@ -218,7 +218,7 @@ TEST_CASE("services with lists of their own", "[postfix][check]") {
     CHECK(worst_of(check_restrictions(snapshot, kOurs)) == Level::warn);
 }
 
-TEST_CASE("tables that are not there yet", "[postfix][check]") {
+TEST_CASE("tables that are not there yet", "[check][check]") {
     OurTables later = kOurs;
     later.present = false;
     const Finding early = gravest(check_restrictions(good_snapshot(), later), "not there yet");

@@ -6,7 +6,7 @@
 #include "catch.h"
 
 using namespace postcensus;
-using namespace postcensus::audit;
+using namespace postcensus::check;
 
 namespace {
 
@@ -16,7 +16,7 @@ const Findings kSome{Finding::ok("postfix", "a", "is good"), Finding::warn("log"
 
 }  // namespace
 
-TEST_CASE("findings as text", "[audit][findings]") {
+TEST_CASE("findings as text", "[check][findings]") {
     CHECK(findings_text(kSome, false) ==
           "ok    postfix   a: is good\n"
           "warn  log       b: is late\n"
@@ -33,7 +33,7 @@ TEST_CASE("findings as text", "[audit][findings]") {
     CHECK(findings_text({}, false) == "0 ok, 0 warn, 0 fail\n");
 }
 
-TEST_CASE("findings as JSON", "[audit][findings]") {
+TEST_CASE("findings as JSON", "[check][findings]") {
     const auto json = nlohmann::json::parse(findings_json(kSome));
     REQUIRE(json["findings"].size() == 4);
     CHECK(json["worst"] == "fail");

@@ -4,7 +4,7 @@
 #include "check/snapshot.h"
 
 using namespace postcensus;
-using namespace postcensus::postfix;
+using namespace postcensus::check;
 
 namespace {
 
@@ -16,7 +16,7 @@ OurTables later() {
 
 }  // namespace
 
-TEST_CASE("services as postconf prints them", "[postfix][master_cf]") {
+TEST_CASE("services as postconf prints them", "[check][master_cf]") {
     const auto services = parse_services(
         "smtp       inet  n       -       y       -       -       smtpd\n"
         "127.0.0.1:10026 inet n - n - - smtpd -o content_filter=\n"
@@ -44,7 +44,7 @@ TEST_CASE("services as postconf prints them", "[postfix][master_cf]") {
     CHECK(snapshot.value("nonsense").empty());
 }
 
-TEST_CASE("relay_recipient_maps", "[postfix][check]") {
+TEST_CASE("relay_recipient_maps", "[check][check]") {
     struct Case {
         const char* value;
         OurTables ours;
@@ -77,7 +77,7 @@ TEST_CASE("relay_recipient_maps", "[postfix][check]") {
     }
 }
 
-TEST_CASE("relay_recipient_maps of a service", "[postfix][check]") {
+TEST_CASE("relay_recipient_maps of a service", "[check][check]") {
     Snapshot snapshot = good_snapshot();
     snapshot.services.push_back({"25", "inet", "smtpd", false, {{"relay_recipient_maps", ""}}});
     snapshot.services.push_back(
@@ -92,7 +92,7 @@ TEST_CASE("relay_recipient_maps of a service", "[postfix][check]") {
     CHECK(worst_of(check_reinjection(snapshot)) == Level::ok);
 }
 
-TEST_CASE("single parameters", "[postfix][check]") {
+TEST_CASE("single parameters", "[check][check]") {
     CHECK(worst_of(check_parameters(good_snapshot())) == Level::ok);
     struct Case {
         const char* parameter;
@@ -121,7 +121,7 @@ TEST_CASE("single parameters", "[postfix][check]") {
     }
 }
 
-TEST_CASE("mail that comes back from a content filter", "[postfix][check]") {
+TEST_CASE("mail that comes back from a content filter", "[check][check]") {
     struct Case {
         Service service;
         const char* content_filter;
@@ -175,7 +175,7 @@ TEST_CASE("mail that comes back from a content filter", "[postfix][check]") {
     }
 }
 
-TEST_CASE("names in the log", "[postfix][check]") {
+TEST_CASE("names in the log", "[check][check]") {
     using Names = std::vector<std::string>;
     Snapshot snapshot = good_snapshot();
     snapshot.services.push_back(
@@ -192,7 +192,7 @@ TEST_CASE("names in the log", "[postfix][check]") {
     CHECK(worst_of(check_syslog_names(snapshot, {"postfix", "gateway"})) == Level::ok);
 }
 
-TEST_CASE("one recipient a delivery", "[postfix][check]") {
+TEST_CASE("one recipient a delivery", "[check][check]") {
     Snapshot snapshot = good_snapshot();
     CHECK(worst_of(check_transports(snapshot, {{"relay", {"corp.example"}}})) == Level::ok);
     for (const char* transport : {"exch", "smtp"}) {
@@ -209,7 +209,7 @@ TEST_CASE("one recipient a delivery", "[postfix][check]") {
     CHECK(worst_of(check_transports(snapshot, {{"exch", {"corp.example"}}})) == Level::ok);
 }
 
-TEST_CASE("what Postfix says is printable", "[postfix][check]") {
+TEST_CASE("what Postfix says is printable", "[check][check]") {
     Snapshot snapshot = good_snapshot();
     snapshot.parameters["unknown_relay_recipient_reject_code"] = "5\x1b[31m";
     snapshot.parameters["relay_recipient_maps"] = "hash:/m/directory\x07";

@@ -8,8 +8,9 @@
 #include "catch.h"
 
 using namespace postcensus;
+using namespace postcensus::check;
 
-TEST_CASE("what keeps a user from a file", "[base][rights]") {
+TEST_CASE("what keeps a user from a file", "[check][rights]") {
     const TempFolder folder = TempFolder::create(std::filesystem::temp_directory_path(), "rights").value();
     const std::filesystem::path inner = folder.path() / "inner";
     const std::filesystem::path file = inner / "file";

@@ -8,7 +8,7 @@
 #include "catch.h"
 
 using namespace postcensus;
-using namespace postcensus::postfix;
+using namespace postcensus::check;
 
 namespace {
 
@@ -25,7 +25,7 @@ struct Folder {
 
 }  // namespace
 
-TEST_CASE("the transport of a domain", "[postfix][routing]") {
+TEST_CASE("the transport of a domain", "[check][routing]") {
     const Folder folder;
     folder.write("transport", "corp.example exch:[ex1]:2525\n.corp.example :[ex2]\nb.example smtp:\n");
     folder.write("patterns", "/@c\\.example$/ pat:[x]\n");
@@ -46,7 +46,7 @@ TEST_CASE("the transport of a domain", "[postfix][routing]") {
     CHECK_FALSE(find_transports(folder.folder.path(), snapshot, {"corp.example"}));
 }
 
-TEST_CASE("aliases", "[postfix][routing]") {
+TEST_CASE("aliases", "[check][routing]") {
     const Folder folder;
     folder.write("virtual", "postmaster@corp.example a@corp.example\n@all.example b@corp.example\n");
     Snapshot snapshot;

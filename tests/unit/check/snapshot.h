@@ -10,7 +10,7 @@
 #include "check/master_cf.h"
 #include "check/restrictions.h"
 
-namespace postcensus::postfix {
+namespace postcensus::check {
 
 inline const OurTables kOurs{"lmdb", "/m", true};
 inline constexpr const char* kGoodOrder =
@@ -57,4 +57,4 @@ inline void check_remedies(const Findings& findings) {
     }
 }
 
-}  // namespace postcensus::postfix
+}  // namespace postcensus::check

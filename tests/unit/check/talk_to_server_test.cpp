@@ -4,10 +4,10 @@
 #include "catch.h"
 
 using namespace postcensus;
-using namespace postcensus::tasks;
+using namespace postcensus::check;
 using namespace std::chrono_literals;
 
-TEST_CASE("what a server can answer", "[tasks][check]") {
+TEST_CASE("what a server can answer", "[check][check]") {
     // Exchange's defaults: docs/exchange.md says about 0.6.
     CHECK(answers_per_second(4, 4, 5s) == Approx(0.59).margin(0.02));
     CHECK(answers_per_second(4, 4, 0ms) > 30);
@@ -15,7 +15,7 @@ TEST_CASE("what a server can answer", "[tasks][check]") {
     CHECK(answers_per_second(1, 1, 5s) > 0);
 }
 
-TEST_CASE("an address of our own", "[tasks][check]") {
+TEST_CASE("an address of our own", "[check][check]") {
     CHECK(own_address_towards({"127.0.0.1", 2525}) == "127.0.0.1");
     CHECK(own_address_towards({"no such host", 2525}).empty());
 }

@@ -14,7 +14,7 @@
 #include "store/holds.h"
 #include "store/state.h"
 
-namespace postcensus::tasks {
+namespace postcensus::flow {
 
 using namespace store;
 
@@ -39,8 +39,8 @@ class Town {
     }
     void unlist(const Texts& addresses) { state.apply("corp", {{}, addresses}, now); }
 
-    Decided decide() {
-        const auto decided = tasks::decide_all(state.database(), configuration, now);
+    flow::Decided decide() {
+        const auto decided = flow::decide_all(state.database(), configuration, now);
         REQUIRE(decided);
         CHECK(state.undecided().empty());
         state.publish();
@@ -73,4 +73,4 @@ inline Texts many(int from, int below, const std::string& domain = "c.example") 
     return texts;
 }
 
-}  // namespace postcensus::tasks
+}  // namespace postcensus::flow

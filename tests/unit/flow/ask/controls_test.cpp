@@ -6,7 +6,7 @@
 #include "catch.h"
 
 using namespace postcensus;
-using namespace postcensus::tasks;
+using namespace postcensus::flow;
 using namespace std::chrono_literals;
 
 namespace {
@@ -51,7 +51,7 @@ struct Site {
 
 }  // namespace
 
-TEST_CASE("controls of a large directory are looked up once, and together", "[tasks][controls]") {
+TEST_CASE("controls of a large directory are looked up once, and together", "[flow][controls]") {
     Site site;
     CHECK_FALSE(site.take());
     CHECK(site.wanted.size() == 8);
@@ -64,7 +64,7 @@ TEST_CASE("controls of a large directory are looked up once, and together", "[ta
     CHECK(site.next == 16);
 }
 
-TEST_CASE("for a server that has few of the recipients more are drawn", "[tasks][controls]") {
+TEST_CASE("for a server that has few of the recipients more are drawn", "[flow][controls]") {
     Site site;
     for (int i = 0; i < 22; ++i) site.elsewhere.insert(numbered(i));
     for (int i = 0; i < 3; ++i) CHECK_FALSE(site.take());
@@ -84,7 +84,7 @@ TEST_CASE("for a server that has few of the recipients more are drawn", "[tasks]
     CHECK(other.next == 32);
 }
 
-TEST_CASE("a directory of few is drawn whole", "[tasks][controls]") {
+TEST_CASE("a directory of few is drawn whole", "[flow][controls]") {
     Site site;
     site.size = 2;
     CHECK_FALSE(site.take());
@@ -96,7 +96,7 @@ TEST_CASE("a directory of few is drawn whole", "[tasks][controls]") {
     CHECK(site.take() == Addresses{});
 }
 
-TEST_CASE("tables that do not answer for all hold nothing up for ever", "[tasks][controls]") {
+TEST_CASE("tables that do not answer for all hold nothing up for ever", "[flow][controls]") {
     Site site;
     site.silent = {numbered(1), numbered(2)};
     CHECK_FALSE(site.take());

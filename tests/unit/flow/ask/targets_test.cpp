@@ -7,7 +7,7 @@
 #include "store/state.h"
 
 using namespace postcensus;
-using namespace postcensus::tasks;
+using namespace postcensus::flow;
 using namespace std::chrono_literals;
 using callout::Health;
 
@@ -47,7 +47,7 @@ const callout::SessionResult kRefused{.health = Health::passed, .controls_refuse
 
 }  // namespace
 
-TEST_CASE("sessions are wary until all known-good controls of one are accepted", "[tasks][targets]") {
+TEST_CASE("sessions are wary until all known-good controls of one are accepted", "[flow][targets]") {
     Scene scene;
     const auto careless = scene.opening();
     CHECK_FALSE(careless.wary);
@@ -72,7 +72,7 @@ TEST_CASE("sessions are wary until all known-good controls of one are accepted",
     CHECK_FALSE(scene.learn(careless, kPassed).doubtful);
 }
 
-TEST_CASE("an outage leaves doubt behind", "[tasks][targets]") {
+TEST_CASE("an outage leaves doubt behind", "[flow][targets]") {
     Scene scene;
     scene.learn(scene.opening(), {.health = Health::fault, .controls_refused = {at_corp("a"), at_corp("b")}});
     CHECK(scene.opening().target == nullptr);

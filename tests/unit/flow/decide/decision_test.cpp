@@ -10,12 +10,12 @@ using namespace postcensus::store;
 using namespace std::chrono_literals;
 using census::Answer;
 using census::Reason;
-using tasks::Decided;
-using tasks::many;
-using tasks::Texts;
-using tasks::Town;
+using flow::Decided;
+using flow::many;
+using flow::Texts;
+using flow::Town;
 
-TEST_CASE("evidence becomes answers", "[tasks][decide]") {
+TEST_CASE("evidence becomes answers", "[flow][decide]") {
     Town town;
     town.list({"a@c.example", "elsewhere@other.example"});
     town.list({"closed@c.example"}, true);
@@ -52,7 +52,7 @@ TEST_CASE("evidence becomes answers", "[tasks][decide]") {
     CHECK(town.state.pending("r@c.example").reason == Reason::lease_over);
 }
 
-TEST_CASE("that a server accepts everybody ends with its callouts", "[tasks][decide]") {
+TEST_CASE("that a server accepts everybody ends with its callouts", "[flow][decide]") {
     Town town;
     town.configuration.routes[0].callout.ask_postfix = true;
     town.state.write([](Writer& writer) {
@@ -69,7 +69,7 @@ TEST_CASE("that a server accepts everybody ends with its callouts", "[tasks][dec
     CHECK(town.state.pending("u@c.example").reason == Reason::no_evidence);
 }
 
-TEST_CASE("a listing alone is answered as the decider would", "[tasks][decide]") {
+TEST_CASE("a listing alone is answered as the decider would", "[flow][decide]") {
     Town town;
     town.configuration.routes[1].accept_domains = {"d.example"};
     const auto domains = [&](const std::string& policy_of_c) {
@@ -79,7 +79,7 @@ TEST_CASE("a listing alone is answered as the decider would", "[tasks][decide]")
     };
     const auto answered = [&](const std::string& domain, bool closed) {
         return town.state.write([&](Writer& writer) {
-            return tasks::answer_listed(town.configuration, kNoon)(writer.db, domain, closed);
+            return flow::answer_listed(town.configuration, kNoon)(writer.db, domain, closed);
         });
     };
     domains(town.configuration.routes[0].policy_text("c.example"));
@@ -111,7 +111,7 @@ TEST_CASE("a listing alone is answered as the decider would", "[tasks][decide]")
     CHECK_FALSE(answered("other.example", false));
 }
 
-TEST_CASE("one removal passes the gate", "[tasks][decide]") {
+TEST_CASE("one removal passes the gate", "[flow][decide]") {
     Town town;
     town.list(many(0, 5));
     town.decide();
@@ -129,7 +129,7 @@ TEST_CASE("one removal passes the gate", "[tasks][decide]") {
     CHECK(town.answer("a@d.example") == "unsure");
 }
 
-TEST_CASE("the gate holds all of a domain, and lets arrivals out", "[tasks][decide]") {
+TEST_CASE("the gate holds all of a domain, and lets arrivals out", "[flow][decide]") {
     Town town;
     town.list(many(0, 3));
     town.list({"a@d.example", "b@d.example", "c@d.example"});
@@ -150,7 +150,7 @@ TEST_CASE("the gate holds all of a domain, and lets arrivals out", "[tasks][deci
     CHECK(town.decide().looked_at == 0);
 }
 
-TEST_CASE("the gate holds more than fifty and a tenth", "[tasks][decide]") {
+TEST_CASE("the gate holds more than fifty and a tenth", "[flow][decide]") {
     Town town;
     town.list(many(0, 600));
     town.decide();
@@ -195,7 +195,7 @@ TEST_CASE("the gate holds more than fifty and a tenth", "[tasks][decide]") {
     }
 }
 
-TEST_CASE("a reading says how many of its removals were held", "[tasks][decide]") {
+TEST_CASE("a reading says how many of its removals were held", "[flow][decide]") {
     Town town;
     town.list(many(0, 100));
     town.decide();
@@ -237,7 +237,7 @@ TEST_CASE("a reading says how many of its removals were held", "[tasks][decide]"
     }
 }
 
-TEST_CASE("fifty and a tenth pass, and the day adds up", "[tasks][decide]") {
+TEST_CASE("fifty and a tenth pass, and the day adds up", "[flow][decide]") {
     Town town;
     town.list(many(0, 600));
     town.decide();
@@ -255,7 +255,7 @@ TEST_CASE("fifty and a tenth pass, and the day adds up", "[tasks][decide]") {
     CHECK(town.accepted() == 511);
 }
 
-TEST_CASE("a route that is gone is a removal like any other", "[tasks][decide]") {
+TEST_CASE("a route that is gone is a removal like any other", "[flow][decide]") {
     Town town;
     town.list(many(0, 4));
     town.state.write([](Writer& writer) {
@@ -271,7 +271,7 @@ TEST_CASE("a route that is gone is a removal like any other", "[tasks][decide]")
     CHECK(town.state.pending("n0@c.example").reason == Reason::not_relayed);
 }
 
-TEST_CASE("more than one piece is counted together", "[tasks][decide]") {
+TEST_CASE("more than one piece is counted together", "[flow][decide]") {
     Town town;
     town.list(many(0, 1200));
     town.decide();
@@ -287,7 +287,7 @@ TEST_CASE("more than one piece is counted together", "[tasks][decide]") {
     CHECK(town.accepted() == 1200);
 }
 
-TEST_CASE("what an operator approved goes, whatever the gate stops beside it", "[tasks][decide]") {
+TEST_CASE("what an operator approved goes, whatever the gate stops beside it", "[flow][decide]") {
     Town town;
     town.list(many(0, 3));
     town.list(many(0, 3, "d.example"));
@@ -303,7 +303,7 @@ TEST_CASE("what an operator approved goes, whatever the gate stops beside it", "
     CHECK(town.answer("n0@d.example") == "accept");
 }
 
-TEST_CASE("what an operator approved is in none of the gate's counts", "[tasks][decide]") {
+TEST_CASE("what an operator approved is in none of the gate's counts", "[flow][decide]") {
     Town town;
     town.list(many(0, 5));
     town.decide();
@@ -319,7 +319,7 @@ TEST_CASE("what an operator approved is in none of the gate's counts", "[tasks][
     CHECK(town.accepted() == 2);
 }
 
-TEST_CASE("what is accepted on doubt alone is asked about again and again", "[tasks][decide]") {
+TEST_CASE("what is accepted on doubt alone is asked about again and again", "[flow][decide]") {
     Town town;
     town.configuration.routes[0].callout.targets = {{"ex1.c.example", 2525}};
     town.list({"gone@c.example"});
@@ -372,7 +372,7 @@ TEST_CASE("what is accepted on doubt alone is asked about again and again", "[ta
 }
 
 TEST_CASE("what a server accepted for everybody brings no rejection back when it is not asked any more",
-          "[tasks][decide]") {
+          "[flow][decide]") {
     Town town;
     town.configuration.routes[0].callout.ask_postfix = true;
     town.state.write([](Writer& writer) { replace_domains(writer, {{"c.example", "", {}}}); });
@@ -389,7 +389,7 @@ TEST_CASE("what a server accepted for everybody brings no rejection back when it
     CHECK(town.answer("x@c.example") == "unsure");
 }
 
-TEST_CASE("answers queue what has to be asked", "[tasks][decide]") {
+TEST_CASE("answers queue what has to be asked", "[flow][decide]") {
     Town town;
     town.configuration.routes[0].callout.targets = {{"ex1.c.example", 2525}};
     town.configuration.routes[0].deliverable_refresh = 7 * 24h;

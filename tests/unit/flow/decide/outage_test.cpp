@@ -7,7 +7,7 @@
 #include "flow/town.h"
 
 using namespace postcensus;
-using namespace postcensus::tasks;
+using namespace postcensus::flow;
 using namespace std::chrono_literals;
 using census::Answer;
 using census::CalloutClass;
@@ -136,7 +136,7 @@ std::string broken_law(const std::string& text, const Known& before, const Known
 
 }  // namespace
 
-TEST_CASE("no outage and no clock breaks the law", "[tasks][outage]") {
+TEST_CASE("no outage and no clock breaks the law", "[flow][outage]") {
     std::map<Answer, int> seen;
     for (unsigned seed = 1; seed <= 60; ++seed) {
         CAPTURE(seed);

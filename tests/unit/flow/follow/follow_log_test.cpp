@@ -16,7 +16,7 @@
 
 using namespace postcensus;
 using namespace postcensus::store;
-using tasks::LogFollower;
+using flow::LogFollower;
 
 namespace {
 
@@ -83,7 +83,7 @@ class Town {
 
 }  // namespace
 
-TEST_CASE("the mark moves with lines that say nothing", "[tasks][follow_log]") {
+TEST_CASE("the mark moves with lines that say nothing", "[flow][follow_log]") {
     Town town;
     const std::string before = town.mark();
     town.log(kSmtpd + "connect from unknown[192.0.2.7]");
@@ -100,7 +100,7 @@ TEST_CASE("the mark moves with lines that say nothing", "[tasks][follow_log]") {
 }
 
 TEST_CASE("a miss is stored at once, what has time together with what comes behind it",
-          "[tasks][follow_log]") {
+          "[flow][follow_log]") {
     Town town;
     town.log(delivery("anna@c.example", "sent (250 ok)"));
     const auto rests = town.step(false);
@@ -114,7 +114,7 @@ TEST_CASE("a miss is stored at once, what has time together with what comes behi
     CHECK(town.state.pending("new@c.example").evidence.missed);
 }
 
-TEST_CASE("what a crash took is read again, what was stored is not", "[tasks][follow_log]") {
+TEST_CASE("what a crash took is read again, what was stored is not", "[flow][follow_log]") {
     Town town;
     town.log(miss("one@c.example"));
     town.step();
@@ -127,7 +127,7 @@ TEST_CASE("what a crash took is read again, what was stored is not", "[tasks][fo
     CHECK(town.state.count("SELECT count(*) FROM miss") == 1);
 }
 
-TEST_CASE("a state that is busy loses no line", "[tasks][follow_log]") {
+TEST_CASE("a state that is busy loses no line", "[flow][follow_log]") {
     Town town;
     town.log(miss("one@c.example"));
     auto other = Database::open(town.state.path(), Database::Mode::existing, std::chrono::milliseconds(0));
@@ -147,7 +147,7 @@ TEST_CASE("a state that is busy loses no line", "[tasks][follow_log]") {
     CHECK(town.state.count("SELECT count(DISTINCT address_id) FROM miss") == 4);
 }
 
-TEST_CASE("a mark that somebody else moved stays", "[tasks][follow_log]") {
+TEST_CASE("a mark that somebody else moved stays", "[flow][follow_log]") {
     Town town;
     town.log(miss("one@c.example"));
     const std::string mark = town.mark();
@@ -159,7 +159,7 @@ TEST_CASE("a mark that somebody else moved stays", "[tasks][follow_log]") {
     CHECK(town.count("misses") == 1);
 }
 
-TEST_CASE("a bounce of an accepted recipient is a question, and proves nothing", "[tasks][follow_log]") {
+TEST_CASE("a bounce of an accepted recipient is a question, and proves nothing", "[flow][follow_log]") {
     Town town;
     town.state.accept("gone@c.example");
     town.log(bounce("gone@c.example"));
@@ -181,7 +181,7 @@ TEST_CASE("a bounce of an accepted recipient is a question, and proves nothing",
     CHECK(town.state.count("SELECT count FROM bounce") == 2);
 }
 
-TEST_CASE("a delivery puts the next callout off, for that host and not for ever", "[tasks][follow_log]") {
+TEST_CASE("a delivery puts the next callout off, for that host and not for ever", "[flow][follow_log]") {
     Town town;
     const auto days = [](int number) { return std::chrono::hours(24 * number); };
     const auto proved = [&](const std::string& rcpt, Time at) {
@@ -220,7 +220,7 @@ TEST_CASE("a delivery puts the next callout off, for that host and not for ever"
     CHECK(due("other@c.example") == to_unix_ms(kNoon + days(2)));
 }
 
-TEST_CASE("a bounce of a rewritten recipient is one of what was accepted", "[tasks][follow_log]") {
+TEST_CASE("a bounce of a rewritten recipient is one of what was accepted", "[flow][follow_log]") {
     Town town;
     town.state.accept("bob@c.example");
     std::string line = bounce("bob@inside.example");
@@ -229,7 +229,7 @@ TEST_CASE("a bounce of a rewritten recipient is one of what was accepted", "[tas
     CHECK(town.state.question("bob@c.example").starts_with("bounce 0"));
 }
 
-TEST_CASE("what could not be stored does not end a catch-up", "[tasks][follow_log]") {
+TEST_CASE("what could not be stored does not end a catch-up", "[flow][follow_log]") {
     Town town;
     for (int i = 0; i < 1200; ++i) town.log(delivery("anna@c.example", "sent (250 ok)"));
     auto other = Database::open(town.state.path(), Database::Mode::existing, std::chrono::milliseconds(0));
@@ -241,7 +241,7 @@ TEST_CASE("what could not be stored does not end a catch-up", "[tasks][follow_lo
     CHECK(town.count("deliveries") == 1200);
 }
 
-TEST_CASE("a rejection that was used stays longest", "[tasks][follow_log]") {
+TEST_CASE("a rejection that was used stays longest", "[flow][follow_log]") {
     Town town;
     const auto reject = [&](const std::string& rcpt, Time until) {
         town.state.settle(rcpt, {census::Answer::reject, census::Reason::proven_unknown, until});
@@ -259,7 +259,7 @@ TEST_CASE("a rejection that was used stays longest", "[tasks][follow_log]") {
     CHECK(rows[0].address.text() == "used@c.example");
 }
 
-TEST_CASE("a miss that is old raises a question, and allows no rejection", "[tasks][follow_log]") {
+TEST_CASE("a miss that is old raises a question, and allows no rejection", "[flow][follow_log]") {
     using std::chrono::hours;
     using std::chrono::minutes;
     struct Case {
@@ -292,7 +292,7 @@ TEST_CASE("a miss that is old raises a question, and allows no rejection", "[tas
     CHECK(town.state.pending("old@c.example").evidence.missed == missed);
 }
 
-TEST_CASE("lines without a year that run into the future are old", "[tasks][follow_log]") {
+TEST_CASE("lines without a year that run into the future are old", "[flow][follow_log]") {
     Town town;
     // Each December is followed by a January: where that ends nobody knows.
     const std::string rest = miss("someone@c.example").substr(20);
@@ -305,7 +305,7 @@ TEST_CASE("lines without a year that run into the future are old", "[tasks][foll
     CHECK_FALSE(town.state.pending("someone@c.example").evidence.missed);
 }
 
-TEST_CASE("a log that cannot be read is said once for each form, counted, and shown", "[tasks][follow_log]") {
+TEST_CASE("a log that cannot be read is said once for each form, counted, and shown", "[flow][follow_log]") {
     Town town;
     std::ostringstream said;
     spdlog::set_default_logger(
@@ -359,7 +359,7 @@ TEST_CASE("a log that cannot be read is said once for each form, counted, and sh
     CHECK(town.count("lines-not-understood") == 602);
 }
 
-TEST_CASE("a message that syslog repeated counts as often", "[tasks][follow_log]") {
+TEST_CASE("a message that syslog repeated counts as often", "[flow][follow_log]") {
     Town town;
     town.log(kSmtpd + "message repeated 4 times: [ " + miss("new@c.example").substr(kSmtpd.size()) + "]");
     CHECK(town.step().stored_questions);
@@ -367,7 +367,7 @@ TEST_CASE("a message that syslog repeated counts as often", "[tasks][follow_log]
     CHECK(town.state.count("SELECT count(*) FROM miss") == 1);
 }
 
-TEST_CASE("a miss that is long over is renewed by the next one", "[tasks][follow_log]") {
+TEST_CASE("a miss that is long over is renewed by the next one", "[flow][follow_log]") {
     Town town;
     town.log(miss("anna@c.example", now() - std::chrono::minutes(40)));
     town.step();

@@ -46,7 +46,7 @@ class DatedLog {
     // "2024-06-10 y2024m6@corp.example", one an event.
     std::string events(bool relayed) const {
         std::string all;
-        tasks::ScanOptions options;
+        flow::ScanOptions options;
         options.on_event = [&](const mail::LogEvent& event, Time at, const std::string&, std::int64_t) {
             all += format_time(at).substr(0, 10) + " " + event.recipient.text() + "\n";
         };
@@ -54,10 +54,10 @@ class DatedLog {
         scan(options);
         return all;
     }
-    census::ScanReport scan(const tasks::ScanOptions& options = {}) const {
+    census::ScanReport scan(const flow::ScanOptions& options = {}) const {
         std::vector<maillog::OldLog> logs;
         logs.push_back(maillog::OldLog::open(path()).value());
-        auto scanned = tasks::scan_logs(logs, options, parse_time("2026-11-30T12:00:00Z").value());
+        auto scanned = flow::scan_logs(logs, options, parse_time("2026-11-30T12:00:00Z").value());
         CHECK(scanned.failures.empty());
         return scanned.report;
     }
@@ -73,7 +73,7 @@ std::string form(const char* name) {
 
 }  // namespace
 
-TEST_CASE("two years without a year are counted back from the end of the log", "[tasks][scan]") {
+TEST_CASE("two years without a year are counted back from the end of the log", "[flow][scan]") {
     const std::string text = form("two-years.log");
     const DatedLog log(text, "2026-06-10T12:00:00Z");
     std::string expected;
@@ -87,7 +87,7 @@ TEST_CASE("two years without a year are counted back from the end of the log", "
     CHECK(format_time(report.last.value()) == "2026-06-10T01:02:03Z");
 }
 
-TEST_CASE("a turn of the year shows between the events, too", "[tasks][scan]") {
+TEST_CASE("a turn of the year shows between the events, too", "[flow][scan]") {
     const std::string line = form("crlf.log").substr(std::string("Nov  4 01:02:03").size());
     const std::string event = line.substr(0, line.find('\n') + 1);
     for (const std::size_t filler : {1, 4000}) {
@@ -103,7 +103,7 @@ TEST_CASE("a turn of the year shows between the events, too", "[tasks][scan]") {
     }
 }
 
-TEST_CASE("no form of a log looks like an empty one", "[tasks][scan]") {
+TEST_CASE("no form of a log looks like an empty one", "[flow][scan]") {
     const std::string line = form("crlf.log");
     const std::string message = line.substr(line.find("NOQUEUE"), line.find('\r') - line.find("NOQUEUE"));
     const DatedLog odd("[ 12.5] gw postfix/smtpd[1]: " + message + "\x1b[31m\n" +
@@ -128,7 +128,7 @@ TEST_CASE("no form of a log looks like an empty one", "[tasks][scan]") {
     CHECK(nlohmann::json::parse(audit::scan_json(empty.scan()))["not_understood"].is_null());
 }
 
-TEST_CASE("wrong codes are said, and repeated messages are counted", "[tasks][scan]") {
+TEST_CASE("wrong codes are said, and repeated messages are counted", "[flow][scan]") {
     const DatedLog log(form("reject-codes.log"), "2026-11-10T12:00:00Z");
     const census::ScanReport report = log.scan();
     CHECK(report.misses == 4);

@@ -4,10 +4,10 @@
 #include "catch.h"
 
 using namespace postcensus;
-using namespace postcensus::tasks;
+using namespace postcensus::flow;
 using namespace std::chrono_literals;
 
-TEST_CASE("the base rests by the work of its build, and never long if it is urgent", "[tasks][publish]") {
+TEST_CASE("the base rests by the work of its build, and never long if it is urgent", "[flow][publish]") {
     const BaseRest::Clock::time_point ended{1h};
     struct Case {
         std::chrono::nanoseconds work, rest, urgent;

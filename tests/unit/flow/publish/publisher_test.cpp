@@ -7,7 +7,7 @@
 #include "postfix/maps.h"
 
 using namespace postcensus;
-using namespace postcensus::tasks;
+using namespace postcensus::flow;
 using namespace std::chrono_literals;
 using census::Answer;
 using census::CalloutClass;
@@ -38,7 +38,7 @@ class Printer : public Town {
 
 }  // namespace
 
-TEST_CASE("only what has changed is put out", "[tasks][publish]") {
+TEST_CASE("only what has changed is put out", "[flow][publish]") {
     Printer town;
     town.list({"a@c.example"});
     town.list({"x@c.example"}, true);
@@ -56,7 +56,7 @@ TEST_CASE("only what has changed is put out", "[tasks][publish]") {
     CHECK(town.maps.find("closed", "x@c.example") == "-");
 }
 
-TEST_CASE("what failsafe emptied is noted with the next publication", "[tasks][publish]") {
+TEST_CASE("what failsafe emptied is noted with the next publication", "[flow][publish]") {
     Printer town;
     REQUIRE(town.maps.tables.ensure_spares());
     town.state.miss("r@c.example", town.now);
@@ -80,7 +80,7 @@ TEST_CASE("what failsafe emptied is noted with the next publication", "[tasks][p
     CHECK(traces() == "1 emptied the table unknown");
 }
 
-TEST_CASE("what the decider empties itself is its own work, and written again", "[tasks][publish]") {
+TEST_CASE("what the decider empties itself is its own work, and written again", "[flow][publish]") {
     Printer town;
     town.configuration.postfix.maps = town.maps.path();
     town.state.miss("r@c.example", town.now);
@@ -114,7 +114,7 @@ TEST_CASE("what the decider empties itself is its own work, and written again", 
     CHECK(town.publish().empty());
 }
 
-TEST_CASE("an extension is named beside who is refused without it", "[tasks][publish]") {
+TEST_CASE("an extension is named beside who is refused without it", "[flow][publish]") {
     Printer town;
     town.list({"x@c.example", "x+in@c.example"}, true);
     town.publish();
@@ -128,7 +128,7 @@ TEST_CASE("an extension is named beside who is refused without it", "[tasks][pub
     CHECK(town.maps.find("closed", "x+out@c.example") == "-");
 }
 
-TEST_CASE("a closed recipient is refused as long as something confirms it", "[tasks][publish]") {
+TEST_CASE("a closed recipient is refused as long as something confirms it", "[flow][publish]") {
     Printer town;
     town.list({"x@c.example"}, true);
     town.publish();
@@ -158,7 +158,7 @@ TEST_CASE("a closed recipient is refused as long as something confirms it", "[ta
     CHECK(out_at(kNoon + 61h + 2min) == Both{true, false});
 }
 
-TEST_CASE("no clock makes a rejection longer", "[tasks][publish]") {
+TEST_CASE("no clock makes a rejection longer", "[flow][publish]") {
     Printer town;
     town.configuration.routes[0].policy.unknown_expire = 1h;
     town.state.miss("r@c.example", town.now);

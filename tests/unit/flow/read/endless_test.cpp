@@ -12,7 +12,7 @@
 #include "store/state.h"
 
 using namespace postcensus;
-using namespace postcensus::tasks;
+using namespace postcensus::flow;
 using directory::LdapReply;
 using directory::LdapSearch;
 using directory::ScriptedAD;
@@ -50,7 +50,7 @@ bool is_search(const LdapSearch& search) {
 
 }  // namespace
 
-TEST_CASE("a reading without an end ends, and applies nothing", "[tasks][endless]") {
+TEST_CASE("a reading without an end ends, and applies nothing", "[flow][endless]") {
     struct Case {
         const char* name;
         std::function<void(const LdapSearch&, int number, LdapReply&)> answer;  // `number`: of the search
@@ -128,7 +128,7 @@ TEST_CASE("a reading without an end ends, and applies nothing", "[tasks][endless
         }
 }
 
-TEST_CASE("one empty page is no fault, nor a page that begins as an earlier one", "[tasks][endless]") {
+TEST_CASE("one empty page is no fault, nor a page that begins as an earlier one", "[flow][endless]") {
     Site site;
     site.ad.set_fault([](const LdapSearch& search, int page, LdapReply& reply) {
         if (!is_search(search) || page > 3) return false;
@@ -141,7 +141,7 @@ TEST_CASE("one empty page is no fault, nor a page that begins as an earlier one"
     CHECK(site.listed() == 2);
 }
 
-TEST_CASE("a poll and a lookup end in time", "[tasks][endless]") {
+TEST_CASE("a poll and a lookup end in time", "[flow][endless]") {
     Site site;
     REQUIRE(read_directory(site.state.database(), site.settings, ReadMode::full, {}));
     site.settings.whole_timeout = std::chrono::seconds{1};
@@ -162,7 +162,7 @@ TEST_CASE("a poll and a lookup end in time", "[tasks][endless]") {
     CHECK(site.listed() == 3);
 }
 
-TEST_CASE("a range that does not add up voids the reading", "[tasks][endless]") {
+TEST_CASE("a range that does not add up voids the reading", "[flow][endless]") {
     struct Case {
         const char* first;                 // the name that comes with the object, with two values
         std::vector<const char*> further;  // that come for each further question, with two values too

@@ -10,7 +10,7 @@
 #include "store/state.h"
 
 using namespace postcensus;
-using namespace postcensus::tasks;
+using namespace postcensus::flow;
 using directory::LdapAttribute;
 using directory::ScriptedAD;
 
@@ -43,7 +43,7 @@ class Village {
     LookedUp look_up(const std::string& address) {
         auto reader = open_for_questions(state.database(), settings, nullptr);
         REQUIRE(reader);
-        auto looked = tasks::look_up(state.database(), settings, *reader, {store::address(address)});
+        auto looked = flow::look_up(state.database(), settings, *reader, {store::address(address)});
         REQUIRE(looked);
         return *std::move(looked);
     }
@@ -71,7 +71,7 @@ const Texts kThree{"a@c.example", "b@c.example", "c@c.example"};
 
 }  // namespace
 
-TEST_CASE("a mailbox that shows no addresses has not lost them", "[tasks][hidden]") {
+TEST_CASE("a mailbox that shows no addresses has not lost them", "[flow][hidden]") {
     struct Case {
         const char* name;
         std::vector<LdapAttribute> shows;
@@ -124,8 +124,7 @@ TEST_CASE("a mailbox that shows no addresses has not lost them", "[tasks][hidden
         }
 }
 
-TEST_CASE("a mailbox that never showed addresses is a doubt, and nothing is lost with it",
-          "[tasks][hidden]") {
+TEST_CASE("a mailbox that never showed addresses is a doubt, and nothing is lost with it", "[flow][hidden]") {
     Village village;
     village.sync();
     village.show("d", {{"mail", {"d@c.example"}}});
@@ -167,7 +166,7 @@ TEST_CASE("a mailbox that never showed addresses is a doubt, and nothing is lost
     CHECK(village.doubtful("c.example"));
 }
 
-TEST_CASE("with use-mail, a mail that is left over is no whole listing", "[tasks][hidden]") {
+TEST_CASE("with use-mail, a mail that is left over is no whole listing", "[flow][hidden]") {
     for (const char* how : {"full", "changes", "sweep"}) {
         INFO(how);
         Village village;
@@ -200,7 +199,7 @@ TEST_CASE("with use-mail, a mail that is left over is no whole listing", "[tasks
     }
 }
 
-TEST_CASE("a lookup that meets hidden addresses knows nothing", "[tasks][hidden]") {
+TEST_CASE("a lookup that meets hidden addresses knows nothing", "[flow][hidden]") {
     Village village;
     village.sync();
     CHECK(village.look_up("b@c.example").found.size() == 1);
@@ -223,7 +222,7 @@ TEST_CASE("a lookup that meets hidden addresses knows nothing", "[tasks][hidden]
     auto reader = open_for_questions(village.state.database(), village.settings, nullptr);
     REQUIRE(reader);
     CHECK_FALSE(
-        tasks::look_up(village.state.database(), village.settings, *reader, {store::address("a@c.example")}));
+        flow::look_up(village.state.database(), village.settings, *reader, {store::address("a@c.example")}));
     village.settings.use_mail = false;
     // mail beside addresses that show is no doubt.
     village.ad.put("b", {"SMTP:b@c.example"}).attributes.push_back({"mail", {"old@c.example"}});

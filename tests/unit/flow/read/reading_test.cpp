@@ -11,7 +11,7 @@
 #include "store/state.h"
 
 using namespace postcensus;
-using namespace postcensus::tasks;
+using namespace postcensus::flow;
 using directory::LdapReply;
 using directory::LdapSearch;
 using directory::ScriptedAD;
@@ -64,8 +64,7 @@ const Texts kAll{"a@c.example", "b@c.example", "c@c.example", "d@c.example", "e@
 
 }  // namespace
 
-TEST_CASE("whatever goes wrong in a page, nothing is applied, and the next run is right",
-          "[tasks][reading]") {
+TEST_CASE("whatever goes wrong in a page, nothing is applied, and the next run is right", "[flow][reading]") {
     struct Case {
         const char* name;
         std::function<void(LdapReply&)> answer;
@@ -135,7 +134,7 @@ TEST_CASE("whatever goes wrong in a page, nothing is applied, and the next run i
     }
 }
 
-TEST_CASE("search references are passed over", "[tasks][reading]") {
+TEST_CASE("search references are passed over", "[flow][reading]") {
     Town town;
     town.ad.set_fault([](const LdapSearch& search, int, LdapReply& reply) {
         if (search.scope == 2) reply.reference({"ldap://ForestDnsZones.corp.example/DC=ForestDnsZones"});
@@ -146,7 +145,7 @@ TEST_CASE("search references are passed over", "[tasks][reading]") {
     CHECK(town.ad.peer().connections() == 1);
 }
 
-TEST_CASE("a range is completed, or the reading is void", "[tasks][reading]") {
+TEST_CASE("a range is completed, or the reading is void", "[flow][reading]") {
     Town town;
     bool broken = true;
     town.ad.change("a", [](ScriptedAD::Object& object) {
@@ -175,7 +174,7 @@ TEST_CASE("a range is completed, or the reading is void", "[tasks][reading]") {
     CHECK(town.listed().size() == 9);
 }
 
-TEST_CASE("a good reading that finds nobody is not applied", "[tasks][reading]") {
+TEST_CASE("a good reading that finds nobody is not applied", "[flow][reading]") {
     Town town;
     REQUIRE(town.sync());
     for (const char* name : {"a", "b", "c", "d", "e"})
@@ -188,7 +187,7 @@ TEST_CASE("a good reading that finds nobody is not applied", "[tasks][reading]")
     CHECK(town.state.count("SELECT full_good FROM directory") == 0);
 }
 
-TEST_CASE("changes are read from the position of this very server", "[tasks][reading]") {
+TEST_CASE("changes are read from the position of this very server", "[flow][reading]") {
     Town town;
     CHECK(town.summary() == "corp: full read at 127.0.0.1: 5 added, 0 removed; 5 listed");
     CHECK(town.summary() == "corp: incremental from USN 105 at 127.0.0.1: 0 added, 0 removed; 5 listed");
@@ -213,7 +212,7 @@ TEST_CASE("changes are read from the position of this very server", "[tasks][rea
     CHECK(read->summary.starts_with("corp: full read"));
 }
 
-TEST_CASE("what is missing is looked for, and not found proves nothing", "[tasks][reading]") {
+TEST_CASE("what is missing is looked for, and not found proves nothing", "[flow][reading]") {
     Town town;
     town.ad.configure([](ScriptedAD& ad) { ad.tombstones = false; });
     REQUIRE(town.sync());
@@ -245,7 +244,7 @@ TEST_CASE("what is missing is looked for, and not found proves nothing", "[tasks
     CHECK(town.listed() == Texts{"c@c.example", "d@c.example", "e@c.example"});
 }
 
-TEST_CASE("a dry run prints the exact difference, sorted, and changes nothing", "[tasks][reading]") {
+TEST_CASE("a dry run prints the exact difference, sorted, and changes nothing", "[flow][reading]") {
     Town town;
     REQUIRE(town.sync());
     town.ad.put("e", {"SMTP:z@c.example", "smtp:f@c.example"});
@@ -259,7 +258,7 @@ TEST_CASE("a dry run prints the exact difference, sorted, and changes nothing", 
     CHECK(*town.state.database().current_seq() == *seq);
 }
 
-TEST_CASE("polls follow the changes, and write nothing where there are none", "[tasks][reading]") {
+TEST_CASE("polls follow the changes, and write nothing where there are none", "[flow][reading]") {
     Town town;
     auto reader = open_directory(town.state.database(), town.ad.settings(), Other::never, nullptr);
     REQUIRE(reader);
@@ -279,7 +278,7 @@ TEST_CASE("polls follow the changes, and write nothing where there are none", "[
     CHECK(town.listed() == kAll);
 }
 
-TEST_CASE("a server that is away is waited for, before another one is read", "[tasks][reading]") {
+TEST_CASE("a server that is away is waited for, before another one is read", "[flow][reading]") {
     Town town;
     ScriptedAD other;  // has not heard of anybody but a
     other.put("a", {"SMTP:a@c.example"});
@@ -313,7 +312,7 @@ TEST_CASE("a server that is away is waited for, before another one is read", "[t
     CHECK(town.listed() == kAll);
 }
 
-TEST_CASE("a refused login is not tried again, by anyone", "[tasks][reading]") {
+TEST_CASE("a refused login is not tried again, by anyone", "[flow][reading]") {
     Town town;
     int binds = 0;
     directory::LdapPeer refusing(
