@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Callable
 
@@ -17,7 +18,7 @@ from process import LabError, wait_for
 
 FLOOD, PIECE, NETWORKS, REAL = 1_000_000, 500, 20, 20
 BETWEEN = 1.0  # seconds between two real ones
-RETRY = 65.0  # the first retry of a sender; those that come back after a minute go first
+RETRY = 65.0  # between two tries of a sender; those that come back after a minute go first
 
 
 def network(number: int) -> str:
@@ -93,15 +94,14 @@ class FloodBench:
             raise LabError("watch did not end well")
 
     def _miss_all(self, census: Postcensus, flood: Flood, real: list[str], retry: bool) -> float:
-        """Each is missed from a network of its own; with `retry` again after a minute. The slowest, from its last miss on."""
+        """Each is missed from a network of its own; with `retry` again after each minute, as mail servers do, until it
+        is accepted. The slowest, from its last miss on."""
         due: list[tuple[float, str]] = []
         missed: dict[str, float] = {}
+        tries: Counter[str] = Counter()
         begun = time.perf_counter()
         for number, rcpt in enumerate(real):
             due.append((begun + number * BETWEEN, rcpt))
-            if retry:
-                due.append((begun + number * BETWEEN + RETRY, rcpt))
-        due.sort()
         accepted: dict[str, float] = {}
 
         def step() -> bool:
@@ -110,6 +110,9 @@ class FloodBench:
                 _, rcpt = due.pop(0)
                 if rcpt not in accepted:
                     missed[rcpt] = now
+                    tries[rcpt] += 1
+                    if retry:
+                        due.append((now + RETRY, rcpt))
                     flood.add(LINE.format(client=f"203.{real.index(rcpt)}.113.5", rcpt=rcpt))
             lines = {line.split()[0] for name in ("learned", "directory") for line in census.table(name)}
             for rcpt in real:
@@ -118,6 +121,8 @@ class FloodBench:
             return len(accepted) == len(real)
 
         wait_for(step, "all real ones accepted", 300)
+        # More than two: the flood made it forget that it had seen this one.
+        row("  tries of the one that needed most", max(tries.values()), unit="times")
         return max(accepted[rcpt] - missed[rcpt] for rcpt in real)
 
     def _wait_read(self, census: Postcensus, log: Path) -> None:
