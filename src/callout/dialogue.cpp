@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "base/printable.h"
-#include "callout/reasons.h"
 
 namespace postcensus::callout {
 namespace {
@@ -171,7 +170,7 @@ Step Dialogue::greeted(const mail::SmtpReply& reply) {
             return quit(Health::fault, refused_greeting(reply));
         default:
             result_.turned_away = true;
-            return quit(Health::retry, "the server is not ready: " + shown(reply));
+            return quit(Health::retry, {"the server is not ready: " + shown(reply)});
     }
 }
 
@@ -184,7 +183,7 @@ Step Dialogue::after_hello(const mail::SmtpReply& reply) {
     const Judgement judgement = judge_before_rcpt(Stage::hello, reply);
     if (judgement == Judgement::retry) {
         result_.turned_away = true;
-        return quit(Health::retry, "the server is not ready: " + shown(reply));
+        return quit(Health::retry, {"the server is not ready: " + shown(reply)});
     }
     if (judgement == Judgement::fault) {
         if (state_ == State::helo) return quit(Health::fault, refused_hello(reply));
@@ -235,14 +234,14 @@ Step Dialogue::mail_answered(const mail::SmtpReply& reply) {
                         refused_sender(printable(questions_.mail_from), reply));
         default:
             return quit(controls_passed_ ? Health::passed : Health::retry,
-                        "the server takes no mail now: " + shown(reply));
+                        {"the server takes no mail now: " + shown(reply)});
     }
 }
 
 Step Dialogue::ask_random() {
     if (!can_ask(questions_.random_control))
         return quit(Health::retry,
-                    "unverifiable: the server does not offer SMTPUTF8, and the domain needs it");
+                    {"unverifiable: the server does not offer SMTPUTF8, and the domain needs it"});
     return ask(State::random, questions_.random_control);
 }
 
@@ -264,7 +263,7 @@ Step Dialogue::random_accepted(const mail::Address& control, const mail::SmtpRep
 }
 
 Step Dialogue::random_refused_otherwise(const mail::Address& control, const mail::SmtpReply& reply) {
-    if (!reply.permanent()) return quit(Health::retry, "the random control was put off: " + shown(reply));
+    if (!reply.permanent()) return quit(Health::retry, {"the random control was put off: " + shown(reply)});
     return quit(Health::fault, refused_control(control, reply, judge_rcpt(reply, control)));
 }
 
@@ -343,7 +342,7 @@ Step Dialogue::known_good_exhausted() {
     if (jury_.unknown == 0 || next_control_ > 0) return ask_recipient();
     if (jury_.unknown == jury_.asked && questions_.known_good.empty())
         return quit(Health::fault, lost_directory(control_replies_));
-    return quit(Health::retry, fmt::format("no known-good control was accepted ({})", control_replies_));
+    return quit(Health::retry, {fmt::format("no known-good control was accepted ({})", control_replies_)});
 }
 
 Step Dialogue::ask_recipient() {
@@ -431,7 +430,7 @@ Step Dialogue::not_confirmed() {
 Step Dialogue::lost_since() {
     drop_outcomes();
     return quit(Health::retry,
-                fmt::format("the known-good controls are not accepted any more ({})", control_replies_));
+                {fmt::format("the known-good controls are not accepted any more ({})", control_replies_)});
 }
 
 // Some servers put the time or a number into the greeting: its first line is not compared.
@@ -539,9 +538,10 @@ Step Dialogue::quit() {
     return send(State::quit, "QUIT", questions_.deadlines.quit);
 }
 
-Step Dialogue::quit(Health health, std::string reason) {
+Step Dialogue::quit(Health health, Reason reason) {
     result_.health = health;
-    result_.reason = std::move(reason);
+    result_.fault = reason.fault;
+    result_.reason = std::move(reason.text);
     return quit();
 }
 

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "callout/classify.h"
+#include "callout/reasons.h"
 #include "callout/session.h"
 #include "mail/smtp_reply.h"
 
@@ -132,8 +133,8 @@ class Dialogue {
     std::string asked() const;
 
     Step quit();
-    Step quit(Health health, std::string reason);  // the session has its answer
-    Step lost(const std::string& reason);          // there will be no more answers
+    Step quit(Health health, Reason reason);  // the session has its answer
+    Step lost(const std::string& reason);     // there will be no more answers
     enum class Gone {
         said,
         said_before,

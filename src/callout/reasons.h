@@ -6,26 +6,32 @@
 #include <string>
 
 #include "callout/classify.h"
+#include "callout/session.h"
 #include "mail/address.h"
 #include "mail/smtp_reply.h"
 
 namespace postcensus::callout {
 
+struct Reason {
+    std::string text;
+    Fault fault = Fault::other;
+};
+
 // The server's words, fit for a log and a terminal.
 std::string shown(const mail::SmtpReply& reply);
 
-std::string refused_greeting(const mail::SmtpReply& reply);
-std::string refused_hello(const mail::SmtpReply& reply);
-std::string refused_starttls(const mail::SmtpReply& reply);
-std::string refused_sender(const std::string& mail_from, const mail::SmtpReply& reply);
+Reason refused_greeting(const mail::SmtpReply& reply);
+Reason refused_hello(const mail::SmtpReply& reply);
+Reason refused_starttls(const mail::SmtpReply& reply);
+Reason refused_sender(const std::string& mail_from, const mail::SmtpReply& reply);
 
 // A control that was refused as nobody's recipient is refused: relaying, authentication, policy.
-std::string refused_control(const mail::Address& control, const mail::SmtpReply& reply, Judgement judgement);
+Reason refused_control(const mail::Address& control, const mail::SmtpReply& reply, Judgement judgement);
 
 // `replies`: of the known-good controls that were refused.
-std::string lost_directory(const std::string& replies);
+Reason lost_directory(const std::string& replies);
 
-std::string accepted_random(const mail::Address& control, const mail::SmtpReply& reply);
-std::string no_starttls();
+Reason accepted_random(const mail::Address& control, const mail::SmtpReply& reply);
+Reason no_starttls();
 
 }  // namespace postcensus::callout

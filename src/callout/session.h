@@ -81,9 +81,19 @@ enum class Health {
     retry,       // no answer: connection refused, closed, timed out, 4yz
 };
 
+// Whose setting ends a fault.
+enum class Fault {
+    other,
+    connection,  // the server refuses this gateway's address
+    connector,   // no receive connector takes mail from here without a login
+    domain,      // none of its accepted domains
+    directory,   // it refuses recipients that are known to exist
+};
+
 struct SessionResult {
     Health health = Health::retry;
-    std::string reason;  // for the operator: why health is not passed, or why it ended early
+    Fault fault = Fault::other;  // of Health::fault
+    std::string reason;          // for the operator: why health is not passed, or why it ended early
     std::optional<mail::Address> control_accepted;  // the known-good control that was
     // Known-good controls that were refused as unknown. No refusal of such a session counts.
     std::vector<mail::Address> controls_refused;

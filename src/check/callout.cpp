@@ -142,7 +142,7 @@ class CalloutCheck {
                     tell_(Finding::fail(kCalloutArea, subject_, reason, validation_remedy(domain_)));
                 return false;
             case Health::fault:
-                tell_(Finding::fail(kCalloutArea, subject_, reason, remedy_for_fault(reason)));
+                tell_(Finding::fail(kCalloutArea, subject_, reason, remedy_for(result.fault)));
                 return false;
             case Health::retry:
                 break;
@@ -156,14 +156,20 @@ class CalloutCheck {
         return false;
     }
 
-    std::string remedy_for_fault(const std::string& reason) const {
-        if (reason.find("receive connector") != std::string::npos) return connector_remedy(target_);
-        if (reason.find("accepted domain") != std::string::npos) return accepted_domain_remedy(domain_);
-        if (reason.find("known to exist") != std::string::npos)
-            return fmt::format("[route.{}]\ncontrol = ADDRESS@{}   # one that certainly exists", route_.name,
-                               domain_);
-        if (reason.find("refuses our connection") != std::string::npos)
-            return fmt::format("# allow {} on {}", own_address_towards(target_), subject_);
+    std::string remedy_for(callout::Fault fault) const {
+        switch (fault) {
+            case callout::Fault::connection:
+                return fmt::format("# allow {} on {}", own_address_towards(target_), subject_);
+            case callout::Fault::connector:
+                return connector_remedy(target_);
+            case callout::Fault::domain:
+                return accepted_domain_remedy(domain_);
+            case callout::Fault::directory:
+                return fmt::format("[route.{}]\ncontrol = ADDRESS@{}   # one that certainly exists",
+                                   route_.name, domain_);
+            case callout::Fault::other:
+                break;
+        }
         return fmt::format("postcensus probe --transcript postmaster@{}", domain_);
     }
 

@@ -91,17 +91,22 @@ TEST_CASE("a server that refuses us before RCPT TO is at fault, one that puts us
         std::string reply;
         Health health;
         std::string_view reason;
+        Fault fault = Fault::other;
     };
     const std::vector<Case> cases = {
-        {&Peer::banner, "554 5.7.1 Go away", Health::fault, "Allow this gateway's address"},
+        {&Peer::banner, "554 5.7.1 Go away", Health::fault, "Allow this gateway's address",
+         Fault::connection},
         {&Peer::banner, "421 4.3.2 Service not active", Health::retry, "4.3.2"},
         {&Peer::banner, "450 4.3.2 later", Health::retry, "4.3.2"},
         {&Peer::ehlo, "450 4.3.2 later", Health::retry, "4.3.2"},
-        {&Peer::mail, "530 5.7.1 Client was not authenticated", Health::fault,
-         "receive connector of its own"},
+        {&Peer::mail, "530 5.7.1 Client was not authenticated", Health::fault, "receive connector of its own",
+         Fault::connector},
         {&Peer::mail, "530 5.7.57 Client not authenticated to send mail", Health::fault,
-         "restricted to this gateway's addresses"},
+         "restricted to this gateway's addresses", Fault::connector},
         {&Peer::mail, "501 5.1.7 Invalid address", Health::fault, "mail-from"},
+        // Its words choose no remedy.
+        {&Peer::mail, "501 5.1.7 receive connector, accepted domain, known to exist", Health::fault,
+         "mail-from"},
         {&Peer::mail, "452 4.3.1 Insufficient system resources", Health::retry, "4.3.1"},
         {&Peer::mail, "421 4.3.2 maximum number of concurrent connections", Health::retry, "4.3.2"},
     };
@@ -111,6 +116,7 @@ TEST_CASE("a server that refuses us before RCPT TO is at fault, one that puts us
         peer.*one.stage = one.reply;
         const SessionResult result = talk(questions(), peer);
         CHECK(result.health == one.health);
+        CHECK(result.fault == one.fault);
         CHECK(mentions(result.reason, one.reason));
         CHECK_FALSE(result.limit);
         check_nothing_learned(result);
@@ -122,15 +128,17 @@ TEST_CASE("the random control decides whether anything can be learned", "[callou
         std::string reply;
         Health health;
         std::string_view reason;
+        Fault fault = Fault::other;
     };
     const std::vector<Case> cases = {
         {"250 2.1.5 Recipient OK", Health::accept_all, "Recipient Filter"},
         {"252 2.0.0 Cannot verify", Health::accept_all, "made-up"},
         {"450 4.2.0 Greylisted", Health::retry, "4.2.0"},
         {"421 4.7.0 Too many errors", Health::retry, "4.7.0"},
-        {"530 5.7.1 Client was not authenticated", Health::fault, "receive connector"},
-        {"550 5.7.1 Unable to relay", Health::fault, "accepted domain"},
-        {"554 5.7.1 <xk3q9@corp.example>: Relay access denied", Health::fault, "accepted domain"},
+        {"530 5.7.1 Client was not authenticated", Health::fault, "receive connector", Fault::connector},
+        {"550 5.7.1 Unable to relay", Health::fault, "accepted domain", Fault::domain},
+        {"554 5.7.1 <xk3q9@corp.example>: Relay access denied", Health::fault, "accepted domain",
+         Fault::domain},
         {"550 5.7.1 Client host blocked", Health::fault, "otherwise than as unknown"},
         {"550 5.7.133 closed", Health::fault, "otherwise than as unknown"},
         {"550 5.2.2 Mailbox full", Health::fault, "otherwise than as unknown"},
@@ -140,6 +148,7 @@ TEST_CASE("the random control decides whether anything can be learned", "[callou
         INFO(one.reply);
         const SessionResult result = talk(questions(), {.nobody = one.reply});
         CHECK(result.health == one.health);
+        CHECK(result.fault == one.fault);
         CHECK(mentions(result.reason, one.reason));
         CHECK_FALSE(result.limit);
         check_nothing_learned(result);
@@ -155,6 +164,7 @@ TEST_CASE("known-good controls", "[callout]") {
         Peer peer;
         const SessionResult result = talk(asked, peer);
         CHECK(result.health == Health::fault);
+        CHECK(result.fault == Fault::directory);
         CHECK(mentions(result.reason, "gone3@corp.example: 550 5.1.1"));
         CHECK(peer.commands.back() == "QUIT");
         CHECK(peer.commands.size() == 7);
