@@ -27,8 +27,7 @@ Result<Output> Output::open(const std::string& path, Special special) {
     struct stat facts {};
     if (special == Special::written && ::lstat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode)) {
         output.special_.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_NOCTTY | O_CLOEXEC, 0640));
-        if (!output.special_)
-            return fail(ExitCode::cannot_write, describe_errno("cannot write", path, errno));
+        if (!output.special_) return fail_errno(ExitCode::cannot_write, "cannot write", path, errno);
         return output;
     }
     auto aside = AtomicFile::create(path);
@@ -45,7 +44,7 @@ int Output::fd() const {
 Result<void> Output::write(std::string_view text) {
     // Behind a link there may be a file; devices and pipes have no size.
     if (special_ && !begun_ && ::ftruncate(fd(), 0) != 0 && errno != EINVAL)
-        return fail(ExitCode::cannot_write, describe_errno("cannot write", path_, errno));
+        return fail_errno(ExitCode::cannot_write, "cannot write", path_, errno);
     begun_ = true;
     if (auto written = write_all(fd(), text, path_); !written) {
         closed_ = fd() == STDOUT_FILENO && nobody_reads(fd());

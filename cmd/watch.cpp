@@ -46,10 +46,8 @@ std::filesystem::path state_folder(const config::Configuration& configuration) {
 
 bool lacks_room(const Failure& failure, const config::Configuration& configuration) {
     if (failure.code != ExitCode::cannot_write) return false;
-    for (const std::string& words : {std::generic_category().message(ENOSPC),
-                                     std::generic_category().message(EDQUOT), std::string("disk is full")})
-        if (failure.message.find(words) != std::string::npos) return true;
-    // SQLite does not always say why.
+    if (failure.trouble == Trouble::no_room) return true;
+    // Neither SQLite nor postmap always says why.
     return !has_room(state_folder(configuration), kRoom) || !has_room(configuration.postfix.maps, kRoom);
 }
 

@@ -68,7 +68,7 @@ Result<void> MetricsFile::try_write(std::string_view text) {
     const std::filesystem::path aside = folder_ / fmt::format(".{}.{}", name_, ::getpid());
     ::unlink(aside.c_str());
     UniqueFd fd(::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
-    if (!fd) return fail(ExitCode::cannot_write, describe_errno("cannot write", aside, errno));
+    if (!fd) return fail_errno(ExitCode::cannot_write, "cannot write", aside, errno);
     ::fchmod(fd.get(), 0644);  // whatever the umask: node_exporter is another user
     auto written = write_all(fd.get(), text, aside);
     if (written) written = rename_file(aside, folder_ / (name_ + ".prom"));

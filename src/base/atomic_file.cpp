@@ -68,17 +68,14 @@ Result<AtomicFile> AtomicFile::create(const std::filesystem::path& path) {
         // NFS and others have no such files.
         const std::filesystem::path aside = file.aside_path();
         file.fd_.reset(::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-        if (!file.fd_)
-            return fail(ExitCode::cannot_write, describe_errno("cannot create a file beside", path, errno));
+        if (!file.fd_) return fail_errno(ExitCode::cannot_write, "cannot create a file beside", path, errno);
         file.aside_ = aside;
     }
     return file;
 }
 
 Result<void> AtomicFile::commit() {
-    const auto failed = [this] {
-        return fail(ExitCode::cannot_write, describe_errno("cannot write", path_, errno));
-    };
+    const auto failed = [this] { return fail_errno(ExitCode::cannot_write, "cannot write", path_, errno); };
     take_after(fd(), path_);
     if (::fsync(fd()) != 0) return failed();
     if (aside_.empty()) {

@@ -23,12 +23,23 @@ enum class ExitCode : int {
     configuration = 78,  // the configuration file or what it names
 };
 
+// What somebody does something about. Chosen where the failure is met; nobody reads it out of a message,
+// which may hold a server's words and is worded anew at times.
+enum class Trouble {
+    other,
+    no_room,      // the disk or a quota is full
+    bad_disk,     // it fails (EIO), or may only be read
+    credentials,  // a directory refused the login itself: to try it again may lock the account
+    certificate,  // a server's certificate is not trusted, or is for another name
+};
+
 // `message` says what failed, on what, why, and the remedy; it may be shown to anyone who may run the
 // command. `detail` goes to the log only (it may hold a server's own words). Neither ever holds a secret.
 struct Failure {
     ExitCode code = ExitCode::software;
     std::string message;
     std::string detail = {};
+    Trouble trouble = Trouble::other;
 };
 
 template <typename T>

@@ -33,6 +33,10 @@ Result<void> rename_file(const std::filesystem::path& from, const std::filesyste
 
 // "cannot write X: No space left on device".
 std::string describe_errno(std::string_view what, const std::filesystem::path& path, int error);
+// The kind of trouble that an errno means.
+Trouble trouble_of(int error);
+tl::unexpected<Failure> fail_errno(ExitCode code, std::string_view what, const std::filesystem::path& path,
+                                   int error);
 
 // A folder of its own inside `parent`, removed with all that is in it at destruction.
 class TempFolder {

@@ -25,12 +25,12 @@ Result<std::optional<LockFile>> LockFile::try_lock(const std::filesystem::path& 
                                                    const std::string& content) {
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
         UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kOwnersAlone));
-        if (!fd) return fail(ExitCode::cannot_write, describe_errno("cannot open the lock", path, errno));
+        if (!fd) return fail_errno(ExitCode::cannot_write, "cannot open the lock", path, errno);
         // An older version's, or made by hand; or not ours, and then it stays as it is.
         std::ignore = ::fchmod(fd.get(), kOwnersAlone);
         if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
             if (errno == EWOULDBLOCK) return std::optional<LockFile>{};
-            return fail(ExitCode::cannot_write, describe_errno("cannot lock", path, errno));
+            return fail_errno(ExitCode::cannot_write, "cannot lock", path, errno);
         }
         LockFile lock(std::move(fd));
         if (!lock.is_at(path)) continue;  // removed between the two
@@ -53,7 +53,7 @@ Result<std::optional<LockFile::Holder>> LockFile::holder(const std::filesystem::
     struct stat facts {};
     if (::stat(path.c_str(), &facts) != 0) {
         if (errno == ENOENT) return std::optional<Holder>{};
-        return fail(ExitCode::cannot_write, describe_errno("cannot look at the lock", path, errno));
+        return fail_errno(ExitCode::cannot_write, "cannot look at the lock", path, errno);
     }
     std::ifstream locks("/proc/locks");
     if (!locks) return fail(ExitCode::unavailable, "cannot read /proc/locks");

@@ -111,7 +111,7 @@ Result<void> become_owner_of(const std::filesystem::path& folder) {
         owner != nullptr ? ::initgroups(owner->pw_name, owner->pw_gid) : ::setgroups(0, nullptr);
     const gid_t group = owner != nullptr ? owner->pw_gid : facts.st_gid;
     if (groups != 0 || ::setgid(group) != 0 || ::setuid(facts.st_uid) != 0)
-        return fail(ExitCode::cannot_write, describe_errno("cannot become the owner of", folder, errno));
+        return fail_errno(ExitCode::cannot_write, "cannot become the owner of", folder, errno);
     return {};
 }
 
@@ -121,7 +121,7 @@ Result<ExitCode> as_owner_of(const fs::path& folder, const std::function<Result<
         return became ? work() : fail(became.error());
     }
     const auto failed = [&folder] {
-        return fail(ExitCode::try_again, describe_errno("cannot work as the owner of", folder, errno));
+        return fail_errno(ExitCode::try_again, "cannot work as the owner of", folder, errno);
     };
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) return failed();
@@ -167,7 +167,7 @@ Result<void> become_nobody() {
     const passwd* nobody = ::getpwnam("nobody");  // NOLINT(concurrency-mt-unsafe): before any thread
     if (nobody == nullptr) return fail(ExitCode::cannot_write, "there is no user nobody to become");
     if (::setgroups(0, nullptr) != 0 || ::setgid(nobody->pw_gid) != 0 || ::setuid(nobody->pw_uid) != 0)
-        return fail(ExitCode::cannot_write, describe_errno("cannot become", "nobody", errno));
+        return fail_errno(ExitCode::cannot_write, "cannot become", "nobody", errno);
     return {};
 }
 

@@ -62,8 +62,7 @@ std::string host_and_port(const std::string& uri) {
 }
 
 std::string remedy_for(const directory::Settings& settings, const std::string& uri, const Failure& failure) {
-    if (directory::credentials_refused(failure) ||
-        failure.message.find("not tried again") != std::string::npos)
+    if (directory::credentials_refused(failure))
         return fmt::format(
             "# mend what {} of [directory.{}] names; a new secret is tried at once\n# in "
             "PowerShell, if it is locked: Unlock-ADAccount -Identity {}",
@@ -77,7 +76,7 @@ std::string remedy_for(const directory::Settings& settings, const std::string& u
         "it "
         "shows; uri = the name in the certificate",
         with_colon, settings.name);
-    if (failure.message.find("certificate is not trusted") != std::string::npos) return certificate;
+    if (failure.trouble == Trouble::certificate) return certificate;
     return fmt::format("nc -vz {}", place) + (uri.starts_with("ldaps://") ? "\n" + certificate : "");
 }
 
@@ -154,9 +153,7 @@ class DirectoryCheck {
     bool note_failure(const std::string& uri, const Failure& failure) {
         failures_.push_back(Finding::fail(kDirectoryArea, subject(uri), printable(failure.message, 1000),
                                           remedy_for(settings_, uri, failure)));
-        const bool refused = directory::credentials_refused(failure) ||
-                             failure.message.find("not tried again") != std::string::npos;
-        return !refused;
+        return !directory::credentials_refused(failure);
     }
 
     void tell_view(const std::string& uri, const directory::View& view) {

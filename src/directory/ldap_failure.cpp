@@ -15,8 +15,6 @@
 namespace postcensus::directory {
 namespace {
 
-constexpr const char* kCredentials = "result 49";
-
 // What AD says behind `data` in its result 49: a Windows error, in hexadecimal.
 struct LoginCode {
     std::string_view code;
@@ -98,6 +96,12 @@ Failure describe_login(const std::string& server, const std::string& diagnostic)
             fmt::format("login refused, data {}: {}", code, diagnostic)};
 }
 
+// The words are those of libldap and its TLS library.
+bool is_untrusted(int result, const std::string& diagnostic) {
+    return (result == LDAP_SERVER_DOWN || result == LDAP_CONNECT_ERROR) &&
+           diagnostic.find("ertificate") != std::string::npos;
+}
+
 std::string_view remedy_for(int result, const std::string& diagnostic) {
     switch (result) {
         case LDAP_STRONG_AUTH_REQUIRED:
@@ -105,7 +109,7 @@ std::string_view remedy_for(int result, const std::string& diagnostic) {
             return "; it wants an encrypted connection: use ldaps:// or starttls = yes";
         case LDAP_SERVER_DOWN:
         case LDAP_CONNECT_ERROR:
-            return diagnostic.find("ertificate") != std::string::npos
+            return is_untrusted(result, diagnostic)
                        ? "; its certificate is not trusted, or is for another name: set ca-file, and name "
                          "the server in uri as the certificate does"
                        : "; is it up, is the port open, and does its certificate fit the name in uri "
@@ -132,11 +136,11 @@ std::string_view remedy_for(int result, const std::string& diagnostic) {
 
 Failure refused(const std::string& server, std::string_view why, std::string_view detail) {
     return {ExitCode::unavailable, fmt::format("{} refused the login: {}", server, why),
-            fmt::format("{}: {}", kCredentials, detail)};
+            fmt::format("result 49: {}", detail), Trouble::credentials};
 }
 
 bool credentials_refused(const Failure& failure) {
-    return failure.detail.starts_with(kCredentials);
+    return failure.trouble == Trouble::credentials;
 }
 
 Failure describe(ldap* handle, const std::string& server, std::string_view what, int result,
@@ -150,7 +154,8 @@ Failure describe(ldap* handle, const std::string& server, std::string_view what,
     if (result == LDAP_INVALID_CREDENTIALS) return describe_login(server, diagnostic);
     return {ExitCode::unavailable,
             fmt::format("{} {}: {}{}", server, what, ldap_err2string(result), remedy_for(result, diagnostic)),
-            fmt::format("result {}: {}", result, diagnostic)};
+            fmt::format("result {}: {}", result, diagnostic),
+            is_untrusted(result, diagnostic) ? Trouble::certificate : Trouble::other};
 }
 
 }  // namespace postcensus::directory

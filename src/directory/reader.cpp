@@ -389,8 +389,7 @@ Result<Reader> open_any(const Settings& settings, const std::vector<std::string>
         if (uris.size() > 1) spdlog::warn("{}: {}", settings.name, reader.error().message);
         last = reader.error();
     }
-    return fail(
-        last.value_or(Failure{ExitCode::configuration, settings.name + ": no server to connect to", {}}));
+    return fail(last.value_or(Failure{ExitCode::configuration, "no server to connect to", {}}));
 }
 
 }  // namespace postcensus::directory

@@ -66,7 +66,7 @@ Result<std::optional<LogFile>> LogFile::open(const std::filesystem::path& path) 
     if (!fd && (errno == ENOENT || errno == ENOTDIR)) return std::optional<LogFile>{};
     struct stat status {};
     if (!fd || ::fstat(fd.get(), &status) != 0)
-        return fail(ExitCode::unavailable, describe_errno("cannot read the log", path, errno));
+        return fail_errno(ExitCode::unavailable, "cannot read the log", path, errno);
     if (!S_ISREG(status.st_mode))
         return fail(ExitCode::configuration,
                     fmt::format("cannot read the log {}: it is not a regular file", path.string()));
@@ -80,7 +80,7 @@ Result<std::string> LogFile::read(std::uint64_t offset, std::size_t most) const 
         const ssize_t count =
             ::pread(fd_.get(), bytes.data() + filled, most - filled, static_cast<off_t>(offset + filled));
         if (count < 0 && errno == EINTR) continue;
-        if (count < 0) return fail(ExitCode::unavailable, describe_errno("cannot read", "the log", errno));
+        if (count < 0) return fail_errno(ExitCode::unavailable, "cannot read", "the log", errno);
         if (count == 0) break;
         filled += static_cast<std::size_t>(count);
     }
@@ -96,7 +96,7 @@ Result<std::string> LogFile::before(std::uint64_t offset) const {
 Result<struct stat> LogFile::status() const {
     struct stat status {};
     if (::fstat(fd_.get(), &status) != 0)
-        return fail(ExitCode::unavailable, describe_errno("cannot read", "the log", errno));
+        return fail_errno(ExitCode::unavailable, "cannot read", "the log", errno);
     return status;
 }
 

@@ -60,7 +60,7 @@ Result<OldLog> OldLog::open(const std::filesystem::path& path) {
                                : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
     struct stat facts {};
     if (!fd || ::fstat(fd.get(), &facts) != 0)
-        return fail(ExitCode::unavailable, describe_errno("cannot read", path, errno));
+        return fail_errno(ExitCode::unavailable, "cannot read", path, errno);
     if (S_ISDIR(facts.st_mode))
         return fail(ExitCode::usage, fmt::format("{} is a folder; name the log files in it", path.string()));
     OldLog log(standard_input ? "standard input" : path.string(), std::move(fd));
@@ -89,7 +89,7 @@ Result<std::size_t> OldLog::read_raw(char* into, std::size_t most) {
     for (;;) {
         const ssize_t count = ::read(fd_.get(), into, most);
         if (count < 0 && errno == EINTR) continue;
-        if (count < 0) return fail(ExitCode::unavailable, describe_errno("cannot read", name_, errno));
+        if (count < 0) return fail_errno(ExitCode::unavailable, "cannot read", name_, errno);
         taken_ += static_cast<std::uint64_t>(count);
         return static_cast<std::size_t>(count);
     }

@@ -37,8 +37,7 @@ constexpr auto kPostmapLimit = 10min;
 
 Result<void> sync_file(const std::filesystem::path& path) {
     const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!fd || ::fsync(fd.get()) != 0)
-        return fail(ExitCode::cannot_write, describe_errno("cannot sync", path, errno));
+    if (!fd || ::fsync(fd.get()) != 0) return fail_errno(ExitCode::cannot_write, "cannot sync", path, errno);
     return {};
 }
 
@@ -83,9 +82,12 @@ Result<void> TableFolder::make_folder() const {
     if (!error && ::access(settings_.maps.c_str(), W_OK | X_OK) != 0)
         error = std::error_code(errno, std::generic_category());
     if (error)
-        return fail(ExitCode::cannot_write, fmt::format("cannot write to the folder of the tables {}: {}; "
-                                                        "give it to this user, or set [general] maps",
-                                                        settings_.maps.string(), error.message()));
+        return fail(
+            {.code = ExitCode::cannot_write,
+             .message = fmt::format("cannot write to the folder of the tables {}: {}; give it to this "
+                                    "user, or set [general] maps",
+                                    settings_.maps.string(), error.message()),
+             .trouble = trouble_of(error.value())});
     return {};
 }
 
@@ -155,7 +157,7 @@ Result<void> TableFolder::build(const std::filesystem::path& folder, const std::
                         printable(ran->errors.empty() ? fmt::format("exit {}", ran->status) : ran->errors)));
     const std::filesystem::path index = folder / index_path(name).filename();
     if (::chmod(index.c_str(), kTableMode) != 0)
-        return fail(ExitCode::cannot_write, describe_errno("postmap made no index", index, errno));
+        return fail_errno(ExitCode::cannot_write, "postmap made no index", index, errno);
     return sync_file(index);
 }
 

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "base/file.h"
 #include "base/unique_fd.h"
-
 #include "store/upgrade.h"
 
 namespace postcensus::store {
@@ -20,7 +20,7 @@ namespace {
 // `reason`: what the system said, where SQLite keeps it (errno).
 Failure describe(const std::filesystem::path& path, const SQLite::Exception& error, int reason) {
     const std::string state = "the state " + path.string();
-    const int code = reason == ENOSPC || reason == EDQUOT ? SQLITE_FULL : error.getErrorCode();
+    const int code = trouble_of(reason) == Trouble::no_room ? SQLITE_FULL : error.getErrorCode();
     switch (code) {
         case SQLITE_BUSY:
         case SQLITE_LOCKED:
@@ -28,7 +28,7 @@ Failure describe(const std::filesystem::path& path, const SQLite::Exception& err
         case SQLITE_FULL:
             return {ExitCode::cannot_write,
                     state + " cannot grow: the disk is full; the published tables stay as they are",
-                    error.what()};
+                    error.what(), Trouble::no_room};
         case SQLITE_READONLY:
         case SQLITE_PERM:
             return {ExitCode::cannot_write, state + " is not writable for this user", error.what()};
@@ -52,7 +52,8 @@ Failure describe(const std::filesystem::path& path, const SQLite::Exception& err
                 ExitCode::cannot_write,
                 fmt::format("cannot use {}: {}{}", state, error.what(),
                             reason == 0 ? "" : fmt::format(" ({})", std::generic_category().message(reason))),
-                {}};
+                {},
+                trouble_of(reason)};
     }
 }
 

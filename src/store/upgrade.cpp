@@ -132,7 +132,7 @@ Result<void> make_empty(const std::filesystem::path& part, const std::filesystem
     ::unlink(part.c_str());
     const UniqueFd fd(::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!fd || ::stat(path.c_str(), &facts) != 0)
-        return fail(ExitCode::cannot_write, describe_errno("cannot make the copy", part, errno));
+        return fail_errno(ExitCode::cannot_write, "cannot make the copy", part, errno);
     // Another's state that we may write is not ours to give away: its copy is ours then.
     if (::fchown(fd.get(), facts.st_uid, facts.st_gid) == 0 || errno == EPERM)
         ::fchmod(fd.get(), facts.st_mode & 0777);
@@ -142,7 +142,7 @@ Result<void> make_empty(const std::filesystem::path& part, const std::filesystem
 Result<void> sync_file(const std::filesystem::path& path) {
     const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd || ::fsync(fd.get()) != 0)
-        return fail(ExitCode::cannot_write, describe_errno("cannot sync the copy", path, errno));
+        return fail_errno(ExitCode::cannot_write, "cannot sync the copy", path, errno);
     return {};
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "watch/directory_watch.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <boost/asio/steady_timer.hpp>
@@ -76,8 +77,10 @@ awaitable<void> DirectoryWatch::follow_changes(std::size_t number) {
         if (stopping_) co_return;
         if (!poll) {
             // Said once, not at every poll.
-            if (poll.error().message != last_failure) log_failure(poll.error());
+            const bool news = poll.error().message != last_failure;
             last_failure = poll.error().message;
+            poll.error().message = fmt::format("{}: {}", name, last_failure);
+            if (news) log_failure(poll.error());
         } else {
             spdlog::debug("{}: polled", name);
             if (!last_failure.empty()) spdlog::info("{}: the directory answers again", name);

@@ -214,18 +214,20 @@ class Watch {
             std::ignore = state_.current_seq();
             return kBusyPause;
         }
-        const bool news = failure.code == ExitCode::cannot_write ? is_said_again(failure.message)
+        const bool news = failure.code == ExitCode::cannot_write ? is_said_again(failure)
                                                                  : failure.message != last_trouble_;
         if (news) log_failure(failure);
         last_trouble_ = failure.message;
         return kTroublePause;
     }
 
-    // On a full disk several take turns, every few seconds and for hours: each is said now and then.
-    bool is_said_again(const std::string& message) {
+    // On a full disk several take turns, every few seconds and for hours, about a new temporary file each
+    // time: the kind is said now and then.
+    bool is_said_again(const Failure& failure) {
         if (said_.size() > kMostSaid) said_.clear();
-        const auto [said, fresh] =
-            said_.try_emplace(message.substr(0, message.find("/.build-")), Clock::now());
+        const bool of_a_kind = failure.trouble != Trouble::other;
+        const auto [said, fresh] = said_.try_emplace(
+            of_a_kind ? fmt::format("{}", static_cast<int>(failure.trouble)) : failure.message, Clock::now());
         if (!fresh && Clock::now() < said->second + kSayAgain) return false;
         said->second = Clock::now();
         return true;

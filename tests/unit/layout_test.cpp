@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <regex>
 #include <set>
 #include <string>
 #include <vector>
@@ -178,6 +179,23 @@ TEST_CASE("a file's namespace is its folder", "[layout]") {
             const std::string begin = "\nnamespace postcensus";
             for (std::size_t at = text->find(begin); at != std::string::npos; at = text->find(begin, at + 1))
                 CHECK(text->substr(at + 11, text->find(" {", at) - at - 11) == wanted);
+        }
+}
+
+// Words are for people: they are worded anew, and hold what servers say.
+TEST_CASE("nothing is chosen by the words of a message", "[layout]") {
+    const std::filesystem::path root(POSTCENSUS_SOURCE);
+    const std::regex searched(
+        R"((message|reason|detail)(\(\))?\.(find|rfind|contains|starts_with|ends_with|substr)\()");
+    for (const char* top : {"src", "cmd"})
+        for (const auto& entry : std::filesystem::recursive_directory_iterator(root / top)) {
+            if (entry.path().extension() != ".h" && entry.path().extension() != ".cpp") continue;
+            // The journal's field of that name is a line of a log.
+            if (entry.path().filename() == "journal_tail.cpp") continue;
+            const auto text = read_file(entry.path(), 1'000'000);
+            REQUIRE(text);
+            CAPTURE(entry.path().string());
+            CHECK_FALSE(std::regex_search(*text, searched));
         }
 }
 

@@ -51,11 +51,14 @@ Result<void> check_not_refused(store::Database& state, const directory::Settings
     if (space == std::string::npos || refused->substr(space + 1) != digest) return {};
     const Time since = parse_time(refused->substr(0, space)).value_or(Time{});
     if (now < since || now - since >= kRefusedPause) return {};
-    return fail(ExitCode::unavailable,
-                fmt::format("{}: the directory refused this account and its secret at {}; they are not tried "
-                            "again until {}, because that can lock the account. Mend password-file or keytab "
-                            "(a new one is tried at once)",
-                            settings.name, format_time(since), format_time(since + kRefusedPause)));
+    return fail(
+        {.code = ExitCode::unavailable,
+         .message = fmt::format(
+             "the directory refused this account and its secret at {}; they are not tried again until "
+             "{}, "
+             "because that can lock the account. Mend password-file or keytab (a new one is tried at once)",
+             format_time(since), format_time(since + kRefusedPause)),
+         .trouble = Trouble::credentials});
 }
 
 void remember_refused(store::Database& state, const directory::Settings& settings, const std::string& digest,
@@ -117,12 +120,14 @@ Result<directory::Reader> open_followed_or_other(store::Database& state, const d
     const auto jitter = Fnv1a().mix(salt).mix(settings.name).value() %
                         static_cast<std::uint64_t>(std::chrono::seconds(kSwitchJitter).count());
     const Time switches = since + kSwitchPause + std::chrono::seconds(jitter);
-    if (other == Other::later && time < switches)
-        return fail(ExitCode::unavailable,
-                    fmt::format("{}; another server is read from {} on, when what was written last has had "
-                                "time to reach it (`sync --full` reads one at once)",
-                                reader.error().message, format_time(switches)),
-                    reader.error().detail);
+    if (other == Other::later && time < switches) {
+        Failure away = reader.error();
+        away.message = fmt::format(
+            "{}; another server is read from {} on, when what was written last has had time to reach it "
+            "(`sync --full` reads one at once)",
+            away.message, format_time(switches));
+        return fail(std::move(away));
+    }
     spdlog::warn("{}: {}; trying the other servers", settings.name, reader.error().message);
     candidates->uris.erase(candidates->uris.begin());
     return directory::open_any(settings, candidates->uris, interrupt);

@@ -150,9 +150,8 @@ Result<DirectoryRead> read_directory(store::Database& state, const directory::Se
     const auto failed = [&](Failure failure, store::Reading reading) {
         reading.directory = settings.name;
         if (mode != ReadMode::dry_run) note_failure(state, reading, failure.message);
-        if (!failure.message.starts_with(settings.name + ": "))
-            failure.message = settings.name + ": " + failure.message;
-        failure.message += "; nothing was applied, the tables stay as they are";
+        failure.message = fmt::format("{}: {}; nothing was applied, the tables stay as they are",
+                                      settings.name, failure.message);
         return fail(failure);
     };
     auto reader =

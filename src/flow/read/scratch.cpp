@@ -138,8 +138,7 @@ Result<void> Scratch::grown() {
             if (file_) ::unlink(name.c_str());
         }
         if (!file_)
-            return fail(ExitCode::cannot_write,
-                        describe_errno("cannot make a scratch file in", folder_, errno));
+            return fail_errno(ExitCode::cannot_write, "cannot make a scratch file in", folder_, errno);
     }
     auto written = write_all(file_.get(), buffer_, folder_);
     buffer_.clear();
@@ -169,8 +168,7 @@ Result<void> Scratch::for_each(const std::function<void(const Change&)>& take) {
         take(change);
     }
     if (records.error() != 0)
-        return fail(ExitCode::cannot_write,
-                    describe_errno("cannot read a scratch file in", folder_, records.error()));
+        return fail_errno(ExitCode::cannot_write, "cannot read a scratch file in", folder_, records.error());
     return {};
 }
 

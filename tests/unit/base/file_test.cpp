@@ -64,7 +64,10 @@ TEST_CASE("failures name the file and the reason", "[base][file]") {
     const auto written = write_file(temp.path() / "no" / "x", "x", 0644);
     REQUIRE_FALSE(written);
     CHECK(written.error().code == ExitCode::cannot_write);
-    CHECK_FALSE(write_file("/dev/full", "x", 0666));
+    CHECK(written.error().trouble == Trouble::other);
+    const auto full = write_file("/dev/full", "x", 0666);
+    REQUIRE_FALSE(full);
+    CHECK(full.error().trouble == Trouble::no_room);
     CHECK_FALSE(read_file(temp.path(), 10));
     CHECK_FALSE(sync_folder(temp.path() / "absent"));
     CHECK(sync_folder(temp.path()));

@@ -58,4 +58,10 @@ TEST_CASE("only what is wrong with the account or its secret pauses the logins",
                                      "\x1b[2J" + std::string(5000, 'a'));
     CHECK(hostile.message.find('\x1b') == std::string::npos);
     CHECK(hostile.message.size() < 600);
+    CHECK(describe(nullptr, "ldaps://dc1", "bind", LDAP_CONNECT_ERROR,
+                   "(unknown error code) Certificate expired")
+              .trouble == Trouble::certificate);
+    // A server's words behind a result of its own name no certificate.
+    CHECK(describe(nullptr, "ldaps://dc1", "search", LDAP_OTHER, "certificate is not trusted").trouble ==
+          Trouble::other);
 }
