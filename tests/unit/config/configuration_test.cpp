@@ -5,9 +5,14 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "base/file.h"
 #include "catch.h"
+#include "directory/settings.h"
 
 using namespace postcensus;
 using namespace std::chrono_literals;
@@ -23,6 +28,7 @@ class Files {
     Files()
         : folder_(TempFolder::create(std::filesystem::temp_directory_path(), "postcensus-test-").value()) {
         write("password", std::string(kPassword) + "\n");
+        write("other", "another\n");
     }
     std::string write(const std::string& name, const std::string& content) const {
         REQUIRE(write_file(folder_.path() / name, content, 0600));
@@ -260,6 +266,116 @@ TEST_CASE("a secret is no part of the digest, and is found by a variable", "[con
     const auto second = files.load(text);
     REQUIRE(second);
     CHECK(second->directories[0].password == "another");
+}
+
+namespace {
+
+using Keys = std::map<std::string, std::string>;
+
+// One key's other value. `with`: what else it needs, set in both; `then`: what must come along with the
+// value.
+struct Changed {
+    std::string key, value;
+    bool decides = false;
+    Keys with = {};
+    Keys then = {};
+};
+
+std::string section_of(const std::string& name, const Keys& usual, Keys keys) {
+    keys.insert(usual.begin(), usual.end());
+    std::string text = "[" + name + "]\n";
+    for (const auto& [key, value] : keys)
+        if (!value.empty()) text += key + " = " + value + "\n";
+    return text;
+}
+
+// Every key that this section knows is in the table: who adds one has to say whether it decides.
+template <typename Digest>
+void check_digest(const std::string& section, const Keys& usual, const std::vector<Changed>& table,
+                  Digest&& digest) {
+    std::set<std::string> told;
+    for (const Changed& one : table) {
+        CAPTURE(one.key);
+        CHECK(told.insert(section + " " + one.key).second);
+        Keys after = one.then;
+        after.insert(one.with.begin(), one.with.end());
+        after[one.key] = one.value;
+        const std::string name = section + ".corp";
+        const std::string before = section_of(name, usual, one.with),
+                          changed = section_of(name, usual, after);
+        CHECK(before != changed);
+        CHECK((digest(before) != digest(changed)) == one.decides);
+    }
+    for (const std::string& key : config::known_keys())
+        if (key.starts_with(section + " ")) {
+            CAPTURE(key);
+            CHECK(told.count(key) == 1);
+        }
+}
+
+}  // namespace
+
+TEST_CASE("a key that decides what is read renews the query's digest", "[config][configuration]") {
+    const Files files;
+    const Keys usual = {{"uri", "ldaps://dc1.corp.example"},
+                        {"base", "DC=corp,DC=example"},
+                        {"bind-dn", "CN=postcensus,DC=corp,DC=example"},
+                        {"password-file", "PASSWORD"}};
+    const Keys ldap = {{"flavour", "ldap"}, {"filter", "(mail=*)"}};
+    const Keys gssapi = {{"bind", "gssapi"}, {"keytab", "PASSWORD"}, {"bind-dn", ""}, {"password-file", ""}};
+    check_digest("directory", usual,
+                 {
+                     {"base", "DC=corp2,DC=example", true},
+                     {"use-mail", "yes", true},
+                     {"flavour", "ldap", true, {}, {{"filter", "(mail=*)"}}},
+                     {"filter", "(mail=a*)", true, ldap},
+                     {"attributes", "mail mailAlternateAddress", true, ldap},
+                     // Where and how it is read, and how often.
+                     {"uri", "ldaps://dc2.corp.example"},
+                     {"domain", "corp.example", false, {}, {{"uri", ""}}},
+                     {"site", "Berlin", false, {{"uri", ""}, {"domain", "corp.example"}}},
+                     {"bind", "gssapi", false, {}, gssapi},
+                     {"bind-dn", "CN=other,DC=corp,DC=example"},
+                     {"password-file", "FOLDER/other"},
+                     {"keytab", "FOLDER/other", false, gssapi},
+                     {"starttls", "yes", false, {{"uri", "ldap://dc1.corp.example"}, {"insecure", "yes"}}},
+                     {"insecure", "yes", false, {{"uri", "ldap://dc1.corp.example"}, {"starttls", "yes"}}},
+                     {"ca-file", "PASSWORD"},
+                     {"poll-interval", "1m"},
+                     {"sweep-interval", "2h"},
+                 },
+                 [&](const std::string& text) {
+                     const auto loaded = files.load(text + kRoute);
+                     CAPTURE(text);
+                     if (!loaded) FAIL(loaded.error().message);
+                     return directory::query_text(loaded->directories.at(0));
+                 });
+}
+
+TEST_CASE("a key that decides about recipients renews their domain's policy", "[config][configuration]") {
+    const Files files;
+    check_digest("route", {{"domains", "corp.example"}},
+                 {
+                     {"accept", "a@corp.example", true},
+                     {"callout", "ex1.corp.example", true},
+                     {"confirmation-interval", "1m", true},
+                     {"directory-complete", "yes", true},
+                     {"unknown-expire", "2h", true},
+                     // Another domain has a policy of its own.
+                     {"domains", "corp.example mail.corp.example"},
+                     {"mail-from", "postmaster@gateway.example"},
+                     {"helo", "gateway.example"},
+                     {"tls", "off"},
+                     {"sessions", "1"},
+                     {"control", "anna@corp.example"},
+                     {"deliverable-refresh", "1d"},
+                 },
+                 [&](const std::string& text) {
+                     const auto loaded = files.load(kDirectory + text);
+                     CAPTURE(text);
+                     if (!loaded) FAIL(loaded.error().message);
+                     return loaded->routes.at(0).policy_text("corp.example");
+                 });
 }
 
 TEST_CASE("keys are known by section", "[config][configuration]") {
